@@ -1,0 +1,259 @@
+"""A path -> splits: folders of IDX files, and folders with one folder of pictures a class.
+
+A folder of IDX files holds files named as MNIST and its relatives are published: an optional prefix,
+`train`, `test` or `t10k`, `images` or `labels`, `idx3-ubyte` and the like, plain or gzip. A class folder
+holds one folder of pictures a class, or such folders under `train`, `validation` and `test`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from number_prediction.idx import read_idx
+from number_prediction.images import SUFFIXES, PictureFiles
+from number_prediction.mnist import load_mnist
+from number_prediction.splits import Split, Splits, divide
+from number_prediction.types import DataError
+
+EMBEDDED = "mnist"
+"""The name that stands for the MNIST in the package."""
+TEST_SHARE = 1 / 6
+VALIDATION_SHARE = 1 / 12
+"""Shares of a data set that comes undivided; as in MNIST with its 60,000 + 10,000 images."""
+DIVISION_SEED = 0
+MAX_CLASSES = 256  # labels are uint8
+
+_IDX_NAME = re.compile(
+    r"(?P<prefix>.*?)[-_.]?(?P<part>train|t10k|test)[-_.](?P<kind>images|labels)"
+    r"[-_.]idx\d[-_.](?:ubyte|int)(?:\.gz)?",
+    re.IGNORECASE,
+)
+_PART_FOLDERS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test", "testing"),
+}
+
+
+def load_dataset(source: str | Path = EMBEDDED) -> Splits:
+    """Load a data set to train on: what it lacks of validation and test is divided off, stratified.
+
+    Args:
+        source: "mnist", a folder of IDX files (`folder/prefix` where it holds several sets, such as
+            `emnist/emnist-digits`), or a folder with one folder of pictures a class.
+
+    Raises:
+        DataError: nothing there, or damaged; the message names the file and the mend.
+    """
+    if source == EMBEDDED:
+        return load_mnist()
+    parts = _read_parts(Path(source))
+    if "train" not in parts:
+        raise DataError(f"{source}: no training part; give a folder that holds one")
+    train = parts["train"]
+    if "test" in parts:
+        test = parts["test"]
+    else:
+        train, test = divide(train, _share(train, TEST_SHARE), seed=DIVISION_SEED)
+    if "validation" in parts:
+        validation = parts["validation"]
+    else:
+        train, validation = divide(train, _share(train, VALIDATION_SHARE), seed=DIVISION_SEED)
+    _require_all_classes(train, Path(source))
+    return Splits(train, validation, test)
+
+
+def load_evaluation_split(source: str | Path, part: str, *, divided: bool) -> Split:
+    """Load what to measure on.
+
+    Args:
+        source: as for `load_dataset`.
+        part: "test", "validation" or "all".
+        divided: whether a data set that comes undivided is divided as for training. Where it is not, all
+            of it is what there is to measure on.
+    """
+    if source == EMBEDDED or divided:
+        splits = load_dataset(source)
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    else:
+        parts = _read_parts(Path(source))
+    if part == "all" or (len(parts) == 1 and part == "test"):
+        return _join(list(parts.values()))
+    if part not in parts:
+        raise DataError(f"{source}: no {part} part; there is {', '.join(parts)}")
+    return parts[part]
+
+
+def _join(parts: list[Split]) -> Split:
+    if len(parts) == 1:
+        return parts[0]
+    labels = np.concatenate([part.labels for part in parts])
+    arrays = [part.images for part in parts if isinstance(part.images, np.ndarray)]
+    if arrays:
+        return Split(np.concatenate(arrays), labels, parts[0].classes)
+    files = [part.images for part in parts if isinstance(part.images, PictureFiles)]
+    paths = [path for pictures in files for path in pictures.paths]
+    return Split(PictureFiles(paths), labels, parts[0].classes)
+
+
+def display_name(source: str) -> str:
+    """What to call a data set in titles."""
+    return "MNIST" if source == EMBEDDED else Path(source).name
+
+
+def _share(split: Split, share: float) -> int:
+    return max(1, round(len(split) * share))
+
+
+def _read_parts(path: Path) -> dict[str, Split]:
+    """The parts "train", "validation" and "test" that are there; an undivided set is "train"."""
+    if path.is_dir():
+        folder, prefix = path, None
+    elif path.parent.is_dir() and not path.exists():
+        folder, prefix = path.parent, path.name
+    else:
+        raise DataError(f"{path}: no such folder; give a folder of IDX files or of class folders")
+    idx_files = _find_idx_files(folder)
+    if prefix is not None and prefix not in idx_files:
+        raise DataError(f"{path}: no such folder; give a folder of IDX files or of class folders")
+    if not idx_files:
+        return _read_class_folders(folder)
+    if prefix is None:
+        if len(idx_files) > 1:
+            names = ", ".join(str(folder / name) for name in sorted(idx_files))
+            raise DataError(f"{folder}: holds several data sets; name one of {names}")
+        prefix = next(iter(idx_files))
+    return _read_idx_parts(folder, prefix, idx_files[prefix])
+
+
+def _find_idx_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
+    """Prefix -> (part, "images" or "labels") -> file."""
+    found: dict[str, dict[tuple[str, str], Path]] = {}
+    for path in sorted(folder.iterdir()):
+        match = _IDX_NAME.fullmatch(path.name)
+        if match and path.is_file():
+            part = "train" if match["part"].lower() == "train" else "test"
+            found.setdefault(match["prefix"], {}).setdefault((part, match["kind"].lower()), path)
+    return found
+
+
+def _read_idx_parts(folder: Path, prefix: str, files: dict[tuple[str, str], Path]) -> dict[str, Split]:
+    images: dict[str, NDArray[np.uint8]] = {}
+    values: dict[str, NDArray[np.int64]] = {}
+    for part in ("train", "test"):
+        present = {kind: files[part, kind] for kind in ("images", "labels") if (part, kind) in files}
+        if not present:
+            continue
+        if len(present) == 1:
+            ((kind, path),) = present.items()
+            missing = "labels" if kind == "images" else "images"
+            raise DataError(f"{path}: its {missing} file is missing; put it beside this one")
+        images[part] = _read_idx_images(present["images"], transposed=prefix.lower().startswith("emnist"))
+        values[part] = _read_idx_labels(present["labels"])
+        if len(images[part]) != len(values[part]):
+            raise DataError(
+                f"{present['labels']}: {len(values[part])} labels, but {present['images'].name} holds "
+                f"{len(images[part])} images; take both files from one download"
+            )
+    original = np.unique(np.concatenate(list(values.values())))
+    _require_class_count(len(original), folder)
+    names = _class_names(folder / f"{prefix}-mapping.txt", original)
+    return {
+        part: Split(images[part], np.searchsorted(original, values[part]).astype(np.uint8), names)
+        for part in images
+    }
+
+
+def _read_idx_images(path: Path, *, transposed: bool) -> NDArray[np.uint8]:
+    images = read_idx(path)
+    if images.ndim != 3 or images.dtype != np.uint8 or images.size == 0:
+        raise DataError(
+            f"{path}: holds {images.dtype} of shape {images.shape}, not images (N, H, W) uint8; "
+            "give the images file as it was published"
+        )
+    pixels = np.asarray(images, dtype=np.uint8)
+    return np.ascontiguousarray(pixels.swapaxes(1, 2)) if transposed else pixels
+
+
+def _read_idx_labels(path: Path) -> NDArray[np.int64]:
+    labels = read_idx(path)
+    if labels.ndim not in (1, 2) or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: holds {labels.dtype} of shape {labels.shape}, not labels (N,); "
+            "give the labels file as it was published"
+        )
+    column = labels[:, 0] if labels.ndim == 2 else labels  # QMNIST: class first, then its provenance
+    return column.astype(np.int64)
+
+
+def _class_names(mapping: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
+    """Names of labels: characters by EMNIST's mapping file where there is one, else the numbers."""
+    if not mapping.is_file():
+        return tuple(str(label) for label in labels)
+    try:
+        rows = [line.split() for line in mapping.read_text().splitlines() if line.strip()]
+        names = {int(row[0]): chr(int(row[1])) for row in rows}
+        return tuple(names[int(label)] for label in labels)
+    except (ValueError, IndexError, KeyError, OverflowError) as error:
+        raise DataError(f"{mapping}: not lines of label and character code that cover all labels") from error
+
+
+def _read_class_folders(folder: Path) -> dict[str, Split]:
+    parts = {
+        part: folder / name
+        for part, names in _PART_FOLDERS.items()
+        for name in names
+        if (folder / name).is_dir()
+    } or {"train": folder}
+    listed = {part: _list_classes(path) for part, path in parts.items()}
+    classes = tuple(sorted({name for by_class in listed.values() for name in by_class}, key=_natural_order))
+    _require_class_count(len(classes), folder)
+    splits = {}
+    for part, by_class in listed.items():
+        paths = [path for name in classes for path in by_class.get(name, [])]
+        counts = [len(by_class.get(name, [])) for name in classes]
+        labels = np.repeat(np.arange(len(classes), dtype=np.uint8), counts)
+        splits[part] = Split(PictureFiles(paths), labels, classes)
+    return splits
+
+
+def _list_classes(folder: Path) -> dict[str, list[Path]]:
+    """Class name -> its picture files, in a fixed order."""
+    by_class = {}
+    for class_folder in folder.iterdir():
+        if class_folder.is_dir() and not class_folder.name.startswith("."):
+            paths = sorted(path for path in class_folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+            if not paths:
+                raise DataError(f"{class_folder}: no pictures of this class; add some, or remove the folder")
+            by_class[class_folder.name] = paths
+    if not by_class:
+        raise DataError(
+            f"{folder}: neither IDX files (train-images-idx3-ubyte and so on) "
+            "nor one folder of pictures a class"
+        )
+    return by_class
+
+
+def _natural_order(name: str) -> tuple[int, int, str]:
+    """Numbers by value, before words."""
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+
+
+def _require_class_count(count: int, folder: Path) -> None:
+    if count > MAX_CLASSES:
+        raise DataError(f"{folder}: {count} classes; at most {MAX_CLASSES} are supported")
+
+
+def _require_all_classes(train: Split, source: Path) -> None:
+    counts = np.bincount(train.labels, minlength=len(train.classes))
+    if len(train.classes) < 2:
+        raise DataError(f"{source}: one class only; a model needs at least two to tell apart")
+    for name, count in zip(train.classes, counts, strict=True):
+        if count == 0:
+            raise DataError(
+                f"{source}: no training pictures of class {name!r}; add some, or remove the class"
+            )

@@ -1,0 +1,183 @@
+"""Predictor and split -> Evaluation: every answer on a data set, and the figures that follow from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from number_prediction import metrics
+from number_prediction.images import Page
+from number_prediction.predictor import IS_DIGIT_THRESHOLD, GraphAnswer, Predictor
+from number_prediction.splits import Split
+from number_prediction.types import DataError
+
+METRICS_FILE = "metrics.json"
+_CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers of one model on N pictures. C is the number of the model's classes."""
+
+    data: str
+    """What was measured on, in words."""
+    model_sha256: str
+    classes: tuple[str, ...]
+    labels: NDArray[np.intp]
+    """(N,) index of the true class."""
+    probabilities: NDArray[np.float32]
+    """(N, C)."""
+    is_digit: NDArray[np.float32]
+    """(N,) in [0, 1]."""
+    frames: NDArray[np.uint8]
+    """(N, 28, 28), ink 255: what the network saw."""
+    seconds: float
+    """Time the predictor took, decoding of files included."""
+
+    @cached_property
+    def predicted(self) -> NDArray[np.intp]:
+        """(N,) index of the most probable class."""
+        return np.asarray(self.probabilities.argmax(1), dtype=np.intp)
+
+    @cached_property
+    def abstained(self) -> NDArray[np.bool_]:
+        """(N,) where the model says "not a digit"."""
+        return np.asarray(self.is_digit < IS_DIGIT_THRESHOLD)
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        """(N,) right answers; an abstention is not right."""
+        return np.asarray((self.predicted == self.labels) & ~self.abstained)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers; abstentions count as wrong."""
+        return float(self.correct.mean())
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """95% Wilson interval of the accuracy."""
+        return metrics.wilson_interval(int(self.correct.sum()), len(self.labels))
+
+    @property
+    def log_loss(self) -> float:
+        """Mean negative log probability of the true class."""
+        return metrics.log_loss(self.labels, self.probabilities)
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """(C, C), row true and column predicted, of the pictures that were answered."""
+        answered = ~self.abstained
+        return metrics.confusion_matrix(self.labels[answered], self.predicted[answered], len(self.classes))
+
+    @property
+    def scores(self) -> metrics.ClassScores:
+        """Precision, recall and F1 by class, of the pictures that were answered."""
+        return metrics.class_scores(self.confusion)
+
+    @cached_property
+    def reliability(self) -> metrics.Reliability:
+        """Confidence against accuracy."""
+        return metrics.reliability(self.probabilities.max(1), self.predicted == self.labels)
+
+    @cached_property
+    def errors(self) -> NDArray[np.intp]:
+        """(K,) indices of the wrong labels, the most confident first."""
+        return metrics.worst_errors(self.labels, self.probabilities)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; the content of metrics.json."""
+        scores = self.scores
+        return {
+            "data": self.data,
+            "model_sha256": self.model_sha256,
+            "summary": {
+                "pictures": len(self.labels),
+                "accuracy": self.accuracy,
+                "accuracy_interval_95": list(self.accuracy_interval),
+                "errors": int((~self.correct).sum()),
+                "abstentions": int(self.abstained.sum()),
+                "log_loss": self.log_loss,
+                "expected_calibration_error": self.reliability.expected_calibration_error,
+                "pictures_per_second": len(self.labels) / self.seconds,
+            },
+            "classes": list(self.classes),
+            "confusion_matrix": self.confusion.tolist(),
+            "per_class": [
+                {
+                    "class": name,
+                    "precision": float(scores.precision[index]),
+                    "recall": float(scores.recall[index]),
+                    "f1": float(scores.f1[index]),
+                    "support": int(scores.support[index]),
+                }
+                for index, name in enumerate(self.classes)
+            ],
+            "reliability": {
+                "confidence": self.reliability.confidence.tolist(),
+                "accuracy": self.reliability.accuracy.tolist(),
+                "count": self.reliability.count.tolist(),
+            },
+            "worst_errors": [
+                {
+                    "index": int(index),
+                    "label": self.classes[self.labels[index]],
+                    "predicted": self.classes[self.predicted[index]],
+                    "confidence": float(self.probabilities[index].max()),
+                }
+                for index in self.errors
+            ],
+        }
+
+
+def evaluate(predictor: Predictor, split: Split, *, data: str) -> Evaluation:
+    """Ask the predictor about every picture of a split.
+
+    Args:
+        predictor: the model; its classes are matched to the split's by name.
+        split: at least one picture.
+        data: what the split is, in words.
+
+    Raises:
+        DataError: the split is empty, or has a class that the model does not know.
+    """
+    if len(split) == 0:
+        raise DataError(f"{data}: no pictures to evaluate on")
+    unknown = [name for name in split.classes if name not in predictor.classes]
+    if unknown:
+        raise DataError(
+            f"{data}: classes {', '.join(unknown)} are unknown to the model, which knows "
+            f"{', '.join(predictor.classes)}; evaluate on data with its classes"
+        )
+    to_model_class = np.array([predictor.classes.index(name) for name in split.classes])
+    begun = time.perf_counter()
+    answers = [predictor.run(pages) for pages in _chunks(split)]
+    seconds = time.perf_counter() - begun
+    answer = GraphAnswer(
+        *(
+            np.concatenate([getattr(part, name) for part in answers])
+            for name in ("frames", "probabilities", "is_digit")
+        )
+    )
+    return Evaluation(
+        data=data,
+        model_sha256=predictor.sha256,
+        classes=predictor.classes,
+        labels=to_model_class[split.labels],
+        probabilities=answer.probabilities,
+        is_digit=answer.is_digit,
+        frames=np.rint(answer.frames * 255).astype(np.uint8),
+        seconds=seconds,
+    )
+
+
+def _chunks(split: Split) -> Iterator[NDArray[np.uint8] | list[Page]]:
+    for begin in range(0, len(split), _CHUNK):
+        pages = split.images[begin : begin + _CHUNK]
+        yield pages if isinstance(pages, np.ndarray) else list(pages)

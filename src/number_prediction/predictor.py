@@ -1,0 +1,247 @@
+"""Predictor: pictures -> predictions, through ONNX Runtime. No torch.
+
+All knowledge of pictures (ink, framing, normalisation, network, softmax) is inside the ONNX graph; here a
+picture is decoded, handed over, and the answer is put into words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from number_prediction.images import ImageInput, Page, to_page
+from number_prediction.types import FRAME_SIZE, DigitPrediction, ImageError, ModelError
+
+BATCH_SIZE = 250
+"""Pages a call of the graph; larger ones are no faster and take more memory."""
+MAX_BATCH_PIXELS = 1_000_000
+"""Pixels a call of the graph, where one page has not more."""
+CHUNK_SIZE = 1000
+"""Pictures decoded before the graph is called."""
+MAX_CHUNK_PIXELS = 8_000_000
+"""Pixels decoded before the graph is called."""
+IS_DIGIT_THRESHOLD = 0.5
+"""Below this `is_digit` the model abstains."""
+CLASSES_KEY = "classes"
+"""ONNX metadata: the class names as a JSON list."""
+
+
+Pictures: TypeAlias = "Iterable[ImageInput] | NDArray[np.generic]"
+
+
+@dataclass(frozen=True)
+class GraphAnswer:
+    """Outputs of the graph for N pages."""
+
+    frames: NDArray[np.float32]
+    """(N, 28, 28) float32 in [0, 1]."""
+    probabilities: NDArray[np.float32]
+    """(N, C) float32."""
+    is_digit: NDArray[np.float32]
+    """(N,) float32 in [0, 1]."""
+
+
+class Predictor:
+    """A loaded model. Make one and keep it; it may be used by several threads at once."""
+
+    def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
+        """Load and check a model.
+
+        Args:
+            model: an exported model.onnx, or a run's folder; by default the model in the package.
+            threads: of ONNX Runtime; by default one a core.
+
+        Raises:
+            ModelError: missing, altered since its manifest was written, or not a digit graph.
+        """
+        self.path = _find(model)
+        content = _read_verified(self.path, manifest_required=model is None)
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        """SHA-256 of the model file, hexadecimal."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or os.cpu_count() or 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own exceptions share no public base
+            raise ModelError(f"{self.path}: not an ONNX model that can be run ({error})") from error
+        outputs = [output.name for output in self._session.get_outputs()]
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if outputs != ["frame", "probabilities", "is_digit"] or CLASSES_KEY not in metadata:
+            raise ModelError(f"{self.path}: not a digit graph; export one with number-prediction export RUN")
+        self.classes: tuple[str, ...] = tuple(json.loads(metadata[CLASSES_KEY]))
+        """(C,) the names of the classes."""
+        self._threads = options.intra_op_num_threads
+
+    def predict_digits(self, images: Pictures) -> list[DigitPrediction]:
+        """Read one digit from each picture.
+
+        Args:
+            images: pictures as `to_page` takes them: paths, bytes, PIL images, arrays (H, W), (H, W, 3),
+                (H, W, 4), of any sizes; or one array (N, H, W), (N, H, W, 3) or (N, H, W, 4).
+
+        Returns:
+            One prediction a picture, in order.
+
+        Raises:
+            ImageError: a picture cannot be read, or a single picture was given instead of several.
+        """
+        predictions = []
+        for answer in self.iterate_digits(images):
+            if isinstance(answer, ImageError):
+                raise answer
+            predictions.append(answer)
+        return predictions
+
+    def iterate_digits(self, images: Pictures) -> Iterator[DigitPrediction | ImageError]:
+        """As `predict_digits`, for any number of pictures in little memory.
+
+        Yields:
+            One prediction a picture, in order; for one that cannot be read, the error instead.
+
+        Raises:
+            ImageError: a single picture was given instead of several.
+        """
+        waiting: list[Page | ImageError] = []
+        pixels = 0
+        for image in _as_pictures(images):
+            page = _try_page(image)
+            waiting.append(page)
+            pixels += 0 if isinstance(page, ImageError) else page.size
+            if len(waiting) == CHUNK_SIZE or pixels > MAX_CHUNK_PIXELS:
+                yield from self._answer(waiting)
+                waiting, pixels = [], 0
+        yield from self._answer(waiting)
+
+    def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> GraphAnswer:
+        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls."""
+        answer = GraphAnswer(
+            np.empty((len(pages), FRAME_SIZE, FRAME_SIZE), np.float32),
+            np.empty((len(pages), len(self.classes)), np.float32),
+            np.empty(len(pages), np.float32),
+        )
+
+        def run_batch(indices: NDArray[np.intp]) -> None:
+            batch = pages[indices] if isinstance(pages, np.ndarray) else np.stack([pages[i] for i in indices])
+            outputs = self._session.run(None, {"page": batch})
+            answer.frames[indices], answer.probabilities[indices], answer.is_digit[indices] = outputs
+
+        batches = list(_batches(pages))
+        if len(batches) <= 1:
+            for indices in batches:
+                run_batch(indices)
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(run_batch, batches))
+        return answer
+
+    def _answer(self, pages: Sequence[Page | ImageError]) -> Iterator[DigitPrediction | ImageError]:
+        answer = self.run([page for page in pages if not isinstance(page, ImageError)])
+        index = 0
+        for page in pages:
+            if isinstance(page, ImageError):
+                yield page
+                continue
+            is_digit = float(answer.is_digit[index])
+            probabilities = answer.probabilities[index]
+            yield DigitPrediction(
+                label=int(probabilities.argmax()) if is_digit >= IS_DIGIT_THRESHOLD else None,
+                probabilities=probabilities,
+                is_digit=is_digit,
+                frame=answer.frames[index],
+                classes=self.classes,
+            )
+            index += 1
+
+
+def _find(model: str | os.PathLike[str] | None) -> Path:
+    if model is None:
+        return Path(str(resources.files("number_prediction") / "assets" / "models" / "digit.onnx"))
+    path = Path(model)
+    if path.is_dir():
+        path = path / "model.onnx"
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model; give a model.onnx, or the folder of a finished run")
+    return path
+
+
+def manifest_path(model: Path) -> Path:
+    """Where the manifest of a model file lies: beside it."""
+    return model.with_suffix(".json")
+
+
+def read_manifest(model: Path) -> dict[str, Any]:
+    """The manifest beside a model file."""
+    path = manifest_path(model)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(manifest["sha256"], str):
+            raise TypeError("sha256 is not text")
+        return dict(manifest)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: not the manifest of a model ({error}); export it again") from error
+
+
+def _read_verified(path: Path, *, manifest_required: bool) -> bytes:
+    """Content of a model file; where it has a manifest, only if its SHA-256 is the manifest's."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); install the package again") from error
+    if manifest_required or manifest_path(path).exists():
+        wanted = read_manifest(path)["sha256"]
+        if hashlib.sha256(content).hexdigest() != wanted:
+            raise ModelError(
+                f"{path}: its SHA-256 is not the one in {manifest_path(path).name}: the file was altered; "
+                "export it again, or install the package again"
+            )
+    return content
+
+
+def _as_pictures(images: Pictures) -> Iterable[ImageInput]:
+    """Refuse a single picture, which would be taken for several of something else."""
+    if isinstance(images, np.ndarray):
+        is_single = images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (3, 4))
+        shape = f" (an array of shape {images.shape})"
+    else:
+        is_single = isinstance(images, str | os.PathLike | bytes | Image.Image) or hasattr(images, "read")
+        shape = ""
+    if is_single:
+        raise ImageError(
+            f"one picture{shape} where several are taken: put it into a list, [picture]; "
+            "several in one array are (N, H, W), (N, H, W, 3) or (N, H, W, 4)"
+        )
+    return images
+
+
+def _try_page(image: ImageInput) -> Page | ImageError:
+    try:
+        return to_page(image)
+    except ImageError as error:
+        return error
+
+
+def _batches(pages: Sequence[Page] | NDArray[np.uint8]) -> Iterator[NDArray[np.intp]]:
+    """Indices of pages of one size, at most BATCH_SIZE and about MAX_BATCH_PIXELS a batch."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    if isinstance(pages, np.ndarray):
+        by_shape[pages.shape[1:]] = list(range(len(pages)))
+    else:
+        for index, page in enumerate(pages):
+            by_shape.setdefault(page.shape, []).append(index)
+    for (height, width), indices in by_shape.items():
+        size = max(1, min(BATCH_SIZE, MAX_BATCH_PIXELS // (height * width)))
+        for begin in range(0, len(indices), size):
+            yield np.array(indices[begin : begin + size], np.intp)

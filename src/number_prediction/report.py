@@ -1,0 +1,160 @@
+"""Evaluation -> one self-contained HTML page, figures as PNG and metrics as JSON, in one folder.
+
+Needs the extra `train` (matplotlib, seaborn, Jinja2).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from number_prediction import plots
+from number_prediction.evaluation import METRICS_FILE, Evaluation, evaluate
+from number_prediction.files import write_atomically
+from number_prediction.predictor import Predictor
+from number_prediction.runs import Record, Run, Settings
+from number_prediction.splits import Split
+
+REPORT_FILE = "report.html"
+FIGURES_FOLDER = "figures"
+GALLERY_SIZE = 120
+"""Misclassified digits shown, the most confident first."""
+_DOTS_PER_INCH = 130
+
+
+def report_on_model(
+    model: Path | None, split: Split, *, data: str, folder: Path, threads: int | None = None
+) -> Evaluation:
+    """Evaluate a run's folder, a model.onnx or the packaged model (None) on a split; see `write_report`."""
+    evaluation = evaluate(Predictor(model, threads=threads), split, data=data)
+    run = Run(model or Path())
+    is_run = model is not None and run.settings_path.exists()
+    write_report(
+        evaluation,
+        folder,
+        settings=run.settings() if is_run else None,
+        records=run.records() if is_run else (),
+    )
+    return evaluation
+
+
+def write_report(
+    evaluation: Evaluation,
+    folder: Path,
+    *,
+    settings: Settings | None = None,
+    records: Sequence[Record] = (),
+) -> Path:
+    """Write metrics.json, figures/*.png and report.html.
+
+    Args:
+        evaluation: what to report.
+        folder: made if it is not there; earlier reports in it are replaced.
+        settings: of the run that made the model, where it is known.
+        records: its log, for the learning curves.
+
+    Returns:
+        Path of report.html: one file that needs no other and no network.
+    """
+    figures = _draw(evaluation, records)
+    (folder / FIGURES_FOLDER).mkdir(parents=True, exist_ok=True)
+    images = {}
+    for name, figure in figures.items():
+        content = figure_to_png(figure)
+        write_atomically(folder / FIGURES_FOLDER / f"{name}.png", content)
+        images[name] = _data_url(content)
+    metrics = evaluation.to_dict()
+    write_atomically(folder / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("number_prediction", "assets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("report.html.j2").render(
+        metrics=metrics,
+        figures=images,
+        gallery=_gallery(evaluation),
+        settings=settings,
+        facts=_facts(settings) if settings else {},
+    )
+    write_atomically(folder / REPORT_FILE, page)
+    return folder / REPORT_FILE
+
+
+def figure_to_png(figure: Figure) -> bytes:
+    """Encoded PNG of a figure."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+    return stream.getvalue()
+
+
+def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure]:
+    figures = {}
+    if records:
+        figures["learning_curves"] = plots.learning_curves(records)
+    figures["confusion_matrix"] = plots.confusion_heatmap(evaluation.confusion, evaluation.classes)
+    figures["precision_recall"] = plots.class_score_bars(evaluation.scores, evaluation.classes)
+    figures["reliability"] = plots.reliability_diagram(evaluation.reliability)
+    shown, classes = evaluation.errors[:40], evaluation.classes
+    if len(shown):
+        titles = [
+            f"{classes[evaluation.labels[i]]} read as {classes[evaluation.predicted[i]]}" for i in shown
+        ]
+        figures["worst_errors"] = plots.image_grid(evaluation.frames[shown], titles)
+    return figures
+
+
+def _gallery(evaluation: Evaluation) -> list[dict[str, Any]]:
+    return [
+        {
+            "image": _data_url(_picture_to_png(255 - evaluation.frames[index])),
+            "index": int(index),
+            "label": evaluation.classes[evaluation.labels[index]],
+            "predicted": evaluation.classes[evaluation.predicted[index]],
+            "confidence": float(evaluation.probabilities[index].max()),
+            "true_probability": float(evaluation.probabilities[index, evaluation.labels[index]]),
+        }
+        for index in evaluation.errors[:GALLERY_SIZE]
+    ]
+
+
+def _facts(settings: Settings) -> Mapping[str, str]:
+    """The settings of a run as rows of a table."""
+    environment = settings.environment
+    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
+    recipe = {name: value for name, value in settings.recipe.items() if name != "augmentation"}
+    return {
+        "Command": settings.command,
+        "Data": settings.data,
+        "Recipe": ", ".join(f"{name}={value}" for name, value in recipe.items()),
+        "Augmentation": ", ".join(
+            f"{name}={value}" for name, value in settings.recipe["augmentation"].items()
+        ),
+        "Seed": str(settings.seed),
+        "Device": f"{settings.device}, {settings.threads} threads, {settings.precision}",
+        "Machine": f"{environment['processor']}, {environment['cores']} cores, {environment['system']}",
+        "Versions": f"Python {environment['python']}, {packages}",
+        "Commit": environment["commit"] or "not from a checkout",
+    }
+
+
+def _picture_to_png(pixels: NDArray[np.uint8]) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

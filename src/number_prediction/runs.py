@@ -1,0 +1,185 @@
+"""Run: one training and all it left, in its own folder. What the files are called and what they hold.
+
+run.json                 settings: recipe, data, seed, threads, device, precision, environment, command
+log.jsonl                one JSON object a line: progress of the training, see `Record`
+checkpoint.safetensors   weights, optimiser, generators and position
+model.onnx, .json, .md   the exported graph, its manifest, its model card
+validation/, test/       metrics.json, report.html and figures of each evaluation
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from number_prediction.files import write_atomically
+from number_prediction.types import DataError
+
+_REPORTED_PACKAGES = ("number-prediction", "torch", "numpy", "onnxruntime")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides a run; the content of run.json."""
+
+    recipe: Mapping[str, Any]
+    """A recipe as plain values."""
+    data: str
+    """"mnist", or the absolute path of a data set."""
+    seed: int
+    threads: int
+    device: str
+    """"cuda", "mps" or "cpu"."""
+    precision: str
+    """"bf16" or "fp32": what the device could do of what the recipe asked for."""
+    command: str
+    """What started the run."""
+    environment: Mapping[str, Any]
+    """Versions, processor and commit; see `describe_environment`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One line of log.jsonl: the training since the line before it, or a validation."""
+
+    step: int
+    """Batches done."""
+    steps: int
+    """Batches in the whole training."""
+    epoch: float
+    """Passes over the training images done."""
+    seconds: float
+    """Training time so far, without validation."""
+    loss: float | None = None
+    """Mean loss over the batches since the line before."""
+    learning_rate: float | None = None
+    images_per_second: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and the names of its files."""
+
+    folder: Path
+
+    @property
+    def settings_path(self) -> Path:
+        return self.folder / "run.json"
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "log.jsonl"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def model_path(self) -> Path:
+        return self.folder / "model.onnx"
+
+    def evaluation_folder(self, part: str) -> Path:
+        """Where the evaluation on "validation" or "test" goes."""
+        return self.folder / part
+
+    def create(self, settings: Settings) -> None:
+        """Make the folder and write its settings; an existing run is never overwritten."""
+        if self.settings_path.exists():
+            raise DataError(
+                f"{self.folder}: there is a run already; go on with train --resume {self.folder}, "
+                "or choose another --output"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.settings_path, json.dumps(asdict(settings), indent=2) + "\n")
+
+    def settings(self) -> Settings:
+        """Read run.json."""
+        try:
+            values = json.loads(self.settings_path.read_text(encoding="utf-8"))
+            return Settings(**values)
+        except FileNotFoundError:
+            raise DataError(f"{self.folder}: not a run (no run.json there); check the path") from None
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(f"{self.settings_path}: not the settings of a run ({error})") from error
+
+    def records(self) -> list[Record]:
+        """Read log.jsonl; a last line that a killed process left unfinished is passed over."""
+        if not self.log_path.exists():
+            return []
+        known = {field.name for field in fields(Record)}
+        records = []
+        for line in self.log_path.read_text(encoding="utf-8").splitlines():
+            try:
+                values = json.loads(line)
+            except ValueError:
+                break
+            records.append(Record(**{name: value for name, value in values.items() if name in known}))
+        return records
+
+    def append(self, record: Record) -> None:
+        """Add one line to log.jsonl."""
+        with self.log_path.open("a", encoding="utf-8") as stream:
+            stream.write(_to_line(record))
+
+    def truncate_log(self, step: int) -> None:
+        """Forget what was logged after `step`, before a resumed training does it again."""
+        kept = "".join(_to_line(record) for record in self.records() if record.step <= step)
+        write_atomically(self.log_path, kept)
+
+
+def describe_environment() -> dict[str, Any]:
+    """Versions, processor and commit: what a figure needs beside it to be repeated."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor_name(),
+        "cores": os.cpu_count(),
+        "packages": {name: _version(name) for name in _REPORTED_PACKAGES},
+        "commit": _commit(),
+    }
+
+
+def _to_line(record: Record) -> str:
+    present = {name: value for name, value in asdict(record).items() if value is not None}
+    return json.dumps(present) + "\n"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor_name() -> str:
+    cpu_info = Path("/proc/cpuinfo")
+    if cpu_info.exists():
+        for line in cpu_info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    """Commit of the checkout this code runs from, with "+" where files differ from it; None elsewhere."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        tracked = git("ls-files", "--error-unmatch", Path(__file__).name)
+        changed = git("status", "--porcelain", "--untracked-files=no", ".")
+        return git("rev-parse", "HEAD") + ("+" if changed else "") if tracked else None
+    except (OSError, subprocess.CalledProcessError):
+        return None

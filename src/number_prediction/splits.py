@@ -1,0 +1,69 @@
+"""Split: pictures with their labels; and how one is divided in two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from number_prediction.images import PictureFiles
+from number_prediction.types import DataError
+
+Pages: TypeAlias = NDArray[np.uint8] | PictureFiles
+"""(N, H, W) uint8, or N picture files of any sizes."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures with their labels."""
+
+    images: Pages
+    """N pages."""
+    labels: NDArray[np.uint8]
+    """(N,) uint8, each the index of a class."""
+    classes: tuple[str, ...]
+    """(C,) the names of the classes."""
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels):
+            raise DataError(
+                f"{len(self.images)} images but {len(self.labels)} labels; each image needs one label"
+            )
+        if len(self.labels) and int(self.labels.max()) >= len(self.classes):
+            raise DataError(f"label {self.labels.max()} but only {len(self.classes)} classes")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, indices: NDArray[np.intp] | slice) -> Split:
+        """The images at `indices` (K,), with their labels."""
+        return Split(self.images[indices], self.labels[indices], self.classes)
+
+
+class Splits(NamedTuple):
+    """The three parts of a data set; `train, validation, test = load_mnist()`."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+def divide(split: Split, size: int, *, seed: int) -> tuple[Split, Split]:
+    """Divide a split in two, the second of `size` images, stratified: each class in equal proportion.
+
+    Class counts are rounded by largest remainder; inside a class the choice is random by `seed`.
+    Both parts keep the order of the whole.
+    """
+    counts = np.bincount(split.labels, minlength=len(split.classes))
+    quotas = counts * (size / max(len(split), 1))
+    wanted = np.floor(quotas).astype(int)
+    by_remainder = np.argsort(-(quotas - wanted), kind="stable")
+    wanted[by_remainder[: size - int(wanted.sum())]] += 1
+    generator = np.random.default_rng(seed)
+    chosen = np.zeros(len(split), dtype=bool)
+    for label, count in enumerate(wanted):
+        members = np.flatnonzero(split.labels == label)
+        chosen[generator.permutation(members)[:count]] = True
+    return split.select(np.flatnonzero(~chosen)), split.select(np.flatnonzero(chosen))

@@ -1,0 +1,1 @@
+"""Everything that needs torch: architectures, framing, training, export. Extra `train`."""

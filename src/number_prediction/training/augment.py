@@ -1,0 +1,74 @@
+"""Digit-safe augmentation: a batch of frames -> the same digits, written a little differently.
+
+In and out: (N, 28, 28) float32 in [0, 1]. Never flips: a mirrored 2 is no 2, and a rotated 6 is a 9.
+Random values come from an explicit CPU generator, so the same seed gives the same batch on any device.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from number_prediction.types import FRAME_SIZE
+
+ELASTIC_KNOTS = 5
+"""Points a side of the coarse grid of random displacements that is interpolated to the whole frame."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Largest change of each kind; each digit draws its own, uniformly up to it. 0 leaves a kind out."""
+
+    rotation: float = 15.0
+    """Degrees, either way."""
+    shift: float = 2.0
+    """Pixels, in x and in y."""
+    scale: float = 0.15
+    """Share of the size, in x and in y apart."""
+    shear: float = 0.15
+    """Horizontal shift a pixel of height: slant."""
+    elastic: float = 0.0
+    """Pixels of smooth random displacement (after Simard, Steinkraus, Platt, 2003)."""
+    stroke: float = 0.0
+    """Share, up to 1, of one 3x3 dilation (thicker) or erosion (thinner)."""
+
+    def __call__(self, frames: Tensor, generator: Generator) -> Tensor:
+        """Augment a batch (N, 28, 28)."""
+        if self.stroke:
+            frames = self._change_strokes(frames, generator)
+        if self.rotation or self.shift or self.scale or self.shear or self.elastic:
+            frames = self._warp(frames, generator)
+        return frames
+
+    def _warp(self, frames: Tensor, generator: Generator) -> Tensor:
+        count = len(frames)
+
+        def uniform(limit: float) -> Tensor:  # (N,), in [-limit, limit]
+            return (torch.rand(count, generator=generator) * 2 - 1) * limit
+
+        angle = uniform(math.radians(self.rotation))
+        slant = uniform(self.shear)
+        width, height = 1 + uniform(self.scale), 1 + uniform(self.scale)
+        cos, sin = angle.cos(), angle.sin()
+        pixel = 2 / FRAME_SIZE  # the sampling grid runs from -1 to 1
+        to_x = torch.stack([cos * width, (cos * slant - sin) * height, uniform(self.shift) * pixel], dim=1)
+        to_y = torch.stack([sin * width, (sin * slant + cos) * height, uniform(self.shift) * pixel], dim=1)
+        shape = [count, 1, FRAME_SIZE, FRAME_SIZE]
+        grid = F.affine_grid(torch.stack([to_x, to_y], dim=1), shape, align_corners=False)
+        if self.elastic:
+            knots = torch.rand(count, 2, ELASTIC_KNOTS, ELASTIC_KNOTS, generator=generator) * 2 - 1
+            field = F.interpolate(knots, (FRAME_SIZE, FRAME_SIZE), mode="bicubic", align_corners=True)
+            grid = grid + field.permute(0, 2, 3, 1) * (self.elastic * pixel)
+        warped = F.grid_sample(frames.unsqueeze(1), grid.to(frames.device), align_corners=False)
+        return warped.squeeze(1)
+
+    def _change_strokes(self, frames: Tensor, generator: Generator) -> Tensor:
+        amount = (torch.rand(len(frames), 1, 1, generator=generator) * 2 - 1) * self.stroke
+        amount = amount.to(frames.device)
+        thick = F.max_pool2d(frames.unsqueeze(1), 3, stride=1, padding=1).squeeze(1)
+        thin = -F.max_pool2d(-frames.unsqueeze(1), 3, stride=1, padding=1).squeeze(1)
+        return torch.lerp(frames, torch.where(amount > 0, thick, thin), amount.abs())

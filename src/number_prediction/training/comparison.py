@@ -1,0 +1,119 @@
+"""Several recipes over several seeds, each trained and evaluated in its own run -> a table and a figure."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from number_prediction.datasets import EMBEDDED, display_name
+from number_prediction.evaluation import METRICS_FILE
+from number_prediction.files import write_atomically
+from number_prediction.mnist import load_mnist
+from number_prediction.plots import accuracy_comparison
+from number_prediction.predictor import Predictor, read_manifest
+from number_prediction.report import figure_to_png, report_on_model
+from number_prediction.runs import Record, Run
+from number_prediction.training.fit import fit
+from number_prediction.training.frames import load_frames
+from number_prediction.training.recipes import Recipe
+from number_prediction.training.session import finish_run, start_run
+
+LATENCY_CALLS = 1000
+TABLE_FILE, FIGURE_FILE = "comparison.csv", "comparison.png"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a comparison."""
+
+    recipe: Recipe
+    seed: int
+    run: Run
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.run.evaluation_folder("test") / METRICS_FILE).exists()
+
+
+def plan(recipes: Sequence[Recipe], seeds: int, folder: Path) -> list[Entry]:
+    """The runs of a comparison, `seeds` (0, 1, ...) for each recipe."""
+    return [
+        Entry(recipe, seed, Run(folder / f"{recipe.name}-{seed}"))
+        for recipe in recipes
+        for seed in range(seeds)
+    ]
+
+
+def train_entry(entry: Entry, *, data: str = EMBEDDED, threads: int | None, command: str) -> Iterator[Record]:
+    """Train one run, export it and evaluate it on the test part; yields the records of the training."""
+    if not entry.run.settings_path.exists():
+        start_run(
+            entry.recipe, entry.run.folder, command=command, data=data, seed=entry.seed, threads=threads
+        )
+    splits = load_frames(data)
+    yield from fit(entry.run, splits)
+    finish_run(entry.run, splits)
+    report_on_model(
+        entry.run.folder,
+        splits.test,
+        data=f"{display_name(data)}, test part",
+        folder=entry.run.evaluation_folder("test"),
+        threads=threads,
+    )
+
+
+def summarize(entries: Sequence[Entry]) -> pandas.DataFrame:
+    """One row a recipe: mean and deviation of the test accuracy, size, training time and latency."""
+    rows = []
+    for name in dict.fromkeys(entry.recipe.name for entry in entries):
+        runs = [entry.run for entry in entries if entry.recipe.name == name]
+        accuracies = [_test_accuracy(run) for run in runs]
+        manifest = read_manifest(runs[0].model_path)
+        seconds = [read_manifest(run.model_path)["training"]["seconds"] for run in runs]
+        rows.append(
+            {
+                "recipe": name,
+                "accuracy_mean": np.mean(accuracies),
+                "accuracy_sd": np.std(accuracies, ddof=1) if len(runs) > 1 else float("nan"),
+                "seeds": len(runs),
+                "parameters": manifest["parameters"],
+                "training_seconds": np.median(seconds),
+                "latency_ms": measure_latency(Predictor(runs[0].folder, threads=1)),
+                "file_kilobytes": manifest["bytes"] / 1000,
+            }
+        )
+    return pandas.DataFrame(rows)
+
+
+def write_comparison(entries: Sequence[Entry], folder: Path) -> pandas.DataFrame:
+    """Write comparison.csv and comparison.png of finished runs; returns the table."""
+    table = summarize(entries)
+    accuracies: dict[str, list[float]] = {}
+    for entry in entries:
+        accuracies.setdefault(entry.recipe.name, []).append(_test_accuracy(entry.run))
+    write_atomically(folder / TABLE_FILE, table.to_csv(index=False))
+    write_atomically(folder / FIGURE_FILE, figure_to_png(accuracy_comparison(accuracies)))
+    return table
+
+
+def measure_latency(predictor: Predictor) -> float:
+    """Median milliseconds for one 28x28 picture, warm, over LATENCY_CALLS calls."""
+    pictures = load_mnist().test.images[:LATENCY_CALLS]
+    assert isinstance(pictures, np.ndarray)
+    times = []
+    for index in range(-50, len(pictures)):  # the first fifty warm up
+        begun = time.perf_counter()
+        predictor.predict_digits([pictures[max(index, 0)]])
+        times.append(time.perf_counter() - begun)
+    return float(np.median(times[50:])) * 1000
+
+
+def _test_accuracy(run: Run) -> float:
+    metrics = json.loads((run.evaluation_folder("test") / METRICS_FILE).read_text(encoding="utf-8"))
+    return float(metrics["summary"]["accuracy"])

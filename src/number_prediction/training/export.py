@@ -1,0 +1,180 @@
+"""A run's checkpoint -> one ONNX file with its manifest and model card, behind a parity check.
+
+The file that is written answers as torch does over all 10,000 MNIST test images (the pictures only; their
+labels are not looked at) and over pictures of odd sizes; where it does not, nothing is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from number_prediction.evaluation import METRICS_FILE
+from number_prediction.files import write_atomically
+from number_prediction.mnist import load_mnist
+from number_prediction.predictor import CLASSES_KEY, GraphAnswer, Predictor, manifest_path
+from number_prediction.runs import Run
+from number_prediction.training.checkpoint import load_checkpoint
+from number_prediction.training.fit import trained_network
+from number_prediction.training.graph import DigitAnswer, DigitGraph
+from number_prediction.training.model_card import model_card
+from number_prediction.types import ModelError
+
+PROBABILITY_TOLERANCE = 1e-4
+ODD_SHAPES = ((1, 1), (1, 57), (57, 1), (2, 2), (28, 28), (31, 17), (150, 90), (300, 400))
+"""Sizes (H, W) of the random pictures that are compared besides MNIST's."""
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far torch and ONNX Runtime are apart."""
+
+    pictures: int
+    different_labels: int
+    largest_difference: float
+    """Between any two probabilities."""
+
+    @property
+    def holds(self) -> bool:
+        return self.different_labels == 0 and self.largest_difference <= PROBABILITY_TOLERANCE
+
+
+def export_run(run: Run, *, output: Path | None = None) -> Path:
+    """Write a run's model as ONNX, with manifest (.json) and model card (.md) beside it.
+
+    Args:
+        run: a run with a checkpoint.
+        output: the file to write; by default model.onnx in the run's folder.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ModelError: torch and ONNX Runtime disagree; what stood there stays.
+    """
+    output = output or run.model_path
+    network, classes = trained_network(run)
+    graph = DigitGraph(network).eval()
+    content = to_onnx(graph, classes)
+    candidate = output.with_name(f".{output.name}.candidate")
+    try:
+        write_atomically(candidate, content)
+        parity = check_parity(graph, Predictor(candidate))
+    finally:
+        candidate.unlink(missing_ok=True)
+    manifest = _manifest(run, graph, classes, content, parity)
+    manifest_path(output).unlink(missing_ok=True)  # an old one would refuse the new model
+    write_atomically(output, content)
+    write_atomically(manifest_path(output), json.dumps(manifest, indent=2) + "\n")
+    write_atomically(output.with_suffix(".md"), model_card(manifest))
+    return output
+
+
+def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
+    """The ONNX file of a graph: page (batch, height, width) uint8 -> frame, probabilities, is_digit."""
+    dim = torch.export.Dim
+    example = torch.zeros(2, 30, 31, dtype=torch.uint8)  # three sizes that nothing else has
+    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registry.level
+    registry.setLevel(logging.ERROR)  # it warns that torchvision is missing, which nothing here needs
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's exporter calls what torch deprecates
+            warnings.simplefilter("ignore", DeprecationWarning)
+            program = torch.onnx.export(
+                graph,
+                (example,),
+                dynamo=True,
+                dynamic_shapes={"page": {0: dim("batch"), 1: dim("height"), 2: dim("width")}},
+                input_names=["page"],
+                output_names=list(DigitAnswer._fields),
+                verbose=False,
+            )
+    finally:
+        registry.setLevel(level)
+    if program is None:
+        raise ModelError("torch.onnx.export returned nothing")
+    model = program.model_proto
+    model.producer_name = "number_prediction"
+    del model.metadata_props[:]
+    model.metadata_props.add(key=CLASSES_KEY, value=json.dumps(classes))
+    for node in model.graph.node:
+        del node.metadata_props[:]  # stack traces with paths of the exporting machine
+        node.doc_string = ""
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def check_parity(graph: DigitGraph, predictor: Predictor) -> Parity:
+    """Compare torch and ONNX Runtime; raise ModelError where they disagree."""
+    generator = np.random.default_rng(0)
+    odd = [generator.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
+    different, largest, pictures = 0, 0.0, 0
+    for pages in (load_mnist().test.images, *odd):
+        assert isinstance(pages, np.ndarray)
+        expected, answer = _run_torch(graph, pages), predictor.run(pages)
+        difference = np.abs(expected.probabilities - answer.probabilities).max()
+        different += int((expected.probabilities.argmax(1) != answer.probabilities.argmax(1)).sum())
+        different += int((expected.is_digit != answer.is_digit).sum())
+        largest = max(largest, float(difference))
+        pictures += len(pages)
+    parity = Parity(pictures, different, largest)
+    if not parity.holds:
+        raise ModelError(
+            f"torch and ONNX Runtime disagree: {parity.different_labels} labels of {parity.pictures} differ, "
+            f"probabilities by up to {parity.largest_difference:.2g}; nothing was exported"
+        )
+    return parity
+
+
+@torch.no_grad()
+def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
+    answers = [graph(torch.tensor(pages[i : i + _CHUNK])) for i in range(0, len(pages), _CHUNK)]
+    return GraphAnswer(*(torch.cat(parts).numpy() for parts in zip(*answers, strict=True)))
+
+
+def _manifest(
+    run: Run, graph: DigitGraph, classes: tuple[str, ...], content: bytes, parity: Parity
+) -> dict[str, Any]:
+    settings = run.settings()
+    _, position = load_checkpoint(run.checkpoint_path)
+    evaluations = {}
+    for part in ("validation", "test"):
+        metrics = run.evaluation_folder(part) / METRICS_FILE
+        if metrics.exists():
+            evaluations[part] = json.loads(metrics.read_text(encoding="utf-8"))["summary"]
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "classes": list(classes),
+        "input": "page: (batch, height, width) uint8, any size",
+        "outputs": {
+            "frame": "(batch, 28, 28) float32 in [0, 1]",
+            "probabilities": f"(batch, {len(classes)}) float32",
+            "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
+        },
+        "parameters": sum(parameter.numel() for parameter in graph.parameters()),
+        "training": {
+            "command": settings.command,
+            "recipe": dict(settings.recipe),
+            "data": settings.data if settings.data == "mnist" else Path(settings.data).name,
+            "seed": settings.seed,
+            "threads": settings.threads,
+            "precision": settings.precision,
+            "steps": position["step"],
+            "seconds": round(position["seconds"], 2),
+            "environment": dict(settings.environment),
+        },
+        "parity": asdict(parity),
+        "evaluations": evaluations,
+    }

@@ -1,0 +1,54 @@
+"""The digit graph: page -> frame, probabilities, is_digit. What `export` writes and everybody runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from number_prediction.training.framing import Framing
+from number_prediction.training.ink import BorderInk
+
+
+class DigitAnswer(NamedTuple):
+    """Outputs of the digit graph, in the order of the ONNX file's."""
+
+    frame: Tensor
+    """(N, 28, 28) float32 in [0, 1]: what the network saw."""
+    probabilities: Tensor
+    """(N, C) float32, each row sums to 1."""
+    is_digit: Tensor
+    """(N,) float32 in [0, 1]; 0 where the page is blank."""
+
+
+class Preparation(nn.Module):
+    """Page -> frame: the part of the graph before the network, without parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ink = BorderInk()
+        self.framing = Framing()
+
+    def forward(self, page: Tensor) -> Tensor:  # (N, H, W) uint8 -> (N, 28, 28) float32
+        frame: Tensor = self.framing(self.ink(page))
+        return frame
+
+
+class DigitGraph(nn.Module):
+    """Preparation, network and softmax in one module, of dynamic batch, height and width.
+
+    The network begins with its normalization.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        """`network` maps frames (N, 28, 28) in [0, 1] to logits (N, C)."""
+        super().__init__()
+        self.preparation = Preparation()
+        self.network = network
+
+    def forward(self, page: Tensor) -> DigitAnswer:  # (N, H, W) uint8
+        frame = self.preparation(page)
+        logits = self.network(frame)
+        is_digit = (frame.amax((1, 2)) > 0).to(torch.float32)
+        return DigitAnswer(frame, torch.softmax(logits, dim=1), is_digit)

@@ -1,0 +1,62 @@
+"""Manifest -> model card: what a model is, how it was made and what was measured, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def model_card(manifest: Mapping[str, Any]) -> str:
+    """The model card of an exported model (after Mitchell et al., 2019)."""
+    training, recipe = manifest["training"], manifest["training"]["recipe"]
+    environment = training["environment"]
+    versions = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
+    lines = [
+        f"# Model card: {recipe['name']} on {training['data']}",
+        "",
+        f"Reads one handwritten character of the classes {', '.join(manifest['classes'])} from a picture: "
+        f"{recipe['summary']}.",
+        "",
+        f"- SHA-256 `{manifest['sha256']}`, {manifest['bytes']:,} bytes, "
+        f"{manifest['parameters']:,} parameters",
+        f"- Input: {manifest['input']}",
+        *(f"- Output `{name}`: {text}" for name, text in manifest["outputs"].items()),
+        "",
+        "## Training",
+        "",
+        f"    {training['command']}",
+        "",
+        f"Seed {training['seed']}, {training['threads']} threads, {training['precision']}, "
+        f"{training['steps']:,} batches of {recipe['batch_size']}, {training['seconds']} s on "
+        f"{environment['processor']} ({environment['cores']} cores). Python {environment['python']}, "
+        f"{versions}; commit {environment['commit'] or 'unknown'}.",
+        "",
+        "## Figures",
+        "",
+        *_figures(manifest["evaluations"]),
+        f"ONNX Runtime against torch over {manifest['parity']['pictures']:,} pictures: "
+        f"{manifest['parity']['different_labels']} labels differ, probabilities by at most "
+        f"{manifest['parity']['largest_difference']:.1e}.",
+        "",
+        "## Limits",
+        "",
+        "One character a picture. The paper must be of one colour, darker or lighter than the ink: shadows, "
+        "ruled paper and neighbouring writing are not removed. Only a blank picture is refused "
+        "(`is_digit` 0); a letter or a scribble is answered with some class.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if not evaluations:
+        return ["Not evaluated yet: `number-prediction evaluate RUN`, then export again.", ""]
+    rows = ["| part | pictures | accuracy | 95% interval | log loss | ECE |", "|---|---|---|---|---|---|"]
+    for part, summary in evaluations.items():
+        low, high = summary["accuracy_interval_95"]
+        rows.append(
+            f"| {part} | {summary['pictures']:,} | {100 * summary['accuracy']:.2f}% "
+            f"| {100 * low:.2f} to {100 * high:.2f}% | {summary['log_loss']:.4f} "
+            f"| {summary['expected_calibration_error']:.4f} |"
+        )
+    return [*rows, ""]

@@ -1,0 +1,102 @@
+"""Recipes: an architecture and everything that decides a training run. The registry is at the end.
+
+To add one, write a class or function in architectures.py that takes the number of classes and returns
+a module, and add one entry to RECIPES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+from torch import nn
+
+from number_prediction.training.architectures import CNN, MLP, ResNet
+from number_prediction.training.augment import Augmentation
+from number_prediction.types import TrainingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides a run besides data, seed, threads and machine."""
+
+    name: str
+    architecture: Callable[[int], nn.Module]
+    """Number of classes -> network from (N, 1, 28, 28) to logits (N, C)."""
+    summary: str
+    """One line for people."""
+    epochs: float
+    """Passes over the training images; the last may be a part of one."""
+    batch_size: int = 256
+    learning_rate: float = 0.2
+    """Peak of the one-cycle schedule (Smith and Topin, 2018)."""
+    warmup: float = 0.2
+    """Share of the steps in which the learning rate rises from 0 to its peak; it then falls to 0."""
+    momentum: float = 0.9
+    """Nesterov momentum of stochastic gradient descent."""
+    weight_decay: float = 5e-4
+    """On weight matrices and filters; never on biases and batch normalisation."""
+    label_smoothing: float = 0.1
+    """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
+    ema_decay: float = 0.0
+    """Decay a step of the averaged weights that are kept in the end; 0 keeps the last weights."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """Arithmetic of forward and backward pass, where the device has it; weights are always fp32."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; the architecture goes by the recipe's name."""
+        values = asdict(self)
+        del values["architecture"]
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """The recipe that `to_dict` wrote."""
+        known = {each.name for each in fields(cls)} - {"architecture"}
+        if set(values) != known:
+            raise TrainingError(
+                f"the recipe has fields {sorted(set(values) ^ known)} that this version does not share; "
+                "use the version of number_prediction that trained it"
+            )
+        changed = {**values, "augmentation": Augmentation(**values["augmentation"])}
+        return replace(get_recipe(values["name"]), **changed)
+
+
+def get_recipe(name: str) -> Recipe:
+    """The recipe of that name; an unknown name raises TrainingError and lists the known ones."""
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise TrainingError(f"no recipe {name!r}; there are {', '.join(RECIPES)}") from None
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="mlp",
+            architecture=MLP,
+            summary="multilayer perceptron, 784-256-128-10",
+            epochs=8,
+            learning_rate=0.1,
+            precision="fp32",
+            augmentation=Augmentation(rotation=5, shift=1, scale=0.05, shear=0.05),
+        ),
+        Recipe(
+            name="cnn",
+            architecture=CNN,
+            summary="four convolutions, 66 thousand parameters; the default",
+            epochs=2,
+            learning_rate=0.3,
+        ),
+        Recipe(
+            name="resnet",
+            architecture=ResNet,
+            summary="residual network, the most accurate",
+            epochs=12,
+        ),
+    )
+}
+"""Every recipe by its name."""

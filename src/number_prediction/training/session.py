@@ -1,0 +1,62 @@
+"""Before and after the training loop: the settings of a new run; export and report of a trained one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from number_prediction.datasets import EMBEDDED, display_name
+from number_prediction.evaluation import Evaluation
+from number_prediction.report import report_on_model
+from number_prediction.runs import Run, Settings, describe_environment
+from number_prediction.splits import Splits
+from number_prediction.training.devices import pick_device, usable_precision
+from number_prediction.training.export import export_run
+from number_prediction.training.recipes import Recipe
+
+
+def start_run(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    command: str,
+    data: str = EMBEDDED,
+    seed: int = 0,
+    threads: int | None = None,
+    device: str | None = None,
+) -> Run:
+    """Make the folder of a new run.
+
+    Args:
+        recipe: what to train.
+        folder: where; it must hold no run yet.
+        command: what a person typed, kept with the run.
+        data: "mnist" or a path that `load_dataset` takes.
+        seed: of weights, order and augmentation.
+        threads: of the processor; by default all cores.
+        device: "cuda", "mps" or "cpu"; by default the best there is.
+    """
+    picked = pick_device(device)
+    run = Run(folder)
+    run.create(
+        Settings(
+            recipe=recipe.to_dict(),
+            data=data if data == EMBEDDED else str(Path(data).resolve()),
+            seed=seed,
+            threads=threads or os.cpu_count() or 1,
+            device=picked.type,
+            precision=usable_precision(recipe.precision, picked),
+            command=command,
+            environment=describe_environment(),
+        )
+    )
+    return run
+
+
+def finish_run(run: Run, splits: Splits) -> Evaluation:
+    """Export a trained run and report on its validation part, in the run's folder."""
+    export_run(run)
+    data = f"{display_name(run.settings().data)}, validation part"
+    return report_on_model(
+        run.folder, splits.validation, data=data, folder=run.evaluation_folder("validation")
+    )

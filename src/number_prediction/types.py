@@ -1,0 +1,77 @@
+"""Results and errors: what every module may raise and what the predictor answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRAME_SIZE = 28
+"""Height and width of a frame, in pixels."""
+
+
+class NumberPredictionError(Exception):
+    """Base of all errors this package raises on purpose; the message names the mend."""
+
+
+class ImageError(NumberPredictionError):
+    """A picture that cannot be read or is refused."""
+
+
+class DataError(NumberPredictionError):
+    """A data set that is missing, damaged or contradicts itself."""
+
+
+class ModelError(NumberPredictionError):
+    """A model file that is missing, altered or of the wrong kind."""
+
+
+class TrainingError(NumberPredictionError):
+    """A training run that cannot start, go on or be saved."""
+
+
+class MissingExtraError(NumberPredictionError):
+    """A command needs packages of an extra that is not installed."""
+
+
+@dataclass(frozen=True)
+class DigitPrediction:
+    """What the model says of one picture."""
+
+    label: int | None
+    """Index of the most probable class; None where the model abstains ("not a digit")."""
+    probabilities: NDArray[np.float32]
+    """(C,) float32, sums to 1; C = 10 for digits, in the order of `classes`."""
+    is_digit: float
+    """Probability in [0, 1] that the picture holds a digit at all."""
+    frame: NDArray[np.float32]
+    """(28, 28) float32 in [0, 1], ink = 1: what the network saw."""
+    classes: tuple[str, ...]
+    """(C,) the names of the classes; "0" to "9" for digits."""
+
+    @property
+    def text(self) -> str | None:
+        """Name of the predicted class, or None where the model abstains."""
+        return None if self.label is None else self.classes[self.label]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the most probable class, in [0, 1]."""
+        return float(self.probabilities.max())
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """The `count` most probable classes with their probabilities, best first."""
+        order = np.argsort(-self.probabilities, kind="stable")[:count]
+        return [(self.classes[i], float(self.probabilities[i])) for i in order]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON; the frame is left out."""
+        return {
+            "label": self.label,
+            "text": self.text,
+            "confidence": self.confidence,
+            "is_digit": self.is_digit,
+            "probabilities": [float(value) for value in self.probabilities],
+        }
