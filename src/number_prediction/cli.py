@@ -62,7 +62,7 @@ DataOption = Annotated[
     ),
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="Processor threads.", show_default="one a core")
+    int | None, typer.Option(min=1, metavar="N", help="Processor threads.", show_default="one a core")
 ]
 
 
@@ -93,24 +93,27 @@ def _root(
 @app.command()
 def train(
     context: typer.Context,
-    recipe: Annotated[str, typer.Argument(metavar="[RECIPE]", help="mlp, cnn or resnet.")] = DEFAULT_RECIPE,
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="mlp, cnn or resnet.")] = DEFAULT_RECIPE,
     data: DataOption = "mnist",
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights, order and augmentation.")] = 0,
     epochs: Annotated[
-        float | None, typer.Option(min=0, help="Passes over the images.", show_default="the recipe's")
+        float | None,
+        typer.Option(min=0, metavar="X", help="Passes over the images.", show_default="the recipe's"),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=2, help="Images a batch.", show_default="the recipe's")
+        int | None, typer.Option(min=2, metavar="N", help="Images a batch.", show_default="the recipe's")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0, help="Peak learning rate.", show_default="the recipe's")
+        float | None,
+        typer.Option(min=0, metavar="X", help="Peak learning rate.", show_default="the recipe's"),
     ] = None,
     threads: ThreadsOption = None,
     device: Annotated[
-        str | None, typer.Option(help="cuda, mps or cpu.", show_default="the best there is")
+        str | None, typer.Option(metavar="NAME", help="cuda, mps or cpu.", show_default="the best there is")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the run.", show_default="runs/RECIPE-SEED-TIME")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the run.", show_default="runs/RECIPE-SEED-TIME"),
     ] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")
@@ -184,7 +187,9 @@ def train(
 def evaluate(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN|MODEL.onnx]", show_default="the model in the package"),
+        typer.Argument(
+            metavar="RUN|MODEL.onnx", help="What to measure.", show_default="the model in the package"
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -197,7 +202,9 @@ def evaluate(
     part: Annotated[Part, typer.Option(help="Part of the data set; all takes every part.")] = Part.test,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder of the report.", show_default="RUN/PART, or runs/evaluation-TIME"),
+        typer.Option(
+            metavar="DIR", help="Folder of the report.", show_default="RUN/PART, or runs/evaluation-TIME"
+        ),
     ] = None,
     threads: ThreadsOption = None,
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
@@ -234,14 +241,17 @@ def evaluate(
 @app.command()
 def compare(
     recipes: Annotated[
-        list[str] | None, typer.Argument(metavar="[RECIPE]...", show_default="all recipes")
+        list[str] | None,
+        typer.Argument(metavar="RECIPE", help="mlp, cnn or resnet.", show_default="all recipes"),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each recipe, with seeds 0, 1, ...")] = 3,
+    seeds: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Runs of each recipe, with seeds 0, 1, ...")
+    ] = 3,
     data: DataOption = "mnist",
     threads: ThreadsOption = None,
-    output: Annotated[Path, typer.Option(help="Folder; runs that are finished there are kept.")] = Path(
-        "runs/comparison"
-    ),
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder; runs that are finished there are kept.")
+    ] = Path("runs/comparison"),
 ) -> None:
     """Train recipes over several seeds, evaluate each run, and write the table and the figure."""
     with _extra("train"):
@@ -269,7 +279,9 @@ def compare(
 @app.command()
 def export(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
-    output: Annotated[Path | None, typer.Option(help="File to write.", show_default="RUN/model.onnx")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write.", show_default="RUN/model.onnx")
+    ] = None,
 ) -> None:
     """Write a run's model as ONNX, with manifest and model card; prints the file.
 
@@ -287,11 +299,11 @@ def export(
 def predict(
     pictures: Annotated[
         list[str],
-        typer.Argument(metavar="PATH|FOLDER|GLOB|-...", help="Pictures; - reads one from stdin."),
+        typer.Argument(metavar="PATH|FOLDER|GLOB|-", help="Pictures; - reads one from stdin."),
     ],
     model: Annotated[
         Path | None,
-        typer.Option(metavar="RUN|MODEL.onnx", show_default="the model in the package"),
+        typer.Option(metavar="RUN|MODEL.onnx", help="What reads.", show_default="the model in the package"),
     ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="Of the results.")] = Format.table,
     top: Annotated[int, typer.Option(min=0, help="Also give the K best classes.", metavar="K")] = 0,

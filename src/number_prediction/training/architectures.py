@@ -68,7 +68,7 @@ class CNN(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Residual network (He et al., 2016): three stages, each a convolution and one residual block."""
+    """Residual network (He et al., 2016): twice a convolution that halves the image and a residual block."""
 
     def __init__(self, class_count: int) -> None:
         super().__init__()
@@ -77,11 +77,9 @@ class ResNet(nn.Module):
             Residual(32),
             convolution(32, 64, pool=True),  # 7 x 7
             Residual(64),
-            convolution(64, 128, pool=True),  # 3 x 3
-            Residual(128),
-            nn.AdaptiveMaxPool2d(1),
+            convolution(64, 64, pool=True),  # 3 x 3
             nn.Flatten(),
-            nn.Linear(128, class_count),
+            nn.Linear(64 * 3 * 3, class_count),
         )
 
     def forward(self, image: Tensor) -> Tensor:

@@ -23,13 +23,13 @@ ELASTIC_KNOTS = 5
 class Augmentation:
     """Largest change of each kind; each digit draws its own, uniformly up to it. 0 leaves a kind out."""
 
-    rotation: float = 15.0
+    rotation: float = 10.0
     """Degrees, either way."""
     shift: float = 2.0
     """Pixels, in x and in y."""
-    scale: float = 0.15
+    scale: float = 0.1
     """Share of the size, in x and in y apart."""
-    shear: float = 0.15
+    shear: float = 0.1
     """Horizontal shift a pixel of height: slant."""
     elastic: float = 0.0
     """Pixels of smooth random displacement (after Simard, Steinkraus, Platt, 2003)."""

@@ -23,8 +23,7 @@ from number_prediction.files import write_atomically
 from number_prediction.mnist import load_mnist
 from number_prediction.predictor import CLASSES_KEY, GraphAnswer, Predictor, manifest_path
 from number_prediction.runs import Run
-from number_prediction.training.checkpoint import load_checkpoint
-from number_prediction.training.fit import trained_network
+from number_prediction.training.fit import TrainedNetwork, load_trained
 from number_prediction.training.graph import DigitAnswer, DigitGraph
 from number_prediction.training.model_card import model_card
 from number_prediction.types import ModelError
@@ -63,16 +62,16 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
         ModelError: torch and ONNX Runtime disagree; what stood there stays.
     """
     output = output or run.model_path
-    network, classes = trained_network(run)
-    graph = DigitGraph(network).eval()
-    content = to_onnx(graph, classes)
+    trained = load_trained(run)
+    graph = DigitGraph(trained.network, temperature=trained.temperature).eval()
+    content = to_onnx(graph, trained.classes)
     candidate = output.with_name(f".{output.name}.candidate")
     try:
         write_atomically(candidate, content)
         parity = check_parity(graph, Predictor(candidate))
     finally:
         candidate.unlink(missing_ok=True)
-    manifest = _manifest(run, graph, classes, content, parity)
+    manifest = _manifest(run, trained, content, parity)
     manifest_path(output).unlink(missing_ok=True)  # an old one would refuse the new model
     write_atomically(output, content)
     write_atomically(manifest_path(output), json.dumps(manifest, indent=2) + "\n")
@@ -143,11 +142,8 @@ def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
     return GraphAnswer(*(torch.cat(parts).numpy() for parts in zip(*answers, strict=True)))
 
 
-def _manifest(
-    run: Run, graph: DigitGraph, classes: tuple[str, ...], content: bytes, parity: Parity
-) -> dict[str, Any]:
+def _manifest(run: Run, trained: TrainedNetwork, content: bytes, parity: Parity) -> dict[str, Any]:
     settings = run.settings()
-    _, position = load_checkpoint(run.checkpoint_path)
     evaluations = {}
     for part in ("validation", "test"):
         metrics = run.evaluation_folder(part) / METRICS_FILE
@@ -156,14 +152,14 @@ def _manifest(
     return {
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "classes": list(classes),
+        "classes": list(trained.classes),
         "input": "page: (batch, height, width) uint8, any size",
         "outputs": {
             "frame": "(batch, 28, 28) float32 in [0, 1]",
-            "probabilities": f"(batch, {len(classes)}) float32",
+            "probabilities": f"(batch, {len(trained.classes)}) float32",
             "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
         },
-        "parameters": sum(parameter.numel() for parameter in graph.parameters()),
+        "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),
         "training": {
             "command": settings.command,
             "recipe": dict(settings.recipe),
@@ -171,8 +167,9 @@ def _manifest(
             "seed": settings.seed,
             "threads": settings.threads,
             "precision": settings.precision,
-            "steps": position["step"],
-            "seconds": round(position["seconds"], 2),
+            "steps": trained.steps,
+            "seconds": round(trained.seconds, 2),
+            "temperature": round(trained.temperature, 4),
             "environment": dict(settings.environment),
         },
         "parity": asdict(parity),

@@ -24,6 +24,7 @@ from number_prediction.runs import Record, Run, Settings
 from number_prediction.splits import Split, Splits
 from number_prediction.training.architectures import Normalization
 from number_prediction.training.batches import Batches
+from number_prediction.training.calibration import fit_temperature
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.recipes import Recipe
 from number_prediction.types import TrainingError
@@ -53,6 +54,8 @@ class TrainingState:
     """Batches in the whole training."""
     step: int = 0
     seconds: float = 0.0
+    temperature: float = 1.0
+    """What the logits are to be divided by; fitted on the validation part after the last batch."""
 
     @property
     def result(self) -> nn.Module:
@@ -75,6 +78,7 @@ class TrainingState:
             "step": self.step,
             "steps": self.steps,
             "seconds": self.seconds,
+            "temperature": self.temperature,
             "classes": list(self.classes),
         }
         save_checkpoint(run.checkpoint_path, tensors, metadata)
@@ -95,6 +99,7 @@ class TrainingState:
         if torch.cuda.is_available():
             torch.cuda.set_rng_state_all(list(_under("random.cuda", tensors).values()))
         self.step, self.seconds = metadata["step"], metadata["seconds"]
+        self.temperature = metadata["temperature"]
 
 
 def fit(run: Run, splits: Splits) -> Iterator[Record]:
@@ -164,10 +169,15 @@ def _steps(
                 logged_seconds = state.seconds
                 losses.clear()
             if ends_epoch:
-                validation_loss, validation_accuracy = validate(state.result, validation, device)
+                logits, labels = compute_logits(state.result, validation, device)
                 yield _log(
-                    run, state, validation_loss=validation_loss, validation_accuracy=validation_accuracy
+                    run,
+                    state,
+                    validation_loss=float(F.cross_entropy(logits, labels)),
+                    validation_accuracy=float((logits.argmax(1) == labels).float().mean()),
                 )
+                if ends_training:
+                    state.temperature = fit_temperature(logits, labels)
             if ends_epoch or interrupted.is_set() or time.monotonic() - saved_at > SAVE_EVERY:
                 state.save(run)
                 saved_at = time.monotonic()
@@ -206,20 +216,16 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 
 @torch.no_grad()
-def validate(network: nn.Module, split: Split, device: torch.device) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of a network from frames to logits, in evaluation mode and fp32."""
+def compute_logits(network: nn.Module, split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Logits (N, C) float32 and labels (N,) int64 of a split of frames, in evaluation mode and fp32."""
     was_training = network.training
     network.eval()
-    loss, correct = 0.0, 0
-    for begin in range(0, len(split), VALIDATION_BATCH):
-        part = split.select(slice(begin, begin + VALIDATION_BATCH))
-        frames = torch.tensor(part.images, device=device).to(torch.float32) / 255
-        labels = torch.tensor(part.labels, dtype=torch.int64, device=device)
-        logits = network(frames)
-        loss += float(F.cross_entropy(logits, labels, reduction="sum"))
-        correct += int((logits.argmax(1) == labels).sum())
+    logits = [
+        network(torch.tensor(split.images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
+        for begin in range(0, len(split), VALIDATION_BATCH)
+    ]
     network.train(was_training)
-    return loss / len(split), correct / len(split)
+    return torch.cat(logits), torch.tensor(split.labels, dtype=torch.int64, device=device)
 
 
 def build_network(recipe: Recipe, class_count: int, mean: Tensor, deviation: Tensor) -> nn.Module:
@@ -227,11 +233,20 @@ def build_network(recipe: Recipe, class_count: int, mean: Tensor, deviation: Ten
     return nn.Sequential(Normalization(mean, deviation), recipe.architecture(class_count))
 
 
-def trained_network(run: Run) -> tuple[nn.Module, tuple[str, ...]]:
-    """Network of a run's checkpoint, on the CPU in evaluation mode, and the names of its classes (C,).
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """What training leaves."""
 
-    It maps frames (N, 28, 28) in [0, 1] to logits (N, C); its weights are the average where there is one.
-    """
+    network: nn.Module
+    """Frames (N, 28, 28) in [0, 1] -> logits (N, C); on the CPU, in evaluation mode."""
+    temperature: float
+    classes: tuple[str, ...]
+    steps: int
+    seconds: float
+
+
+def load_trained(run: Run) -> TrainedNetwork:
+    """The network of a finished training; its weights are the average where the recipe keeps one."""
     recipe = Recipe.from_dict(run.settings().recipe)
     tensors, metadata = load_checkpoint(run.checkpoint_path)
     if metadata["step"] < metadata["steps"]:
@@ -242,7 +257,9 @@ def trained_network(run: Run) -> tuple[nn.Module, tuple[str, ...]]:
     classes = tuple(metadata["classes"])
     network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
     network.load_state_dict(_under("average.module" if recipe.ema_decay else "network", tensors))
-    return network.eval(), classes
+    return TrainedNetwork(
+        network.eval(), metadata["temperature"], classes, metadata["steps"], metadata["seconds"]
+    )
 
 
 def _begin(recipe: Recipe, settings: Settings, train: Split) -> TrainingState:

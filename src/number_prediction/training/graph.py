@@ -41,14 +41,15 @@ class DigitGraph(nn.Module):
     The network begins with its normalization.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        """`network` maps frames (N, 28, 28) in [0, 1] to logits (N, C)."""
+    def __init__(self, network: nn.Module, *, temperature: float = 1.0) -> None:
+        """`network` maps frames (N, 28, 28) in [0, 1] to logits (N, C), divided by `temperature`."""
         super().__init__()
         self.preparation = Preparation()
         self.network = network
+        self.temperature = temperature
 
     def forward(self, page: Tensor) -> DigitAnswer:  # (N, H, W) uint8
         frame = self.preparation(page)
         logits = self.network(frame)
         is_digit = (frame.amax((1, 2)) > 0).to(torch.float32)
-        return DigitAnswer(frame, torch.softmax(logits, dim=1), is_digit)
+        return DigitAnswer(frame, torch.softmax(logits / self.temperature, dim=1), is_digit)

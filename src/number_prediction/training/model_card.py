@@ -29,7 +29,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"Seed {training['seed']}, {training['threads']} threads, {training['precision']}, "
         f"{training['steps']:,} batches of {recipe['batch_size']}, {training['seconds']} s on "
         f"{environment['processor']} ({environment['cores']} cores). Python {environment['python']}, "
-        f"{versions}; commit {environment['commit'] or 'unknown'}.",
+        f"{versions}; temperature {training['temperature']}; commit {environment['commit'] or 'unknown'}.",
         "",
         "## Figures",
         "",
