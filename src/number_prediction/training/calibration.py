@@ -31,5 +31,5 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    temperature = 1 / max(float(inverse), 1e-6)
+    temperature = 1 / max(float(inverse.detach()), 1e-6)
     return min(max(temperature, LOWEST), HIGHEST)

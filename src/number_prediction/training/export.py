@@ -23,9 +23,9 @@ from number_prediction.files import write_atomically
 from number_prediction.mnist import load_mnist
 from number_prediction.predictor import CLASSES_KEY, GraphAnswer, Predictor, manifest_path
 from number_prediction.runs import Run
-from number_prediction.training.fit import TrainedNetwork, load_trained
 from number_prediction.training.graph import DigitAnswer, DigitGraph
 from number_prediction.training.model_card import model_card
+from number_prediction.training.state import TrainedNetwork, load_trained
 from number_prediction.types import ModelError
 
 PROBABILITY_TOLERANCE = 1e-4

@@ -1,0 +1,166 @@
+"""Everything that changes while training: how it begins, how a checkpoint keeps it, what is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from number_prediction.runs import Run, Settings
+from number_prediction.splits import Split
+from number_prediction.training.architectures import Normalization
+from number_prediction.training.batches import Batches
+from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
+from number_prediction.training.recipes import Recipe
+from number_prediction.types import TrainingError
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes while training."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: AveragedModel | None
+    """Exponential moving average of weights and batch-norm statistics; None where the recipe has none."""
+    batches: Batches
+    classes: tuple[str, ...]
+    steps: int
+    """Batches in the whole training."""
+    step: int = 0
+    seconds: float = 0.0
+    temperature: float = 1.0
+    """What the logits are to be divided by; fitted on the validation part after the last batch."""
+
+    @property
+    def result(self) -> nn.Module:
+        """The network to use: the average where there is one."""
+        return self.network if self.average is None else self.average.module
+
+    def save(self, run: Run) -> None:
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        for index, parameter in enumerate(_parameters(self.optimizer)):
+            for name, value in self.optimizer.state[parameter].items():
+                if isinstance(value, Tensor):
+                    tensors[f"optimizer.{index}.{name}"] = value
+        tensors |= {f"batches.{name}": value for name, value in self.batches.state().items()}
+        tensors["random.cpu"] = torch.get_rng_state()
+        for index, value in enumerate(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []):
+            tensors[f"random.cuda.{index}"] = value
+        metadata = {
+            "step": self.step,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "temperature": self.temperature,
+            "classes": list(self.classes),
+        }
+        save_checkpoint(run.checkpoint_path, tensors, metadata)
+
+    def restore(self, run: Run) -> None:
+        tensors, metadata = load_checkpoint(run.checkpoint_path)
+        self.network.load_state_dict(_under("network", tensors))
+        if self.average is not None:
+            self.average.load_state_dict(_under("average", tensors))
+        for index, parameter in enumerate(_parameters(self.optimizer)):
+            for name, value in _under(f"optimizer.{index}", tensors).items():
+                like_parameter = value.shape == parameter.shape  # then in its memory format and device too
+                self.optimizer.state[parameter][name] = (
+                    torch.empty_like(parameter).copy_(value) if like_parameter else value
+                )
+        self.batches.restore(_under("batches", tensors))
+        torch.set_rng_state(tensors["random.cpu"])
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(list(_under("random.cuda", tensors).values()))
+        self.step, self.seconds = metadata["step"], metadata["seconds"]
+        self.temperature = metadata["temperature"]
+
+
+def begin(recipe: Recipe, settings: Settings, train: Split) -> TrainingState:
+    """The state before the first batch, by the seed of the settings."""
+    device = torch.device(settings.device)
+    torch.manual_seed(settings.seed)
+    pixels = torch.tensor(train.images).to(torch.float32) / 255
+    network = build_network(recipe, len(train.classes), pixels.mean(), pixels.std())
+    network = network.to(device)
+    if device.type != "mps":
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = None
+    if recipe.ema_decay:
+        average = AveragedModel(
+            network,
+            multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay),  # type: ignore[no-untyped-call]
+            use_buffers=True,
+        )
+    batches = Batches(
+        train,
+        batch_size=recipe.batch_size,
+        augmentation=recipe.augmentation,
+        seed=settings.seed,
+        device=device,
+    )
+    return TrainingState(
+        network.train(),
+        _optimizer(recipe, network),
+        average,
+        batches,
+        classes=train.classes,
+        steps=max(1, round(recipe.epochs * len(batches))),
+    )
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """What training leaves."""
+
+    network: nn.Module
+    """Frames (N, 28, 28) in [0, 1] -> logits (N, C); on the CPU, in evaluation mode."""
+    temperature: float
+    classes: tuple[str, ...]
+    steps: int
+    seconds: float
+
+
+def load_trained(run: Run) -> TrainedNetwork:
+    """The network of a finished training; its weights are the average where the recipe keeps one."""
+    recipe = Recipe.from_dict(run.settings().recipe)
+    tensors, metadata = load_checkpoint(run.checkpoint_path)
+    if metadata["step"] < metadata["steps"]:
+        raise TrainingError(
+            f"{run.folder}: trained for {metadata['step']} of {metadata['steps']} batches only; "
+            f"first: number-prediction train --resume {run.folder}"
+        )
+    classes = tuple(metadata["classes"])
+    network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
+    network.load_state_dict(_under("average.module" if recipe.ema_decay else "network", tensors))
+    return TrainedNetwork(
+        network.eval(), metadata["temperature"], classes, metadata["steps"], metadata["seconds"]
+    )
+
+
+def build_network(recipe: Recipe, class_count: int, mean: Tensor, deviation: Tensor) -> nn.Module:
+    """Frames (N, 28, 28) in [0, 1] -> logits (N, C): normalization, then the recipe's architecture."""
+    return nn.Sequential(Normalization(mean, deviation), recipe.architecture(class_count))
+
+
+def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix.`, without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
