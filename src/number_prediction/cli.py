@@ -149,6 +149,8 @@ def train(
             get_recipe(recipe),
             **{name: value for name, value in changes.items() if value is not None},  # type: ignore[arg-type]
         )
+        if epochs is not None:
+            chosen = replace(chosen, min_batches=0)  # what was asked for, no more
         run = start_run(
             chosen,
             output or _new_folder(f"{chosen.name}-{seed}"),

@@ -82,18 +82,21 @@ def load_evaluation_split(source: str | Path, part: str, *, divided: bool) -> Sp
     else:
         parts = _read_parts(Path(source))
     if part == "all" or (len(parts) == 1 and part == "test"):
-        return _join(list(parts.values()))
+        return _join(list(parts.values()), source)
     if part not in parts:
         raise DataError(f"{source}: no {part} part; there is {', '.join(parts)}")
     return parts[part]
 
 
-def _join(parts: list[Split]) -> Split:
+def _join(parts: list[Split], source: str | Path) -> Split:
     if len(parts) == 1:
         return parts[0]
     labels = np.concatenate([part.labels for part in parts])
     arrays = [part.images for part in parts if isinstance(part.images, np.ndarray)]
     if arrays:
+        sizes = {pages.shape[1:] for pages in arrays}
+        if len(sizes) > 1:
+            raise DataError(f"{source}: its parts have images of different sizes; measure on one part")
         return Split(np.concatenate(arrays), labels, parts[0].classes)
     files = [part.images for part in parts if isinstance(part.images, PictureFiles)]
     paths = [path for pictures in files for path in pictures.paths]
@@ -123,10 +126,10 @@ def _read_parts(path: Path) -> dict[str, Split]:
     if not idx_files:
         return _read_class_folders(folder)
     if prefix is None:
-        if len(idx_files) > 1:
+        if len(idx_files) > 1 and "" not in idx_files:
             names = ", ".join(str(folder / name) for name in sorted(idx_files))
             raise DataError(f"{folder}: holds several data sets; name one of {names}")
-        prefix = next(iter(idx_files))
+        prefix = "" if "" in idx_files else next(iter(idx_files))
     return _read_idx_parts(folder, prefix, idx_files[prefix])
 
 
@@ -181,7 +184,7 @@ def _read_idx_images(path: Path, *, transposed: bool) -> NDArray[np.uint8]:
 
 def _read_idx_labels(path: Path) -> NDArray[np.int64]:
     labels = read_idx(path)
-    if labels.ndim not in (1, 2) or labels.dtype.kind not in "iu":
+    if labels.ndim not in (1, 2) or labels.size == 0 or labels.dtype.kind not in "iu":
         raise DataError(
             f"{path}: holds {labels.dtype} of shape {labels.shape}, not labels (N,); "
             "give the labels file as it was published"
@@ -207,7 +210,7 @@ def _read_class_folders(folder: Path) -> dict[str, Split]:
         part: folder / name
         for part, names in _PART_FOLDERS.items()
         for name in names
-        if (folder / name).is_dir()
+        if _holds_folders(folder / name)
     } or {"train": folder}
     listed = {part: _list_classes(path) for part, path in parts.items()}
     classes = tuple(sorted({name for by_class in listed.values() for name in by_class}, key=_natural_order))
@@ -226,7 +229,7 @@ def _list_classes(folder: Path) -> dict[str, list[Path]]:
     by_class = {}
     for class_folder in folder.iterdir():
         if class_folder.is_dir() and not class_folder.name.startswith("."):
-            paths = sorted(path for path in class_folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+            paths = sorted(path for path in class_folder.rglob("*") if _is_picture(path, class_folder))
             if not paths:
                 raise DataError(f"{class_folder}: no pictures of this class; add some, or remove the folder")
             by_class[class_folder.name] = paths
@@ -236,6 +239,16 @@ def _list_classes(folder: Path) -> dict[str, list[Path]]:
             "nor one folder of pictures a class"
         )
     return by_class
+
+
+def _holds_folders(path: Path) -> bool:
+    """Whether `path` can be a part; a class may be called "test" too, but holds pictures."""
+    return path.is_dir() and any(inside.is_dir() for inside in path.iterdir())
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
+    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
 
 
 def _natural_order(name: str) -> tuple[int, int, str]:

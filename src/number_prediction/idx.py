@@ -69,4 +69,7 @@ def parse_idx(content: bytes, path: Path) -> NDArray[np.generic]:
             "download or copy it again"
         )
     elements: NDArray[np.generic] = np.frombuffer(content, element_type, offset=header_size)
-    return elements.reshape(shape)
+    try:
+        return elements.reshape(shape)
+    except ValueError as error:  # more dimensions, or larger ones, than an array can have
+        raise DataError(f"{path}: impossible shape in its header; download or copy it again") from error

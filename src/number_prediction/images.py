@@ -59,12 +59,19 @@ def to_page(image: ImageInput, *, max_bytes: int = MAX_BYTES, max_pixels: int = 
     if isinstance(image, str | os.PathLike):
         return _open_path(Path(image), max_bytes, max_pixels)
     if hasattr(image, "read"):
-        content = image.read(max_bytes + 1)
+        content = _read_stream(image, max_bytes + 1)
         return _open(io.BytesIO(content), "picture", len(content), max_bytes, max_pixels)
     raise ImageError(
         f"cannot read a picture from {type(image).__name__}; "
         "give a path, bytes, a binary stream, a PIL image or an array"
     )
+
+
+def _read_stream(stream: BinaryIO, size: int) -> bytes:
+    try:
+        return bytes(stream.read(size))
+    except (OSError, ValueError, TypeError) as error:  # closed, or opened as text
+        raise ImageError(f"stream: {error}; give an open binary stream") from error
 
 
 class PictureFiles:
@@ -96,8 +103,9 @@ def _open_path(path: Path, max_bytes: int, max_pixels: int) -> Page:
     try:
         with path.open("rb") as stream:
             return _open(stream, str(path), os.fstat(stream.fileno()).st_size, max_bytes, max_pixels)
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}; check the path") from error
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path}: {reason}; check the path") from error
 
 
 def _open(stream: BinaryIO, name: str, size: int, max_bytes: int, max_pixels: int) -> Page:
@@ -108,7 +116,7 @@ def _open(stream: BinaryIO, name: str, size: int, max_bytes: int, max_pixels: in
     try:
         picture = Image.open(stream, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: more than {max_pixels:,} pixels; save it smaller") from error
+        raise ImageError(f"{name}: too many pixels; save it smaller") from error
     except Exception as error:  # decoders raise errors of many kinds on damaged headers
         raise ImageError(
             f"{name}: not a picture that can be read; save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
@@ -142,7 +150,9 @@ def _upright(picture: Image.Image) -> Image.Image:
 def _to_grey(picture: Image.Image, name: str) -> Page:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         return _depth_to_eight_bits(np.asarray(picture), name)
-    if picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info:
+    if picture.mode == "La":  # premultiplied, converted to LA only
+        picture = picture.convert("LA")
+    if picture.mode in ("RGBA", "RGBa", "LA", "PA") or "transparency" in picture.info:
         return _lay_on_background(picture.convert("RGBA"))
     if picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
@@ -160,7 +170,7 @@ def _depth_to_eight_bits(values: NDArray[np.generic], name: str) -> Page:
     elif values.dtype.kind in "iu" and 255 < high <= 65535 and low >= 0:
         wide /= _SIXTEEN_TO_EIGHT_BITS
     elif low < 0 or high > 255:
-        wide = (wide - low) * (255 / (high - low))
+        wide = (wide - low) * (255 / (high - low or 1))
     elif values.dtype.itemsize == 2:
         wide /= _SIXTEEN_TO_EIGHT_BITS
     return np.asarray(np.rint(wide), dtype=np.uint8)
@@ -199,7 +209,7 @@ def _array_to_eight_bits(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         return array.astype(np.uint8, copy=False)
     if kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
+    if kind == "u" and array.dtype.itemsize == 2:
         return np.rint(array.astype(np.float64) / _SIXTEEN_TO_EIGHT_BITS).astype(np.uint8)
     if kind not in "iuf":
         raise ImageError(f"array of dtype {array.dtype}; give uint8, or float in [0, 1]")

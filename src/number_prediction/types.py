@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the command line imports this module and has no time for NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 FRAME_SIZE = 28
 """Height and width of a frame, in pixels."""
@@ -63,8 +64,8 @@ class DigitPrediction:
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """The `count` most probable classes with their probabilities, best first."""
-        order = np.argsort(-self.probabilities, kind="stable")[:count]
-        return [(self.classes[i], float(self.probabilities[i])) for i in order]
+        shares = [float(share) for share in self.probabilities]
+        return sorted(zip(self.classes, shares, strict=True), key=lambda pair: -pair[1])[:count]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON; the frame is left out."""

@@ -28,6 +28,8 @@ class Recipe:
     """One line for people."""
     epochs: float
     """Passes over the training images; the last may be a part of one."""
+    min_batches: int = 400
+    """Batches at least, so that a small data set is gone through more often."""
     batch_size: int = 256
     learning_rate: float = 0.2
     """Peak of the one-cycle schedule (Smith and Topin, 2018)."""

@@ -108,7 +108,7 @@ def begin(recipe: Recipe, settings: Settings, train: Split) -> TrainingState:
         average,
         batches,
         classes=train.classes,
-        steps=max(1, round(recipe.epochs * len(batches))),
+        steps=max(1, round(recipe.epochs * len(batches)), recipe.min_batches),
     )
 
 
