@@ -90,7 +90,7 @@ RECIPES = {
             name="cnn",
             architecture=CNN,
             summary="four convolutions, 66 thousand parameters; the default",
-            epochs=2.5,
+            epochs=2,
             learning_rate=0.3,
         ),
         Recipe(
