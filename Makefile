@@ -6,21 +6,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-RUN := runs/cnn-$(shell date +%Y%m%d-%H%M%S)
+NOW := $(shell date +%Y%m%d-%H%M%S)
+RUN := runs/cnn-$(NOW)
+MODEL_RUN := runs/digit-$(NOW)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check wheel model docs compare notebooks clean
+.PHONY: help install run test check wheel model docs compare nbtest notebooks clean
 
 help: ## list what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv and install everything into it (repeats in no time)
 
 $(INSTALLED): pyproject.toml requirements.txt
 	@echo "setting up $(VENV): PyTorch and the rest; a few minutes the first time"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed, $(PYTHON) is older; try: make PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+		|| { echo "$(PYTHON) is missing or older than 3.11; try: make PYTHON=python3.12"; exit 1; }
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
+		|| { echo "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
@@ -50,6 +53,7 @@ wheel: $(INSTALLED) ## build the wheel and read a digit with it in an empty envi
 	@$(PYTHON) -m venv build/wheel/venv
 	@build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check build/wheel/*.whl
 	@! build/wheel/venv/bin/python -c 'import torch' 2> /dev/null
+	@build/wheel/venv/bin/number-prediction train 2>&1 | grep -qF 'number-prediction[train]'
 	@cd build/wheel && test "$$(venv/bin/number-prediction predict ../../examples/seven.png --format csv | cut -d, -f2 | tail -1)" = 7
 	@echo "the wheel reads a 7 without torch"
 
@@ -59,13 +63,17 @@ docs: $(INSTALLED) ## write docs/cli.md anew from --help
 notebooks: $(INSTALLED) ## run the notebooks and keep their outputs
 	@$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
+nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
+	@echo "running the notebooks"
+	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks
+
 compare: $(INSTALLED) ## the table of the README: three recipes over three seeds (half an hour)
 	@$(BIN)/number-prediction compare --seeds 3 --output runs/comparison
 
-model: $(INSTALLED) ## train the model in the package anew
-	@$(BIN)/number-prediction train resnet --seed 0 --output runs/digit
-	@$(BIN)/number-prediction evaluate runs/digit
-	@$(BIN)/number-prediction export runs/digit --output src/number_prediction/assets/models/digit.onnx
+model: $(INSTALLED) ## train the model in the package anew (five minutes)
+	@$(BIN)/number-prediction train resnet --seed 0 --output $(MODEL_RUN)
+	@$(BIN)/number-prediction evaluate $(MODEL_RUN)
+	@$(BIN)/number-prediction export $(MODEL_RUN) --output src/number_prediction/assets/models/digit.onnx
 
 clean: ## remove .venv, caches and builds; runs stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -127,7 +128,62 @@ def test_stdin_and_globs(command_line: CommandLine, pictures: Path) -> None:
     assert [json.loads(line)["label"] for line in from_glob.stdout.splitlines()] == [2]
 
 
-@pytest.mark.parametrize("name", ["missing.png", "*.tiff", "empty"])
+def test_odd_file_names_are_shown_as_they_are(command_line: CommandLine, pictures: Path) -> None:
+    content = (pictures / "seven.png").read_bytes()
+    for name in ("photo[copy].png", "a:smile:.png", "x[_b].png"):
+        (pictures / name).write_bytes(content)
+    done = command_line("predict", *sorted(pictures.glob("*[[:]*")))
+    assert done.returncode == 0, done.stderr.decode()
+    for name in ("photo[copy].png", "a:smile:.png", "x[_b].png"):
+        assert name in done.stdout.decode()
+
+
+def test_rows_of_csv_are_of_one_length(command_line: CommandLine, pictures: Path) -> None:
+    text = command_line("predict", pictures, "--format", "csv", "--top", "12").stdout.decode()
+    assert len({len(row) for row in csv.reader(io.StringIO(text))}) == 1
+
+
+def test_hidden_files_and_folders_of_a_glob(command_line: CommandLine, pictures: Path) -> None:
+    (pictures / "._seven.png").write_bytes(b"what macOS leaves")
+    done = command_line("predict", str(pictures / "*"), "--format", "jsonl")
+    paths = {Path(json.loads(line)["path"]).name for line in done.stdout.splitlines()}
+    assert paths == {"blank.png", "broken.png", "notes.txt", "seven.png", "two.jpg"}
+
+
+def test_a_typing_error_in_the_data_leaves_no_run(command_line: CommandLine, tmp_path: Path) -> None:
+    assert command_line("train", "--data", "nowhere", "--output", "run").returncode == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_says_how_to_go_on_and_resuming_ends_the_training(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "number_prediction", "train"]
+    arguments = ["mlp", "--epochs", "2", "--output", "run"]
+    with subprocess.Popen([*command, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("batch 100/"):
+                process.send_signal(signal.SIGINT)
+                break
+        message = process.stderr.read()
+    assert process.returncode == 130
+    assert "train --resume run" in message
+    done = subprocess.run([*command, "--resume", "run"], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert (tmp_path / "run" / "model.onnx").exists()
+
+
+def test_compare_refuses_runs_of_other_settings(
+    command_line: CommandLine, tmp_path: Path, small_run: Run
+) -> None:
+    folder = tmp_path / "comparison" / "cnn-0"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_bytes((small_run.folder / "run.json").read_bytes())
+    done = command_line("compare", "cnn", "--seeds", "1", "--output", "comparison")
+    assert done.returncode == 1
+    assert b"choose another --output" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["missing.png", "*.tiff", "empty", "x" * 300])
 def test_a_name_that_stands_for_nothing_gets_an_error_row(
     command_line: CommandLine, tmp_path: Path, name: str
 ) -> None:
@@ -172,7 +228,7 @@ def test_a_folder_of_pictures_is_trained_on_and_evaluated(
     trained = command_line("train", "cnn", "--data", "data", "--output", "run")
     assert trained.returncode == 0, trained.stderr.decode()
     assert Predictor(tmp_path / "run").classes == ("eight", "three")
-    evaluated = command_line("evaluate", "run")
+    evaluated = command_line("evaluate", "run", "--data", "data")
     assert evaluated.returncode == 0, evaluated.stderr.decode()
     metrics = json.loads((tmp_path / "run" / "test" / "metrics.json").read_text())
     assert metrics["summary"]["pictures"] == 20
@@ -200,6 +256,11 @@ def test_compare_writes_a_table_and_keeps_what_is_finished(
         (entry.run.folder / "test" / "metrics.json").write_text(
             json.dumps({"summary": {"accuracy": accuracy}})
         )
+        settings = {
+            **json.loads((small_run.folder / "run.json").read_text()),
+            "recipe": get_recipe("mlp").to_dict(),
+        }
+        (entry.run.folder / "run.json").write_text(json.dumps(settings))
     table = write_comparison(entries, tmp_path / "runs" / "comparison")
     assert table.loc[0, "accuracy_mean"] == pytest.approx(0.91)
     assert table.loc[0, "accuracy_sd"] == pytest.approx(0.02 / 2**0.5)

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.metrics import accuracy_score
 
 from number_prediction import DataError, Split
 from number_prediction.datasets import load_evaluation_split
@@ -121,7 +124,7 @@ def test_abstentions_are_not_right_and_stand_apart() -> None:
     assert result.correct.tolist() == [True, False, True, False]
     assert result.accuracy == 0.5
     assert result.confusion.sum() == 2  # of those that were answered
-    assert result.errors.tolist() == [3]  # of the labels, whether given out or not
+    assert result.errors.tolist() == [1, 3]
     summary = result.to_dict()["summary"]
     assert (summary["pictures"], summary["errors"], summary["abstentions"]) == (4, 2, 2)
 
@@ -174,3 +177,14 @@ def test_pictures_of_different_sizes_are_read_from_their_files(tmp_path: Path) -
     assert result.labels.tolist() == result.predicted.tolist() == [4, 4, 8, 8, 8]
     with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))}: classes 4, 8 are unknown"):
         evaluate(PixelReader("01"), split, data=str(tmp_path))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 60))
+@settings(deadline=None)
+def test_errors_are_all_that_is_wrong_and_accuracy_is_the_rest(seed: int, count: int) -> None:
+    generator = np.random.default_rng(seed)
+    said, labels = (generator.integers(0, 10, count).tolist() for _ in range(2))
+    result = measure(said=said, labels=labels)
+    assert set(result.errors.tolist()) == {i for i in range(count) if said[i] != labels[i]}
+    assert result.accuracy == pytest.approx(accuracy_score(labels, said))
+    assert (np.diff(result.probabilities[result.errors].max(1)) <= 0).all()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from number_prediction import Predictor, Splits
-from number_prediction.training.frames import to_frames
+from number_prediction.training.data import to_frames
 
 MNIST_SIZE = 10_000
 

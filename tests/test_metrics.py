@@ -13,13 +13,11 @@ from scipy.stats import binomtest
 from sklearn import metrics as sklearn_metrics
 
 from number_prediction.metrics import (
-    accuracy,
     class_scores,
     confusion_matrix,
     log_loss,
     reliability,
     wilson_interval,
-    worst_errors,
 )
 
 
@@ -39,7 +37,6 @@ def test_figures_agree_with_scikit_learn(class_count: int, count: int, label_typ
     predicted = probabilities.argmax(1)
     labels = labels.astype(label_type)
     every_class = range(class_count)
-    assert accuracy(labels, predicted) == pytest.approx(sklearn_metrics.accuracy_score(labels, predicted))
     assert log_loss(labels, probabilities) == pytest.approx(
         sklearn_metrics.log_loss(labels, probabilities, labels=every_class)
     )
@@ -164,22 +161,3 @@ def test_reliability_of_any_answers(answers: list[tuple[float, bool]], bins: int
     assert (found.accuracy * found.count).sum() / len(answers) == pytest.approx(correct.mean())
     overall_gap = abs(confidence.mean() - correct.mean())
     assert overall_gap - 1e-9 <= found.expected_calibration_error <= 1
-
-
-# Errors
-
-
-def test_worst_errors_come_most_confident_first() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.99, 0.01], [0.4, 0.6]])
-    labels = np.array([0, 0, 0, 1, 0])
-    assert worst_errors(labels, probabilities).tolist() == [3, 2, 1, 4]  # 1 and 4 alike: as they come
-    assert worst_errors(probabilities.argmax(1), probabilities).tolist() == []
-
-
-@given(st.integers(0, 2**32), st.integers(1, 60), st.integers(2, 12))
-@settings(deadline=None)
-def test_worst_errors_are_all_errors_in_order(seed: int, count: int, class_count: int) -> None:
-    labels, probabilities = random_answers(class_count, count, seed)
-    errors = worst_errors(labels, probabilities)
-    assert set(errors) == set(np.flatnonzero(probabilities.argmax(1) != labels))
-    assert (np.diff(probabilities[errors].max(1)) <= 0).all()

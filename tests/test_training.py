@@ -97,7 +97,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not torch.equal(other["network.1.layers.0.0.weight"], undisturbed["network.1.layers.0.0.weight"])
 
 
-@pytest.mark.parametrize("moment", ["loaded", 20, 93, 100, 240])
+@pytest.mark.parametrize("moment", ["loaded", 20, 35, 100, 240])
 def test_a_killed_training_resumes_to_identical_weights(
     tmp_path: Path, part: Splits, undisturbed: dict[str, torch.Tensor], moment: int | str
 ) -> None:
@@ -148,6 +148,14 @@ def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
     start(tmp_path / "run")
     with pytest.raises(DataError, match="--resume"):
         start(tmp_path / "run")
+
+
+def test_a_changed_data_set_is_not_resumed_on(tmp_path: Path, part: Splits) -> None:
+    run = start(tmp_path / "run", replace(RECIPE, epochs=0.2))
+    train(run, part)
+    smaller = part._replace(train=part.train.select(slice(0, 2000)))
+    with pytest.raises(TrainingError, match="data set"):
+        train(run, smaller)
 
 
 def test_a_loss_that_is_no_number_is_said(tmp_path: Path, part: Splits) -> None:

@@ -5,6 +5,7 @@ Exit status: 0 done; 1 something failed, and the message says what to mend; 2 wr
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 
 DEFAULT_RECIPE = "cnn"
+RECIPE_HELP = "mlp, cnn, resnet or one of your own."
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -73,6 +75,12 @@ def main() -> None:
     except NumberPredictionError as error:
         _say(f"error: {error}")
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        _say(
+            f"error: {error.filename or 'a file'}: {error.strerror or error}; "
+            "check the path, its rights and the space left"
+        )
+        sys.exit(EXIT_FAILED)
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,7 +101,7 @@ def _root(
 @app.command()
 def train(
     context: typer.Context,
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="mlp, cnn or resnet.")] = DEFAULT_RECIPE,
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=RECIPE_HELP)] = DEFAULT_RECIPE,
     data: DataOption = "mnist",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights, order and augmentation.")] = 0,
     epochs: Annotated[
@@ -130,10 +138,13 @@ def train(
     with _extra("train"):
         from number_prediction.progress import show_progress
         from number_prediction.runs import Run
+        from number_prediction.training.data import load_frames
         from number_prediction.training.fit import Interrupted, fit
-        from number_prediction.training.frames import load_frames
         from number_prediction.training.recipes import get_recipe
         from number_prediction.training.session import finish_run, start_run
+
+        if tensorboard:
+            from number_prediction.training.tensorboard import log_to_tensorboard
 
     if resume is not None:
         given = _given_options(context) - {"resume", "tensorboard"}
@@ -143,14 +154,16 @@ def train(
                 param_hint="--resume",
             )
         run = Run(resume)
+        splits = load_frames(run.settings().data)
     else:
         changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+        if epochs is not None:
+            changes["min_batches"] = 0  # what was asked for, no more
         chosen = replace(
             get_recipe(recipe),
             **{name: value for name, value in changes.items() if value is not None},  # type: ignore[arg-type]
         )
-        if epochs is not None:
-            chosen = replace(chosen, min_batches=0)  # what was asked for, no more
+        splits = load_frames(data)
         run = start_run(
             chosen,
             output or _new_folder(f"{chosen.name}-{seed}"),
@@ -165,19 +178,16 @@ def train(
         f"{run.folder}: {settings.recipe['name']} on {settings.data}, seed {settings.seed}, "
         f"{settings.device}, {settings.threads} threads, {settings.precision}"
     )
-    splits = load_frames(settings.data)
-    records = fit(run, splits)
-    if tensorboard:
-        with _extra("train"):
-            from number_prediction.training.tensorboard import log_to_tensorboard
-        records = log_to_tensorboard(records, run.folder / "tensorboard")
     try:
+        records = fit(run, splits)
+        if tensorboard:
+            records = log_to_tensorboard(records, run.folder / "tensorboard")
         show_progress(records, _console())
-    except Interrupted:
+        _say("exporting, and checking that ONNX Runtime answers as torch does")
+        evaluation = finish_run(run, splits)
+    except (Interrupted, KeyboardInterrupt):
         _say(f"stopped and saved; go on with: number-prediction train --resume {run.folder}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    _say("exporting, and checking that ONNX Runtime answers as torch does")
-    evaluation = finish_run(run, splits)
     _say(
         f"validation accuracy {100 * evaluation.accuracy:.2f}%; on the test part: "
         f"number-prediction evaluate {run.folder}"
@@ -213,28 +223,34 @@ def evaluate(
 ) -> None:
     """Measure a model and write metrics.json, figures and report.html."""
     with _extra("train"):
-        from number_prediction.datasets import display_name, load_evaluation_split
-        from number_prediction.report import REPORT_FILE, report_on_model
+        from number_prediction.datasets import canonical_source, display_name, load_evaluation_split
+        from number_prediction.evaluation import evaluate as evaluate_predictor
+        from number_prediction.predictor import Predictor
+        from number_prediction.report import REPORT_FILE, report_on_run, write_report
         from number_prediction.runs import Run
 
     run = Run(model) if model is not None and model.is_dir() else None
     own_data = run.settings().data if run else "mnist"
-    source = data or own_data
-    split = load_evaluation_split(source, part, divided=source == own_data)
-    if output is None:
-        name = part if source == own_data else f"{part}-{display_name(source)}"
-        output = run.evaluation_folder(name) if run else _new_folder("evaluation")
-    evaluation = report_on_model(
-        model, split, data=f"{display_name(source)}, {part} part", folder=output, threads=threads
-    )
+    source = canonical_source(data or own_data)
+    is_own = source == own_data
+    split = load_evaluation_split(source, part, divided=is_own)
+    name = part.value if is_own else f"{part.value}-{display_name(source)}"
+    words = f"{display_name(source)}, {part.value} part" if is_own else display_name(source)
+    if run is not None:
+        report_folder = output or run.evaluation_folder(name)
+        evaluation = report_on_run(run, split, name, data=words, folder=report_folder, threads=threads)
+    else:
+        report_folder = output or _new_folder("evaluation")
+        evaluation = evaluate_predictor(Predictor(model, threads=threads), split, data=words)
+        write_report(evaluation, report_folder)
     low, high = evaluation.accuracy_interval
     print(
         f"accuracy {100 * evaluation.accuracy:.2f}% (95% interval {100 * low:.2f} to {100 * high:.2f}%), "
-        f"{(~evaluation.correct).sum()} errors in {len(evaluation.labels):,}, "
+        f"{len(evaluation.errors)} errors in {len(evaluation.labels):,}, "
         f"log loss {evaluation.log_loss:.4f}, "
         f"ECE {evaluation.reliability.expected_calibration_error:.4f}"
     )
-    report = output / REPORT_FILE
+    report = report_folder / REPORT_FILE
     print(report)
     if open_report:
         _open_in_browser(report)
@@ -244,7 +260,7 @@ def evaluate(
 def compare(
     recipes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RECIPE", help="mlp, cnn or resnet.", show_default="all recipes"),
+        typer.Argument(metavar="RECIPE", help=RECIPE_HELP, show_default="all recipes"),
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, metavar="N", help="Runs of each recipe, with seeds 0, 1, ...")
@@ -262,16 +278,16 @@ def compare(
         from number_prediction.training.fit import Interrupted
         from number_prediction.training.recipes import RECIPES, get_recipe
 
-    entries = plan([get_recipe(name) for name in recipes or RECIPES], seeds, output)
+    entries = plan([get_recipe(name) for name in recipes or RECIPES], seeds, output, data=data)
     for entry in entries:
         if entry.is_finished:
             _say(f"{entry.run.folder}: finished already")
             continue
         _say(f"{entry.run.folder}")
-        records = train_entry(entry, data=data, threads=threads, command=_command())
         try:
+            records = train_entry(entry, data=data, threads=threads, command=_command())
             show_progress(records, _console())
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             _say("stopped and saved; the same command goes on")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     table = write_comparison(entries, output)
@@ -320,6 +336,7 @@ def predict(
     from number_prediction.reading import find_pictures, read_digits
     from number_prediction.tables import write_rows
 
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names can be any bytes
     rows = read_digits(Predictor(model, threads=threads), find_pictures(pictures), top=top)
     failed = write_rows(rows, output_format, sys.stdout)
     if failed:
@@ -358,7 +375,7 @@ def _say(message: str) -> None:
 
 
 def _command() -> str:
-    return " ".join(["number-prediction", *sys.argv[1:]])
+    return shlex.join(["number-prediction", *sys.argv[1:]])
 
 
 def _new_folder(name: str) -> Path:

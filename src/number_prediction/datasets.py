@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from number_prediction.idx import read_idx
-from number_prediction.images import SUFFIXES, PictureFiles
+from number_prediction.images import PictureFiles, find_picture_files
 from number_prediction.mnist import load_mnist
 from number_prediction.splits import Split, Splits, divide
 from number_prediction.types import DataError
@@ -101,6 +101,11 @@ def _join(parts: list[Split], source: str | Path) -> Split:
     files = [part.images for part in parts if isinstance(part.images, PictureFiles)]
     paths = [path for pictures in files for path in pictures.paths]
     return Split(PictureFiles(paths), labels, parts[0].classes)
+
+
+def canonical_source(source: str) -> str:
+    """The name a data set is remembered by: "mnist", or an absolute path."""
+    return source if source == EMBEDDED else str(Path(source).resolve())
 
 
 def display_name(source: str) -> str:
@@ -206,11 +211,9 @@ def _class_names(mapping: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
 
 
 def _read_class_folders(folder: Path) -> dict[str, Split]:
+    inside = {path.name.lower(): path for path in folder.iterdir() if _holds_folders(path)}
     parts = {
-        part: folder / name
-        for part, names in _PART_FOLDERS.items()
-        for name in names
-        if _holds_folders(folder / name)
+        part: inside[name] for part, names in _PART_FOLDERS.items() for name in names if name in inside
     } or {"train": folder}
     listed = {part: _list_classes(path) for part, path in parts.items()}
     classes = tuple(sorted({name for by_class in listed.values() for name in by_class}, key=_natural_order))
@@ -229,7 +232,7 @@ def _list_classes(folder: Path) -> dict[str, list[Path]]:
     by_class = {}
     for class_folder in folder.iterdir():
         if class_folder.is_dir() and not class_folder.name.startswith("."):
-            paths = sorted(path for path in class_folder.rglob("*") if _is_picture(path, class_folder))
+            paths = find_picture_files(class_folder)
             if not paths:
                 raise DataError(f"{class_folder}: no pictures of this class; add some, or remove the folder")
             by_class[class_folder.name] = paths
@@ -244,11 +247,6 @@ def _list_classes(folder: Path) -> dict[str, list[Path]]:
 def _holds_folders(path: Path) -> bool:
     """Whether `path` can be a part; a class may be called "test" too, but holds pictures."""
     return path.is_dir() and any(inside.is_dir() for inside in path.iterdir())
-
-
-def _is_picture(path: Path, folder: Path) -> bool:
-    hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
-    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
 
 
 def _natural_order(name: str) -> tuple[int, int, str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from number_prediction import metrics
 from number_prediction.images import Page
-from number_prediction.predictor import IS_DIGIT_THRESHOLD, GraphAnswer, Predictor
+from number_prediction.predictor import IS_DIGIT_THRESHOLD, Predictor
 from number_prediction.splits import Split
 from number_prediction.types import DataError
 
@@ -21,7 +21,7 @@ METRICS_FILE = "metrics.json"
 _CHUNK = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """Answers of one model on N pictures. C is the number of the model's classes."""
 
@@ -88,8 +88,26 @@ class Evaluation:
 
     @cached_property
     def errors(self) -> NDArray[np.intp]:
-        """(K,) indices of the wrong labels, the most confident first."""
-        return metrics.worst_errors(self.labels, self.probabilities)
+        """(K,) indices of the answers that are not right, the most confident first."""
+        wrong = np.flatnonzero(~self.correct)
+        return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
+
+    def answer(self, index: int) -> str:
+        """Name of the class that was answered, or "none" for an abstention."""
+        return "none" if self.abstained[index] else self.classes[self.predicted[index]]
+
+    def summary(self) -> dict[str, Any]:
+        """The figures in one row, ready for JSON."""
+        return {
+            "pictures": len(self.labels),
+            "accuracy": self.accuracy,
+            "accuracy_interval_95": list(self.accuracy_interval),
+            "errors": len(self.errors),
+            "abstentions": int(self.abstained.sum()),
+            "log_loss": self.log_loss,
+            "expected_calibration_error": self.reliability.expected_calibration_error,
+            "pictures_per_second": len(self.labels) / max(self.seconds, 1e-9),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; the content of metrics.json."""
@@ -97,16 +115,7 @@ class Evaluation:
         return {
             "data": self.data,
             "model_sha256": self.model_sha256,
-            "summary": {
-                "pictures": len(self.labels),
-                "accuracy": self.accuracy,
-                "accuracy_interval_95": list(self.accuracy_interval),
-                "errors": int((~self.correct).sum()),
-                "abstentions": int(self.abstained.sum()),
-                "log_loss": self.log_loss,
-                "expected_calibration_error": self.reliability.expected_calibration_error,
-                "pictures_per_second": len(self.labels) / self.seconds,
-            },
+            "summary": self.summary(),
             "classes": list(self.classes),
             "confusion_matrix": self.confusion.tolist(),
             "per_class": [
@@ -128,7 +137,7 @@ class Evaluation:
                 {
                     "index": int(index),
                     "label": self.classes[self.labels[index]],
-                    "predicted": self.classes[self.predicted[index]],
+                    "predicted": self.answer(index),
                     "confidence": float(self.probabilities[index].max()),
                 }
                 for index in self.errors
@@ -157,22 +166,21 @@ def evaluate(predictor: Predictor, split: Split, *, data: str) -> Evaluation:
         )
     to_model_class = np.array([predictor.classes.index(name) for name in split.classes])
     begun = time.perf_counter()
-    answers = [predictor.run(pages) for pages in _chunks(split)]
+    frames, probabilities, is_digit = [], [], []
+    for pages in _chunks(split):
+        answer = predictor.run(pages)
+        frames.append(np.rint(answer.frames * 255).astype(np.uint8))
+        probabilities.append(answer.probabilities)
+        is_digit.append(answer.is_digit)
     seconds = time.perf_counter() - begun
-    answer = GraphAnswer(
-        *(
-            np.concatenate([getattr(part, name) for part in answers])
-            for name in ("frames", "probabilities", "is_digit")
-        )
-    )
     return Evaluation(
         data=data,
         model_sha256=predictor.sha256,
         classes=predictor.classes,
         labels=to_model_class[split.labels],
-        probabilities=answer.probabilities,
-        is_digit=answer.is_digit,
-        frames=np.rint(answer.frames * 255).astype(np.uint8),
+        probabilities=np.concatenate(probabilities),
+        is_digit=np.concatenate(is_digit),
+        frames=np.concatenate(frames),
         seconds=seconds,
     )
 

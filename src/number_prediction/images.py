@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, overload
@@ -74,6 +75,17 @@ def _read_stream(stream: BinaryIO, size: int) -> bytes:
         raise ImageError(f"stream: {error}; give an open binary stream") from error
 
 
+def find_picture_files(folder: Path) -> list[Path]:
+    """All picture files in and below a folder, sorted; hidden files and folders are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and not any(name.startswith(".") for name in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
 class PictureFiles:
     """Pages of picture files, each decoded when it is asked for, so that a folder of any size fits."""
 
@@ -102,7 +114,13 @@ class PictureFiles:
 def _open_path(path: Path, max_bytes: int, max_pixels: int) -> Page:
     try:
         with path.open("rb") as stream:
-            return _open(stream, str(path), os.fstat(stream.fileno()).st_size, max_bytes, max_pixels)
+            status = os.fstat(stream.fileno())
+            if stat.S_ISREG(status.st_mode):
+                return _open(stream, str(path), status.st_size, max_bytes, max_pixels)
+            content = stream.read(max_bytes + 1)  # a pipe has no size
+            return _open(io.BytesIO(content), str(path), len(content), max_bytes, max_pixels)
+    except IsADirectoryError as error:
+        raise ImageError(f"{path}: a folder without pictures; name a picture") from error
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: {reason}; check the path") from error

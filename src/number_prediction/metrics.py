@@ -19,11 +19,6 @@ _Z_95 = 1.959963984540054  # 97.5% quantile of the normal distribution
 _SMALLEST = 1e-12  # keeps the logarithm finite where a probability is 0
 
 
-def accuracy(labels: Labels, predicted: Labels) -> float:
-    """Share of `predicted` that equals `labels`, in [0, 1]."""
-    return float(np.mean(labels == predicted))
-
-
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     """95% confidence interval of a share `correct / total` (Wilson, 1927)."""
     share = correct / total
@@ -45,7 +40,7 @@ def confusion_matrix(labels: Labels, predicted: Labels, class_count: int) -> NDA
     return np.bincount(pairs, minlength=class_count**2).reshape(class_count, class_count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassScores:
     """Precision, recall and F1 of each class, (C,) float64; 0 where a class has nothing to divide by."""
 
@@ -65,7 +60,7 @@ def class_scores(confusion: NDArray[np.int64]) -> ClassScores:
     return ClassScores(precision, recall, _ratio(2 * precision * recall, precision + recall), support)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reliability:
     """Confidence against accuracy in bins of equal mass; the data of a reliability diagram."""
 
@@ -92,13 +87,6 @@ def reliability(confidence: Floats, correct: NDArray[np.bool_], bins: int = CALI
         np.array([correct[part].mean() for part in parts], dtype=np.float64),
         np.array([len(part) for part in parts], dtype=np.int64),
     )
-
-
-def worst_errors(labels: Labels, probabilities: Floats) -> NDArray[np.intp]:
-    """Indices of the wrong answers, (K,), the most confident first."""
-    predicted = probabilities.argmax(1)
-    wrong = np.flatnonzero(predicted != labels)
-    return wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]
 
 
 def _ratio(numerator: Floats, denominator: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     epochs = [record.epoch for record in validations]
     losses = [record.validation_loss or 0.0 for record in validations]
     loss_axis.plot(epochs, losses, "o-", color=SECOND, label="validation")
-    loss_axis.set(xlabel="epoch", ylabel="loss", title="Loss", yscale="log")
+    loss_axis.set(xlabel="epoch", ylabel="loss", title="Loss", ylim=(0, None))
     loss_axis.legend(frameon=False)
     shares = [100 * (record.validation_accuracy or 0.0) for record in validations]
     accuracy_axis.plot(epochs, shares, "o-", color=SECOND)
@@ -108,7 +108,7 @@ def class_score_bars(scores: ClassScores, classes: Sequence[str]) -> Figure:
     axis.set_ylim(max(0.0, lowest - 0.5 * (100 - lowest) - 0.1), 100)
     axis.set_xticks(position, classes)
     axis.set(xlabel="class", ylabel="%", title="Precision and recall by class (cut axis)")
-    axis.legend(frameon=False, ncols=2, loc="lower right")
+    axis.legend(frameon=False, ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from number_prediction.images import ImageInput, Page, to_page
+from number_prediction.manifests import manifest_path, read_manifest
 from number_prediction.types import FRAME_SIZE, DigitPrediction, ImageError, ModelError
 
 BATCH_SIZE = 50
@@ -34,6 +35,8 @@ MAX_CHUNK_PIXELS = 8_000_000
 """Pixels decoded before the graph is called."""
 IS_DIGIT_THRESHOLD = 0.5
 """Below this `is_digit` the model abstains."""
+OUTPUTS = ("frame", "probabilities", "is_digit")
+"""Outputs of the graph, in order."""
 CLASSES_KEY = "classes"
 """ONNX metadata: the class names as a JSON list."""
 
@@ -41,7 +44,7 @@ CLASSES_KEY = "classes"
 Pictures: TypeAlias = "Iterable[ImageInput] | NDArray[np.generic]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphAnswer:
     """Outputs of the graph for N pages."""
 
@@ -79,7 +82,7 @@ class Predictor:
             raise ModelError(f"{self.path}: not an ONNX model that can be run ({error})") from error
         outputs = [output.name for output in self._session.get_outputs()]
         metadata = self._session.get_modelmeta().custom_metadata_map
-        if outputs != ["frame", "probabilities", "is_digit"] or CLASSES_KEY not in metadata:
+        if outputs != list(OUTPUTS) or CLASSES_KEY not in metadata:
             raise ModelError(f"{self.path}: not a digit graph; export one with number-prediction export RUN")
         self.classes: tuple[str, ...] = tuple(json.loads(metadata[CLASSES_KEY]))
         """(C,) the names of the classes."""
@@ -138,13 +141,18 @@ class Predictor:
             outputs = self._session.run(None, {"page": batch})
             answer.frames[indices], answer.probabilities[indices], answer.is_digit[indices] = outputs
 
-        batches = list(_batches(pages))
-        if len(batches) <= 1:
-            for indices in batches:
-                run_batch(indices)
+        alone: list[NDArray[np.intp]] = []  # large pages one by one, for the memory they take
+        together: list[NDArray[np.intp]] = []
+        for indices in _batches(pages):
+            is_large = pages[indices[0]].size > MAX_BATCH_PIXELS
+            (alone if is_large else together).append(indices)
+        if len(together) == 1:
+            alone += together
         else:
             with ThreadPoolExecutor(self._threads) as pool:
-                list(pool.map(run_batch, batches))
+                list(pool.map(run_batch, together))
+        for indices in alone:
+            run_batch(indices)
         return answer
 
     def _answer(self, pages: Sequence[Page | ImageError]) -> Iterator[DigitPrediction | ImageError]:
@@ -175,23 +183,6 @@ def _find(model: str | os.PathLike[str] | None) -> Path:
     if not path.is_file():
         raise ModelError(f"{path}: no such model; give a model.onnx, or the folder of a finished run")
     return path
-
-
-def manifest_path(model: Path) -> Path:
-    """Where the manifest of a model file lies: beside it."""
-    return model.with_suffix(".json")
-
-
-def read_manifest(model: Path) -> dict[str, Any]:
-    """The manifest beside a model file."""
-    path = manifest_path(model)
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(manifest["sha256"], str):
-            raise TypeError("sha256 is not text")
-        return dict(manifest)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: not the manifest of a model ({error}); export it again") from error
 
 
 def _read_verified(path: Path, *, manifest_required: bool) -> bytes:

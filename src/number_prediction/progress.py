@@ -43,15 +43,13 @@ def seconds_left(record: Record) -> float:
 
 def _show_bar(records: Iterable[Record], console: Console) -> None:
     columns = (TextColumn("{task.percentage:>3.0f}%"), BarColumn(), TextColumn("{task.description}"))
-    validation = ""
+    training = validation = ""
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("starting", total=None)
         for record in records:
             if record.validation_accuracy is not None:
                 validation = f"validation {100 * record.validation_accuracy:.2f}%  "
             else:
-                description = (
-                    f"loss {record.loss:.3f}  {validation}{record.images_per_second:,.0f} images/s  "
-                    f"{seconds_left(record):.0f} s left"
-                )
-                progress.update(task, total=record.steps, completed=record.step, description=description)
+                training = f"loss {record.loss:.3f}  {record.images_per_second:,.0f} images/s  "
+            description = f"{training}{validation}{seconds_left(record):.0f} s left"
+            progress.update(task, total=record.steps, completed=record.step, description=description)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from number_prediction.images import MAX_BYTES, SUFFIXES
+from number_prediction.images import MAX_BYTES, find_picture_files
 from number_prediction.predictor import Predictor
 from number_prediction.types import DigitPrediction, ImageError
 
@@ -46,13 +47,18 @@ def find_pictures(names: Iterable[str]) -> Iterator[str]:
     A name that stands for nothing is handed on, so that it gets its error row.
     """
     for name in names:
-        if name == STDIN or Path(name).is_file():
-            yield name
-        elif Path(name).is_dir():
-            found = [str(path) for path in Path(name).rglob("*") if path.suffix.lower() in SUFFIXES]
-            yield from sorted(found) or [name]
+        if name == STDIN or os.path.exists(name):
+            yield from _expand(name)
         else:
-            yield from sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207 absolute globs too
+            for found in sorted(glob.glob(name, recursive=True)) or [name]:
+                yield from _expand(found)
+
+
+def _expand(name: str) -> list[str]:
+    """A folder as the pictures in it; where there are none, and for all else, the name itself."""
+    if not os.path.isdir(name):
+        return [name]
+    return [str(path) for path in find_picture_files(Path(name))] or [name]
 
 
 def read_digits(predictor: Predictor, paths: Iterable[str], *, top: int = 0) -> Iterator[Row]:

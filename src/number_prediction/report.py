@@ -21,6 +21,7 @@ from PIL import Image
 from number_prediction import plots
 from number_prediction.evaluation import METRICS_FILE, Evaluation, evaluate
 from number_prediction.files import write_atomically
+from number_prediction.manifests import record_evaluation
 from number_prediction.predictor import Predictor
 from number_prediction.runs import Record, Run, Settings
 from number_prediction.splits import Split
@@ -32,19 +33,21 @@ GALLERY_SIZE = 120
 _DOTS_PER_INCH = 130
 
 
-def report_on_model(
-    model: Path | None, split: Split, *, data: str, folder: Path, threads: int | None = None
+def report_on_run(
+    run: Run, split: Split, name: str, *, data: str, folder: Path | None = None, threads: int | None = None
 ) -> Evaluation:
-    """Evaluate a run's folder, a model.onnx or the packaged model (None) on a split; see `write_report`."""
-    evaluation = evaluate(Predictor(model, threads=threads), split, data=data)
-    run = Run(model or Path())
-    is_run = model is not None and run.settings_path.exists()
+    """Evaluate a run's model on a split and write the report, into the run's folder by default.
+
+    `name` is what the evaluation is called in the folder and in the model card, such as "test".
+    """
+    evaluation = evaluate(Predictor(run.folder, threads=threads), split, data=data)
     write_report(
         evaluation,
-        folder,
-        settings=run.settings() if is_run else None,
-        records=run.records() if is_run else (),
+        folder or run.evaluation_folder(name),
+        settings=run.settings(),
+        records=run.records(),
     )
+    record_evaluation(run.model_path, name, evaluation.summary())
     return evaluation
 
 
@@ -107,11 +110,9 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
     figures["confusion_matrix"] = plots.confusion_heatmap(evaluation.confusion, evaluation.classes)
     figures["precision_recall"] = plots.class_score_bars(evaluation.scores, evaluation.classes)
     figures["reliability"] = plots.reliability_diagram(evaluation.reliability)
-    shown, classes = evaluation.errors[:40], evaluation.classes
+    shown = evaluation.errors[:40]
     if len(shown):
-        titles = [
-            f"{classes[evaluation.labels[i]]} read as {classes[evaluation.predicted[i]]}" for i in shown
-        ]
+        titles = [f"{evaluation.classes[evaluation.labels[i]]} read as {evaluation.answer(i)}" for i in shown]
         figures["worst_errors"] = plots.image_grid(evaluation.frames[shown], titles)
     return figures
 
@@ -122,7 +123,7 @@ def _gallery(evaluation: Evaluation) -> list[dict[str, Any]]:
             "image": _data_url(_picture_to_png(255 - evaluation.frames[index])),
             "index": int(index),
             "label": evaluation.classes[evaluation.labels[index]],
-            "predicted": evaluation.classes[evaluation.predicted[index]],
+            "predicted": evaluation.answer(index),
             "confidence": float(evaluation.probabilities[index].max()),
             "true_probability": float(evaluation.probabilities[index, evaluation.labels[index]]),
         }

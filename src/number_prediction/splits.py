@@ -15,7 +15,7 @@ Pages: TypeAlias = NDArray[np.uint8] | PictureFiles
 """(N, H, W) uint8, or N picture files of any sizes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Pictures with their labels."""
 

@@ -1,4 +1,4 @@
-"""Rows of results -> table, JSON, JSON lines or CSV on a stream, each row as soon as it is there."""
+"""Rows of results -> table, JSON, JSON lines or CSV on a stream; all but the table row by row."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_rows(rows: Iterable[Row], output_format: str, stream: TextIO) -> int:
 
 
 def _write_table(rows: Iterable[Row], stream: TextIO) -> int:
-    console = Console(file=stream, soft_wrap=True, highlight=False)
+    console = Console(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
     table = Table("picture", "digit", "confidence", "also")
     failed = 0
     for row in rows:
@@ -42,7 +42,7 @@ def _write_table(rows: Iterable[Row], stream: TextIO) -> int:
 def _cells(prediction: DigitPrediction, top: int) -> tuple[str, str, str]:
     if prediction.text is None:
         return ABSTAINED, "", ""
-    others = ", ".join(f"{text} {100 * share:.1f}%" for text, share in prediction.top(top))
+    others = ", ".join(f"{text} {100 * share:.1f}%" for text, share in prediction.top(top)[1:])
     return prediction.text, f"{100 * prediction.confidence:.1f}%", others
 
 
@@ -76,5 +76,6 @@ def _write_csv(rows: Iterable[Row], stream: TextIO) -> int:
         failed += row.error is not None
         values = row.to_dict()
         best = [cell for entry in values.get("top", []) for cell in (entry["text"], entry["probability"])]
+        best += [""] * (2 * row.top - len(best))
         writer.writerow([values.get(name, "") for name in _CSV_COLUMNS] + best)
     return failed

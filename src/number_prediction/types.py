@@ -37,7 +37,7 @@ class MissingExtraError(NumberPredictionError):
     """A command needs packages of an extra that is not installed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DigitPrediction:
     """What the model says of one picture."""
 
@@ -59,8 +59,8 @@ class DigitPrediction:
 
     @property
     def confidence(self) -> float:
-        """Probability of the most probable class, in [0, 1]."""
-        return float(self.probabilities.max())
+        """Probability of the label, in [0, 1]; 0 where the model abstains."""
+        return 0.0 if self.label is None else float(self.probabilities.max())
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """The `count` most probable classes with their probabilities, best first."""

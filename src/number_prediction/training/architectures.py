@@ -11,16 +11,16 @@ class Normalization(nn.Module):
     """Frames (N, 28, 28) in [0, 1] -> (N, 1, 28, 28) standardized over the training set."""
 
     mean: Tensor
-    deviation: Tensor
+    std: Tensor
 
-    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
-        """`mean` and `deviation`: scalar tensors; they are kept with the weights."""
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        """`mean` and `std`: scalar tensors; they are kept with the weights."""
         super().__init__()
         self.register_buffer("mean", mean)
-        self.register_buffer("deviation", deviation)
+        self.register_buffer("std", std)
 
     def forward(self, frame: Tensor) -> Tensor:
-        return ((frame - self.mean) / self.deviation).unsqueeze(1)
+        return ((frame - self.mean) / self.std).unsqueeze(1)
 
 
 class MLP(nn.Module):
@@ -54,10 +54,10 @@ class CNN(nn.Module):
     def __init__(self, class_count: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            convolution(1, 16, pool=True),  # 14 x 14
-            convolution(16, 32, pool=True),  # 7 x 7
-            convolution(32, 64),
-            convolution(64, 64, pool=True),  # 3 x 3
+            conv_block(1, 16, pool=True),  # 14 x 14
+            conv_block(16, 32, pool=True),  # 7 x 7
+            conv_block(32, 64),
+            conv_block(64, 64, pool=True),  # 3 x 3
             nn.Flatten(),
             nn.Linear(64 * 3 * 3, class_count),
         )
@@ -73,11 +73,11 @@ class ResNet(nn.Module):
     def __init__(self, class_count: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            convolution(1, 32, pool=True),  # 14 x 14
+            conv_block(1, 32, pool=True),  # 14 x 14
             Residual(32),
-            convolution(32, 64, pool=True),  # 7 x 7
+            conv_block(32, 64, pool=True),  # 7 x 7
             Residual(64),
-            convolution(64, 64, pool=True),  # 3 x 3
+            conv_block(64, 64, pool=True),  # 3 x 3
             nn.Flatten(),
             nn.Linear(64 * 3 * 3, class_count),
         )
@@ -92,14 +92,14 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.change = nn.Sequential(convolution(channels, channels), convolution(channels, channels))
+        self.change = nn.Sequential(conv_block(channels, channels), conv_block(channels, channels))
 
     def forward(self, image: Tensor) -> Tensor:
         changed: Tensor = image + self.change(image)
         return changed
 
 
-def convolution(inputs: int, outputs: int, *, pool: bool = False) -> nn.Sequential:
+def conv_block(inputs: int, outputs: int, *, pool: bool = False) -> nn.Sequential:
     """3x3 convolution that keeps the size, pooling that halves it if asked, batch normalisation, ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),

@@ -6,6 +6,9 @@ epoch after its last full batch is left out. The state that a checkpoint needs i
 
 from __future__ import annotations
 
+import hashlib
+
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -24,6 +27,10 @@ class Batches:
         self.labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
         self.batch_size = min(batch_size, len(split))
         self.augmentation = augmentation
+        content = hashlib.sha256(np.asarray(split.images).tobytes())
+        content.update(split.labels.tobytes())
+        self.data_sha256 = content.hexdigest()
+        """Of images and labels, hexadecimal: a checkpoint goes with its data."""
         self.generator = Generator().manual_seed(seed)
         self._begin_epoch()
 

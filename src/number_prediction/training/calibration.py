@@ -20,7 +20,7 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     Returns:
         A number between LOWEST and HIGHEST.
     """
-    logits, labels = logits.double().cpu(), labels.cpu()
+    logits, labels = logits.cpu().double(), labels.cpu()
     inverse = torch.ones((), dtype=torch.float64, requires_grad=True)  # the loss is convex in 1 / temperature
     optimizer = torch.optim.LBFGS([inverse], max_iter=100, line_search_fn="strong_wolfe")
 

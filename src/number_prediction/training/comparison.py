@@ -11,18 +11,20 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from number_prediction.datasets import EMBEDDED, display_name
+from number_prediction.datasets import EMBEDDED, canonical_source, display_name
 from number_prediction.evaluation import METRICS_FILE
 from number_prediction.files import write_atomically
+from number_prediction.manifests import read_manifest
 from number_prediction.mnist import load_mnist
 from number_prediction.plots import accuracy_comparison
-from number_prediction.predictor import Predictor, read_manifest
-from number_prediction.report import figure_to_png, report_on_model
+from number_prediction.predictor import Predictor
+from number_prediction.report import figure_to_png, report_on_run
 from number_prediction.runs import Record, Run
+from number_prediction.training.data import load_frames
 from number_prediction.training.fit import fit
-from number_prediction.training.frames import load_frames
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.session import finish_run, start_run
+from number_prediction.types import DataError
 
 LATENCY_CALLS = 1000
 TABLE_FILE, FIGURE_FILE = "comparison.csv", "comparison.png"
@@ -41,13 +43,25 @@ class Entry:
         return (self.run.evaluation_folder("test") / METRICS_FILE).exists()
 
 
-def plan(recipes: Sequence[Recipe], seeds: int, folder: Path) -> list[Entry]:
-    """The runs of a comparison, `seeds` (0, 1, ...) for each recipe."""
-    return [
+def plan(recipes: Sequence[Recipe], seeds: int, folder: Path, *, data: str = EMBEDDED) -> list[Entry]:
+    """The runs of a comparison, `seeds` (0, 1, ...) for each recipe.
+
+    Raises:
+        DataError: a run of that name is there already, with another recipe or data set.
+    """
+    entries = [
         Entry(recipe, seed, Run(folder / f"{recipe.name}-{seed}"))
         for recipe in recipes
         for seed in range(seeds)
     ]
+    for entry in entries:
+        if entry.run.settings_path.exists():
+            settings = entry.run.settings()
+            if settings.recipe != entry.recipe.to_dict() or settings.data != canonical_source(data):
+                raise DataError(
+                    f"{entry.run.folder}: a run with another recipe or data set; choose another --output"
+                )
+    return entries
 
 
 def train_entry(entry: Entry, *, data: str = EMBEDDED, threads: int | None, command: str) -> Iterator[Record]:
@@ -59,13 +73,7 @@ def train_entry(entry: Entry, *, data: str = EMBEDDED, threads: int | None, comm
     splits = load_frames(data)
     yield from fit(entry.run, splits)
     finish_run(entry.run, splits)
-    report_on_model(
-        entry.run.folder,
-        splits.test,
-        data=f"{display_name(data)}, test part",
-        folder=entry.run.evaluation_folder("test"),
-        threads=threads,
-    )
+    report_on_run(entry.run, splits.test, "test", data=f"{display_name(data)}, test part", threads=threads)
 
 
 def summarize(entries: Sequence[Entry]) -> pandas.DataFrame:

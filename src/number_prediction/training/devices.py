@@ -23,6 +23,9 @@ def pick_device(name: str | None = None) -> torch.device:
     if not present.get(name, False):
         usable = ", ".join(device for device in DEVICES if present[device])
         raise TrainingError(f"no device {name!r} on this machine; there is {usable}")
+    if name == "cuda":  # the same seed gives the same weights, as far as cuDNN is concerned
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
     return torch.device(name)
 
 

@@ -18,13 +18,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from number_prediction.evaluation import METRICS_FILE
 from number_prediction.files import write_atomically
+from number_prediction.manifests import manifest_path, read_manifest, write_manifest
 from number_prediction.mnist import load_mnist
-from number_prediction.predictor import CLASSES_KEY, GraphAnswer, Predictor, manifest_path
+from number_prediction.predictor import CLASSES_KEY, OUTPUTS, GraphAnswer, Predictor
 from number_prediction.runs import Run
-from number_prediction.training.graph import DigitAnswer, DigitGraph
-from number_prediction.training.model_card import model_card
+from number_prediction.training.graph import DigitGraph
 from number_prediction.training.state import TrainedNetwork, load_trained
 from number_prediction.types import ModelError
 
@@ -63,6 +62,8 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
     """
     output = output or run.model_path
     trained = load_trained(run)
+    if not output.parent.is_dir():
+        raise ModelError(f"{output.parent}: no such folder to export to; make it first")
     graph = DigitGraph(trained.network, temperature=trained.temperature).eval()
     content = to_onnx(graph, trained.classes)
     candidate = output.with_name(f".{output.name}.candidate")
@@ -72,10 +73,9 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
     finally:
         candidate.unlink(missing_ok=True)
     manifest = _manifest(run, trained, content, parity)
-    manifest_path(output).unlink(missing_ok=True)  # an old one would refuse the new model
+    manifest_path(output).unlink(missing_ok=True)  # it would refuse the new model
     write_atomically(output, content)
-    write_atomically(manifest_path(output), json.dumps(manifest, indent=2) + "\n")
-    write_atomically(output.with_suffix(".md"), model_card(manifest))
+    write_manifest(output, manifest)
     return output
 
 
@@ -96,7 +96,7 @@ def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
                 dynamo=True,
                 dynamic_shapes={"page": {0: dim("batch"), 1: dim("height"), 2: dim("width")}},
                 input_names=["page"],
-                output_names=list(DigitAnswer._fields),
+                output_names=list(OUTPUTS),
                 verbose=False,
             )
     finally:
@@ -144,13 +144,13 @@ def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
 
 def _manifest(run: Run, trained: TrainedNetwork, content: bytes, parity: Parity) -> dict[str, Any]:
     settings = run.settings()
-    evaluations = {}
-    for part in ("validation", "test"):
-        metrics = run.evaluation_folder(part) / METRICS_FILE
-        if metrics.exists():
-            evaluations[part] = json.loads(metrics.read_text(encoding="utf-8"))["summary"]
+    sha256 = hashlib.sha256(content).hexdigest()
+    evaluations: dict[str, Any] = {}
+    if manifest_path(run.model_path).exists():
+        known = read_manifest(run.model_path)
+        evaluations = known["evaluations"] if known["sha256"] == sha256 else {}
     return {
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": sha256,
         "bytes": len(content),
         "classes": list(trained.classes),
         "input": "page: (batch, height, width) uint8, any size",

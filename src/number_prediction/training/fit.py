@@ -21,14 +21,17 @@ from torch import Tensor, nn
 from number_prediction.runs import Record, Run, Settings
 from number_prediction.splits import Split, Splits
 from number_prediction.training.calibration import fit_temperature
+from number_prediction.training.devices import pick_device
 from number_prediction.training.recipes import Recipe
-from number_prediction.training.state import TrainingState, begin
+from number_prediction.training.state import TrainingState, initial_state
 from number_prediction.types import TrainingError
 
 LOG_EVERY = 20
 """Batches between two records."""
 SAVE_EVERY = 30.0
-"""Seconds between two checkpoints inside an epoch."""
+"""Seconds between two checkpoints besides those after a validation."""
+VALIDATIONS = 8
+"""Validations in a training, evenly spread; more where it has more epochs."""
 VALIDATION_BATCH = 1000
 
 
@@ -52,8 +55,9 @@ def fit(run: Run, splits: Splits) -> Iterator[Record]:
     """
     settings = run.settings()
     recipe = Recipe.from_dict(settings.recipe)
+    pick_device(settings.device)
     torch.set_num_threads(settings.threads)
-    state = begin(recipe, settings, splits.train)
+    state = initial_state(recipe, settings, splits.train)
     try:
         if run.checkpoint_path.exists():
             state.restore(run)
@@ -63,8 +67,8 @@ def fit(run: Run, splits: Splits) -> Iterator[Record]:
         yield from _steps(run, recipe, settings, state, splits.validation)
     except OSError as error:
         raise TrainingError(
-            f"{run.folder}: cannot be written ({error.strerror or error}); the last good checkpoint stays. "
-            f"Free space, then: number-prediction train --resume {run.folder}"
+            f"{run.folder}: {error.strerror or error}; the last good checkpoint stays. "
+            f"Free space or mend access, then: number-prediction train --resume {run.folder}"
         ) from error
 
 
@@ -72,6 +76,8 @@ def _steps(
     run: Run, recipe: Recipe, settings: Settings, state: TrainingState, validation: Split
 ) -> Iterator[Record]:
     device = torch.device(settings.device)
+    validations = min(state.steps, max(VALIDATIONS, round(recipe.epochs)))
+    validate_every = math.ceil(state.steps / validations)
     losses: list[Tensor] = []
     logged_seconds, saved_at = state.seconds, time.monotonic()
     with _ctrl_c_noted() as interrupted:
@@ -81,7 +87,7 @@ def _steps(
             losses.append(_train_batch(recipe, settings, state, rate))
             state.step += 1
             ends_training = state.step == state.steps
-            ends_epoch = state.step % len(state.batches) == 0 or ends_training
+            is_validated = state.step % validate_every == 0 or ends_training
             is_logged = state.step % LOG_EVERY == 0 or ends_training
             mean_loss = float(torch.stack(losses).mean()) if is_logged else 0.0  # waits for the device
             state.seconds += time.perf_counter() - started
@@ -102,7 +108,7 @@ def _steps(
                 )
                 logged_seconds = state.seconds
                 losses.clear()
-            if ends_epoch:
+            if is_validated:
                 logits, labels = compute_logits(state.result, validation, device)
                 yield _log(
                     run,
@@ -112,7 +118,7 @@ def _steps(
                 )
                 if ends_training:
                     state.temperature = fit_temperature(logits, labels)
-            if ends_epoch or interrupted.is_set() or time.monotonic() - saved_at > SAVE_EVERY:
+            if is_validated or interrupted.is_set() or time.monotonic() - saved_at > SAVE_EVERY:
                 state.save(run)
                 saved_at = time.monotonic()
             if interrupted.is_set():

@@ -61,7 +61,7 @@ def _area_weights(size: int, begin: Tensor, extent: Tensor, centre: Tensor, scal
     and never leaves the frame.
     """
     offset = torch.ceil(CENTRE - 0.5 - scale * (centre - begin) - TIE)
-    offset = torch.minimum(offset, torch.floor(FRAME_SIZE - scale * extent)).clamp(min=0)
+    offset = torch.minimum(offset, torch.floor(FRAME_SIZE - scale * extent + TIE)).clamp(min=0)
     edges = torch.arange(FRAME_SIZE + 1, device=begin.device, dtype=begin.dtype)
     source_edges = ((edges - offset) / scale + begin).unsqueeze(2)  # (N, 29, 1)
     pixel = torch.arange(size, device=begin.device, dtype=begin.dtype)  # (size,)

@@ -25,15 +25,14 @@ class BorderInk(nn.Module):
     """
 
     def forward(self, page: Tensor) -> Tensor:  # (N, H, W) uint8 -> (N, H, W) float32
-        grey = page.to(torch.float32) / 255
-        border = torch.cat([grey[:, 0, :], grey[:, -1, :], grey[:, :, 0], grey[:, :, -1]], dim=1)
-        paper = _median(border)
-        noise = NOISE_DEVIATIONS * _median((border - paper).abs())
-        darker = (paper - noise).unsqueeze(2) - grey
-        lighter = grey - (paper + noise).unsqueeze(2)
-        darker, lighter = darker.clamp(min=0), lighter.clamp(min=0)
-        is_dark_on_light = darker.square().sum((1, 2)) >= lighter.square().sum((1, 2))
-        ink = torch.where(is_dark_on_light[:, None, None], darker, lighter)
+        border = torch.cat([page[:, 0, :], page[:, -1, :], page[:, :, 0], page[:, :, -1]], dim=1)
+        paper = _median(border.to(torch.float32) / 255)
+        noise = NOISE_DEVIATIONS * _median((border.to(torch.float32) / 255 - paper).abs())
+        darker = paper.unsqueeze(2) - page.to(torch.float32) / 255
+        dark_energy = (darker - noise.unsqueeze(2)).clamp(min=0).square().sum((1, 2))
+        light_energy = (-darker - noise.unsqueeze(2)).clamp(min=0).square().sum((1, 2))
+        sign = torch.where(dark_energy >= light_energy, 1.0, -1.0)
+        ink = (darker * sign[:, None, None] - noise.unsqueeze(2)).clamp(min=0)
         peak = ink.amax((1, 2), keepdim=True)
         # Where the page is blank, a divisor above every value and the comparison leave no ink at all.
         return torch.where(peak >= SMALLEST_CONTRAST, ink / peak.clamp(min=SMALLEST_CONTRAST), 0.0)

@@ -75,31 +75,28 @@ def get_recipe(name: str) -> Recipe:
 
 
 RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            name="mlp",
-            architecture=MLP,
-            summary="multilayer perceptron, 784-256-128-10",
-            epochs=8,
-            learning_rate=0.1,
-            precision="fp32",
-            augmentation=Augmentation(rotation=5, shift=1, scale=0.05, shear=0.05),
-        ),
-        Recipe(
-            name="cnn",
-            architecture=CNN,
-            summary="four convolutions, 66 thousand parameters; the default",
-            epochs=2,
-            learning_rate=0.3,
-        ),
-        Recipe(
-            name="resnet",
-            architecture=ResNet,
-            summary="residual network, 154 thousand parameters; the most accurate",
-            epochs=8,
-            augmentation=Augmentation(rotation=15, scale=0.15, shear=0.15),
-        ),
-    )
+    "mlp": Recipe(
+        name="mlp",
+        architecture=MLP,
+        summary="multilayer perceptron, 784-256-128-10",
+        epochs=8,
+        learning_rate=0.1,
+        precision="fp32",
+        augmentation=Augmentation(rotation=5, shift=1, scale=0.05, shear=0.05),
+    ),
+    "cnn": Recipe(
+        name="cnn",
+        architecture=CNN,
+        summary="four convolutions, 66 thousand parameters; the default",
+        epochs=2,
+        learning_rate=0.3,
+    ),
+    "resnet": Recipe(
+        name="resnet",
+        architecture=ResNet,
+        summary="residual network, 154 thousand parameters; the most accurate",
+        epochs=8,
+        augmentation=Augmentation(rotation=15, scale=0.15, shear=0.15),
+    ),
 }
 """Every recipe by its name."""

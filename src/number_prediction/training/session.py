@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from number_prediction.datasets import EMBEDDED, display_name
+from number_prediction.datasets import EMBEDDED, canonical_source, display_name
 from number_prediction.evaluation import Evaluation
-from number_prediction.report import report_on_model
+from number_prediction.report import report_on_run
 from number_prediction.runs import Run, Settings, describe_environment
 from number_prediction.splits import Splits
 from number_prediction.training.devices import pick_device, usable_precision
@@ -41,7 +41,7 @@ def start_run(
     run.create(
         Settings(
             recipe=recipe.to_dict(),
-            data=data if data == EMBEDDED else str(Path(data).resolve()),
+            data=canonical_source(data),
             seed=seed,
             threads=threads or os.cpu_count() or 1,
             device=picked.type,
@@ -57,6 +57,4 @@ def finish_run(run: Run, splits: Splits) -> Evaluation:
     """Export a trained run and report on its validation part, in the run's folder."""
     export_run(run)
     data = f"{display_name(run.settings().data)}, validation part"
-    return report_on_model(
-        run.folder, splits.validation, data=data, folder=run.evaluation_folder("validation")
-    )
+    return report_on_run(run, splits.validation, "validation", data=data)

@@ -57,11 +57,17 @@ class TrainingState:
             "seconds": self.seconds,
             "temperature": self.temperature,
             "classes": list(self.classes),
+            "data_sha256": self.batches.data_sha256,
         }
         save_checkpoint(run.checkpoint_path, tensors, metadata)
 
     def restore(self, run: Run) -> None:
         tensors, metadata = load_checkpoint(run.checkpoint_path)
+        if metadata["data_sha256"] != self.batches.data_sha256 or tuple(metadata["classes"]) != self.classes:
+            raise TrainingError(
+                f"{run.folder}: the data set is not the one this run was started with; "
+                "put it back, or train anew"
+            )
         self.network.load_state_dict(_under("network", tensors))
         if self.average is not None:
             self.average.load_state_dict(_under("average", tensors))
@@ -79,7 +85,7 @@ class TrainingState:
         self.temperature = metadata["temperature"]
 
 
-def begin(recipe: Recipe, settings: Settings, train: Split) -> TrainingState:
+def initial_state(recipe: Recipe, settings: Settings, train: Split) -> TrainingState:
     """The state before the first batch, by the seed of the settings."""
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
@@ -141,9 +147,9 @@ def load_trained(run: Run) -> TrainedNetwork:
     )
 
 
-def build_network(recipe: Recipe, class_count: int, mean: Tensor, deviation: Tensor) -> nn.Module:
+def build_network(recipe: Recipe, class_count: int, mean: Tensor, std: Tensor) -> nn.Module:
     """Frames (N, 28, 28) in [0, 1] -> logits (N, C): normalization, then the recipe's architecture."""
-    return nn.Sequential(Normalization(mean, deviation), recipe.architecture(class_count))
+    return nn.Sequential(Normalization(mean, std), recipe.architecture(class_count))
 
 
 def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
