@@ -9,6 +9,7 @@ picture, for ten thousand pictures, and the memory it takes. Prints one line a f
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -51,6 +52,12 @@ def main() -> None:
         times = warm(lambda page=page: one_thread.predict_digits([page]), 1000)
         p50, p95 = np.percentile(times, [50, 95]) * 1000
         print(f"one {side}x{side} picture, one thread    {p50:.3f} ms p50, {p95:.3f} ms p95")
+    photo = np.full((3000, 4000), 255, np.uint8)
+    photo[1000:2400, 1500:2900] = np.kron(255 - pictures[0], np.ones((50, 50), np.uint8))
+    times = warm(lambda: one_thread.predict_digits([photo]), 5)
+    print(f"one 12-megapixel picture            {statistics.median(times) * 1000:.0f} ms")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(f"peak memory of all so far           {peak:.0f} MB")
     all_threads = Predictor(*MODEL)
     seconds = statistics.median(warm(lambda: all_threads.predict_digits(pictures), 5))
     print(
@@ -80,7 +87,7 @@ def process(command: list[str], repeats: int = REPEATS) -> tuple[float, float]:
         _, status, usage = os.wait4(started.pid, 0)
         seconds.append(time.perf_counter() - begun)
         assert status == 0
-        peak = max(peak, usage.ru_maxrss / 1000)
+        peak = max(peak, usage.ru_maxrss / 1000)  # kilobytes on Linux
     return statistics.median(seconds), peak
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from number_prediction.metrics import ClassScores, Reliability
 from number_prediction.runs import Record
+from number_prediction.splits import Split
 
 ACCENT, SECOND = "#2a6fbb", "#c4572e"
 
@@ -21,7 +22,7 @@ ACCENT, SECOND = "#2a6fbb", "#c4572e"
 def image_grid(
     images: NDArray[np.generic], titles: Sequence[str] | None = None, *, columns: int = 10
 ) -> Figure:
-    """Pictures (N, H, W) in a grid, dark ink on white, each with its title."""
+    """Pictures (N, H, W) of any range, ink high, in a grid: dark ink on white, each with its title."""
     rows = max(1, -(-len(images) // columns))
     figure = Figure(figsize=(columns * 0.95, rows * (1.2 if titles else 0.95)), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -34,17 +35,18 @@ def image_grid(
     return figure
 
 
-def class_distribution(counts: Mapping[str, NDArray[np.integer]], classes: Sequence[str]) -> Figure:
-    """Bars of how many pictures each class has; `counts` maps a part's name to (C,) integers."""
+def class_distribution(parts: Mapping[str, Split]) -> Figure:
+    """Bars of the share of each class in each part; `parts` maps a name to a split, all of one set."""
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axis = figure.subplots()
-    width = 0.8 / len(counts)
-    for index, (name, values) in enumerate(counts.items()):
-        share = values / values.sum()
-        axis.bar(np.arange(len(classes)) + index * width, share, width, label=f"{name} ({values.sum():,})")
+    width = 0.8 / len(parts)
+    classes = next(iter(parts.values())).classes
+    for index, (name, part) in enumerate(parts.items()):
+        share = np.bincount(part.labels, minlength=len(classes)) / len(part)
+        axis.bar(np.arange(len(classes)) + index * width, share, width, label=f"{name} ({len(part):,})")
     axis.set_xticks(np.arange(len(classes)) + 0.4 - width / 2, classes)
     axis.set(xlabel="class", ylabel="share of the part", title="Class distribution")
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
