@@ -196,6 +196,42 @@ def train(
 
 
 @app.command()
+def explore(
+    data: Annotated[str, typer.Argument(metavar="mnist|PATH", help="Data set, as for train.")] = "mnist",
+    other: Annotated[
+        str | None,
+        typer.Option("--compare", metavar="mnist|PATH", help="A second data set, to be put beside it."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of samples and maps.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder.", show_default="runs/explore-TIME")
+    ] = None,
+    open_report: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Show what a data set holds: samples, shapes, maps, neighbours, outliers, duplicates.
+
+    Writes explore.html, figures as PNG and tables as CSV; prints the path of the page.
+    """
+    with _extra("train"):
+        from number_prediction import explore_report
+        from number_prediction.datasets import display_name
+        from number_prediction.training.data import load_frames
+
+    splits = load_frames(data)
+    found = explore_report.explore(splits, seed=seed)
+    title = display_name(data)
+    if other is not None:
+        names = (display_name(data), display_name(other))
+        both = explore_report.compare(splits.train, load_frames(other).train, names, seed=seed)
+        found = explore_report.Findings(found.figures | both.figures, found.tables | both.tables)
+        title = " beside ".join(names)
+    page = explore_report.write_exploration(found, output or _new_folder("explore"), title=title)
+    print(page)
+    if open_report:
+        _open_in_browser(page)
+
+
+@app.command()
 def evaluate(
     model: Annotated[
         Path | None,

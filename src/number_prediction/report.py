@@ -5,20 +5,15 @@ Needs the extra `train` (matplotlib, seaborn, Jinja2).
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from PIL import Image
 
 from number_prediction import plots
+from number_prediction.document import data_url, figure_to_png, picture_to_png, render
 from number_prediction.evaluation import METRICS_FILE, Evaluation, evaluate
 from number_prediction.files import write_atomically
 from number_prediction.manifests import record_evaluation
@@ -30,7 +25,6 @@ REPORT_FILE = "report.html"
 FIGURES_FOLDER = "figures"
 GALLERY_SIZE = 120
 """Misclassified digits shown, the most confident first."""
-_DOTS_PER_INCH = 130
 
 
 def report_on_run(
@@ -75,17 +69,11 @@ def write_report(
     for name, figure in figures.items():
         content = figure_to_png(figure)
         write_atomically(folder / FIGURES_FOLDER / f"{name}.png", content)
-        images[name] = _data_url(content)
+        images[name] = data_url(content)
     metrics = evaluation.to_dict()
     write_atomically(folder / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("number_prediction", "assets"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.j2").render(
+    page = render(
+        "report.html.j2",
         metrics=metrics,
         figures=images,
         gallery=_gallery(evaluation),
@@ -94,13 +82,6 @@ def write_report(
     )
     write_atomically(folder / REPORT_FILE, page)
     return folder / REPORT_FILE
-
-
-def figure_to_png(figure: Figure) -> bytes:
-    """Encoded PNG of a figure."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
-    return stream.getvalue()
 
 
 def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure]:
@@ -120,7 +101,7 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
 def _gallery(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [
         {
-            "image": _data_url(_picture_to_png(255 - evaluation.frames[index])),
+            "image": data_url(picture_to_png(255 - evaluation.frames[index])),
             "index": int(index),
             "label": evaluation.classes[evaluation.labels[index]],
             "predicted": evaluation.answer(index),
@@ -149,13 +130,3 @@ def _facts(settings: Settings) -> Mapping[str, str]:
         "Versions": f"Python {environment['python']}, {packages}",
         "Commit": environment["commit"] or "not from a checkout",
     }
-
-
-def _picture_to_png(pixels: NDArray[np.uint8]) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
-    return stream.getvalue()
-
-
-def _data_url(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -12,13 +12,14 @@ import numpy as np
 import pandas
 
 from number_prediction.datasets import EMBEDDED, canonical_source, display_name
+from number_prediction.document import figure_to_png
 from number_prediction.evaluation import METRICS_FILE
 from number_prediction.files import write_atomically
 from number_prediction.manifests import read_manifest
 from number_prediction.mnist import load_mnist
 from number_prediction.plots import accuracy_comparison
 from number_prediction.predictor import Predictor
-from number_prediction.report import figure_to_png, report_on_run
+from number_prediction.report import report_on_run
 from number_prediction.runs import Record, Run
 from number_prediction.training.data import load_frames
 from number_prediction.training.fit import fit

@@ -1,0 +1,46 @@
+"""Templates and pictures -> one self-contained HTML page. Needs the extra `train` (Jinja2, matplotlib)."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+_DOTS_PER_INCH = 130
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of the package's assets, filled; every value is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("number_prediction", "assets"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)
+
+
+def figure_to_png(figure: Figure) -> bytes:
+    """Encoded PNG of a figure."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+    return stream.getvalue()
+
+
+def picture_to_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Encoded PNG of a grey picture (H, W) uint8."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def data_url(png: bytes) -> str:
+    """What goes into the `src` of an image, so that the page needs no other file."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
