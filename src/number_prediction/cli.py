@@ -232,6 +232,73 @@ def explore(
 
 
 @app.command()
+def labels(
+    data: Annotated[str, typer.Argument(metavar="mnist|PATH", help="Data set, as for train.")] = "mnist",
+    recipe: Annotated[
+        str, typer.Option(metavar="RECIPE", help="Of the networks that judge.")
+    ] = DEFAULT_RECIPE,
+    folds: Annotated[
+        int, typer.Option(min=2, metavar="K", help="Networks; each judges what it did not see.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of folds and networks.")] = 0,
+    threads: ThreadsOption = None,
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder; networks that are trained there are kept.")
+    ] = Path("runs/labels"),
+    open_report: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Find labels that are probably wrong, in training and test part.
+
+    Trains one network a fold and lets it judge the pictures that it was not trained on. Writes labels.html
+    and every label, the most suspicious first, as CSV; prints the path of the page.
+    """
+    with _extra("train"):
+        from number_prediction.datasets import display_name
+        from number_prediction.label_errors import rank
+        from number_prediction.labels_report import write_label_report
+        from number_prediction.progress import show_progress
+        from number_prediction.training import cross_validation
+        from number_prediction.training.data import load_frames
+        from number_prediction.training.fit import Interrupted
+        from number_prediction.training.recipes import get_recipe
+
+    chosen = get_recipe(recipe)
+    splits = load_frames(data)
+    divided = cross_validation.divide_into_folds(splits.train, folds, seed=seed)
+    try:
+        for fold in range(folds):
+            _say(f"fold {fold + 1} of {folds}")
+            records = cross_validation.train_fold(
+                divided,
+                fold,
+                splits,
+                chosen,
+                output,
+                command=_command(),
+                data=data,
+                seed=seed,
+                threads=threads,
+            )
+            show_progress(records, _console())
+    except (Interrupted, KeyboardInterrupt):
+        _say("stopped and saved; the same command goes on")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    on_train = cross_validation.out_of_fold_probabilities(divided, output, splits.train)
+    on_test = cross_validation.mean_probabilities(divided, output, splits.test)
+    page = write_label_report(
+        {
+            "train": (splits.train, rank(splits.train, on_train)),
+            "test": (splits.test, rank(splits.test, on_test)),
+        },
+        output,
+        title=f"Suspicious labels of {display_name(data)}",
+    )
+    print(page)
+    if open_report:
+        _open_in_browser(page)
+
+
+@app.command()
 def evaluate(
     model: Annotated[
         Path | None,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from number_prediction.datasets import EMBEDDED, canonical_source, display_name
+from number_prediction.datasets import EMBEDDED, display_name
 from number_prediction.document import figure_to_png
 from number_prediction.evaluation import METRICS_FILE
 from number_prediction.files import write_atomically
@@ -24,8 +24,7 @@ from number_prediction.runs import Record, Run
 from number_prediction.training.data import load_frames
 from number_prediction.training.fit import fit
 from number_prediction.training.recipes import Recipe
-from number_prediction.training.session import finish_run, start_run
-from number_prediction.types import DataError
+from number_prediction.training.session import finish_run, require_same_settings, start_run
 
 LATENCY_CALLS = 1000
 TABLE_FILE, FIGURE_FILE = "comparison.csv", "comparison.png"
@@ -56,12 +55,7 @@ def plan(recipes: Sequence[Recipe], seeds: int, folder: Path, *, data: str = EMB
         for seed in range(seeds)
     ]
     for entry in entries:
-        if entry.run.settings_path.exists():
-            settings = entry.run.settings()
-            if settings.recipe != entry.recipe.to_dict() or settings.data != canonical_source(data):
-                raise DataError(
-                    f"{entry.run.folder}: a run with another recipe or data set; choose another --output"
-                )
+        require_same_settings(entry.run, entry.recipe, data)
     return entries
 
 

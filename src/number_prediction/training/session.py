@@ -13,6 +13,7 @@ from number_prediction.splits import Splits
 from number_prediction.training.devices import pick_device, usable_precision
 from number_prediction.training.export import export_run
 from number_prediction.training.recipes import Recipe
+from number_prediction.types import DataError
 
 
 def start_run(
@@ -51,6 +52,14 @@ def start_run(
         )
     )
     return run
+
+
+def require_same_settings(run: Run, recipe: Recipe, data: str) -> None:
+    """Raise DataError where a run is there already, but with another recipe or data set."""
+    if run.settings_path.exists():
+        settings = run.settings()
+        if settings.recipe != recipe.to_dict() or settings.data != canonical_source(data):
+            raise DataError(f"{run.folder}: a run with another recipe or data set; choose another --output")
 
 
 def finish_run(run: Run, splits: Splits) -> Evaluation:
