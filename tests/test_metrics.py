@@ -15,6 +15,7 @@ from sklearn import metrics as sklearn_metrics
 from number_prediction.metrics import (
     class_scores,
     confusion_matrix,
+    coverage_curve,
     log_loss,
     reliability,
     wilson_interval,
@@ -161,3 +162,32 @@ def test_reliability_of_any_answers(answers: list[tuple[float, bool]], bins: int
     assert (found.accuracy * found.count).sum() / len(answers) == pytest.approx(correct.mean())
     overall_gap = abs(confidence.mean() - correct.mean())
     assert overall_gap - 1e-9 <= found.expected_calibration_error <= 1
+
+
+def test_coverage_of_known_answers() -> None:
+    confidence = np.array([0.9, 0.99, 0.5, 0.9, 0.2])
+    correct = np.array([True, True, False, True, True])
+    found = coverage_curve(confidence, correct)
+    assert found.threshold.tolist() == [0.99, 0.9, 0.5, 0.2]
+    assert found.coverage.tolist() == [0.2, 0.6, 0.8, 1.0]
+    assert found.accuracy.tolist() == [1.0, 1.0, 0.75, 0.8]
+    assert found.at_accuracy(1.0) == (0.6, 0.9)
+    assert found.at_accuracy(0.78) == (1.0, 0.2)
+
+
+def test_an_accuracy_that_is_never_reached_covers_nothing() -> None:
+    assert coverage_curve(np.array([0.9, 0.8]), np.array([False, True])).at_accuracy(0.6) == (0, np.inf)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 80))
+@settings(deadline=None)
+def test_accepting_all_from_a_threshold_gives_what_the_curve_says(seed: int, count: int) -> None:
+    generator = np.random.default_rng(seed)
+    confidence = generator.integers(0, 20, count) / 20  # with ties
+    correct = generator.random(count) < confidence
+    found = coverage_curve(confidence, correct)
+    assert found.coverage[-1] == 1
+    for threshold, coverage, accuracy in zip(found.threshold, found.coverage, found.accuracy, strict=True):
+        accepted = confidence >= threshold
+        assert coverage == pytest.approx(accepted.mean())
+        assert accuracy == pytest.approx(correct[accepted].mean())

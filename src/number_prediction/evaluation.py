@@ -87,6 +87,12 @@ class Evaluation:
         return metrics.reliability(self.probabilities.max(1), self.predicted == self.labels)
 
     @cached_property
+    def coverage(self) -> metrics.Coverage:
+        """Accuracy against coverage; abstentions come last."""
+        confidence = np.where(self.abstained, 0, self.probabilities.max(1))
+        return metrics.coverage_curve(confidence, self.correct)
+
+    @cached_property
     def errors(self) -> NDArray[np.intp]:
         """(K,) indices of the answers that are not right, the most confident first."""
         wrong = np.flatnonzero(~self.correct)
@@ -106,6 +112,8 @@ class Evaluation:
             "abstentions": int(self.abstained.sum()),
             "log_loss": self.log_loss,
             "expected_calibration_error": self.reliability.expected_calibration_error,
+            "coverage_at_99.9%": self.coverage.at_accuracy(0.999)[0],
+            "coverage_at_99%": self.coverage.at_accuracy(0.99)[0],
             "pictures_per_second": len(self.labels) / max(self.seconds, 1e-9),
         }
 

@@ -89,6 +89,41 @@ def reliability(confidence: Floats, correct: NDArray[np.bool_], bins: int = CALI
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """Accuracy of the most confident answers against how many they are (El-Yaniv and Wiener, 2010)."""
+
+    threshold: NDArray[np.float64]
+    """(K,) confidences, falling: from here up an answer is accepted."""
+    coverage: NDArray[np.float64]
+    """(K,) share of the answers that are accepted, rising to 1."""
+    accuracy: NDArray[np.float64]
+    """(K,) share of the accepted answers that are right."""
+
+    def at_accuracy(self, wanted: float) -> tuple[float, float]:
+        """Largest coverage at which the accuracy is still `wanted`, and its threshold; else (0, inf)."""
+        reached = np.flatnonzero(self.accuracy >= wanted)
+        if not len(reached):
+            return 0.0, float("inf")
+        return float(self.coverage[reached[-1]]), float(self.threshold[reached[-1]])
+
+
+def coverage_curve(confidence: Floats, correct: NDArray[np.bool_]) -> Coverage:
+    """Coverage of answers with `confidence` (N,) in [0, 1], of which `correct` (N,) are right.
+
+    Answers of equal confidence are accepted together.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    falling = np.asarray(confidence, dtype=np.float64)[order]
+    accepted = np.arange(1, len(order) + 1)
+    ends_tie = np.append(falling[:-1] != falling[1:], True)
+    return Coverage(
+        falling[ends_tie],
+        (accepted / len(order))[ends_tie],
+        (np.cumsum(correct[order]) / accepted)[ends_tie],
+    )
+
+
 def _ratio(numerator: Floats, denominator: NDArray[np.generic]) -> NDArray[np.float64]:
     whole = np.asarray(denominator, dtype=np.float64)
     return np.divide(numerator, whole, out=np.zeros(len(whole)), where=whole > 0)

@@ -12,7 +12,7 @@ import seaborn
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from number_prediction.metrics import ClassScores, Reliability
+from number_prediction.metrics import ClassScores, Coverage, Reliability
 from number_prediction.runs import Record
 from number_prediction.splits import Split
 
@@ -127,6 +127,21 @@ def reliability_diagram(reliability: Reliability) -> Figure:
         title=f"Reliability (ECE {reliability.expected_calibration_error:.4f})",
     )
     axis.legend(frameon=False)
+    return figure
+
+
+def coverage_diagram(coverage: Coverage) -> Figure:
+    """Error rate of the accepted answers against how many are accepted."""
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axis = figure.subplots()
+    axis.plot(100 * coverage.coverage, 100 * (1 - coverage.accuracy), color=ACCENT)
+    axis.set(
+        xlabel="answers accepted, the most confident first, in %",
+        ylabel="errors among them in %",
+        title="What accepting more costs",
+        xlim=(max(0.0, 100 * coverage.at_accuracy(1.0)[0] - 5), 100.2),
+        ylim=(0, None),
+    )
     return figure
 
 

@@ -23,6 +23,8 @@ from number_prediction.splits import Split
 
 REPORT_FILE = "report.html"
 FIGURES_FOLDER = "figures"
+ACCEPTANCE = (0.99, 0.995, 0.999, 1.0)
+"""Accuracies for which the page says how much could be accepted automatically."""
 GALLERY_SIZE = 120
 """Misclassified digits shown, the most confident first."""
 
@@ -77,6 +79,7 @@ def write_report(
         metrics=metrics,
         figures=images,
         gallery=_gallery(evaluation),
+        acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
     )
@@ -91,6 +94,7 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
     figures["confusion_matrix"] = plots.confusion_heatmap(evaluation.confusion, evaluation.classes)
     figures["precision_recall"] = plots.class_score_bars(evaluation.scores, evaluation.classes)
     figures["reliability"] = plots.reliability_diagram(evaluation.reliability)
+    figures["coverage"] = plots.coverage_diagram(evaluation.coverage)
     shown = evaluation.errors[:40]
     if len(shown):
         titles = [f"{evaluation.classes[evaluation.labels[i]]} read as {evaluation.answer(i)}" for i in shown]
