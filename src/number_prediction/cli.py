@@ -139,7 +139,7 @@ def train(
         from number_prediction.progress import show_progress
         from number_prediction.runs import Run
         from number_prediction.training.data import load_frames
-        from number_prediction.training.fit import Interrupted, fit
+        from number_prediction.training.fit import fit
         from number_prediction.training.recipes import get_recipe
         from number_prediction.training.session import finish_run, start_run
 
@@ -178,16 +178,13 @@ def train(
         f"{run.folder}: {settings.recipe['name']} on {settings.data}, seed {settings.seed}, "
         f"{settings.device}, {settings.threads} threads, {settings.precision}"
     )
-    try:
+    with _stoppable(f"go on with: number-prediction train --resume {run.folder}"):
         records = fit(run, splits)
         if tensorboard:
             records = log_to_tensorboard(records, run.folder / "tensorboard")
         show_progress(records, _console())
         _say("exporting, and checking that ONNX Runtime answers as torch does")
         evaluation = finish_run(run, splits)
-    except (Interrupted, KeyboardInterrupt):
-        _say(f"stopped and saved; go on with: number-prediction train --resume {run.folder}")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
     _say(
         f"validation accuracy {100 * evaluation.accuracy:.2f}%; on the test part: "
         f"number-prediction evaluate {run.folder}"
@@ -259,13 +256,12 @@ def labels(
         from number_prediction.progress import show_progress
         from number_prediction.training import cross_validation
         from number_prediction.training.data import load_frames
-        from number_prediction.training.fit import Interrupted
         from number_prediction.training.recipes import get_recipe
 
     chosen = get_recipe(recipe)
     splits = load_frames(data)
     divided = cross_validation.divide_into_folds(splits.train, folds, seed=seed)
-    try:
+    with _stoppable("the same command goes on"):
         for fold in range(folds):
             _say(f"fold {fold + 1} of {folds}")
             records = cross_validation.train_fold(
@@ -280,9 +276,6 @@ def labels(
                 threads=threads,
             )
             show_progress(records, _console())
-    except (Interrupted, KeyboardInterrupt):
-        _say("stopped and saved; the same command goes on")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
     on_train = cross_validation.out_of_fold_probabilities(divided, output, splits.train)
     on_test = cross_validation.mean_probabilities(divided, output, splits.test)
     page = write_label_report(
@@ -378,21 +371,21 @@ def compare(
     with _extra("train"):
         from number_prediction.progress import show_progress
         from number_prediction.training.comparison import plan, train_entry, write_comparison
-        from number_prediction.training.fit import Interrupted
+        from number_prediction.training.data import load_frames
         from number_prediction.training.recipes import RECIPES, get_recipe
 
     entries = plan([get_recipe(name) for name in recipes or RECIPES], seeds, output, data=data)
+    waiting = [entry for entry in entries if not entry.is_finished]
     for entry in entries:
-        if entry.is_finished:
+        if entry not in waiting:
             _say(f"{entry.run.folder}: finished already")
-            continue
-        _say(f"{entry.run.folder}")
-        try:
-            records = train_entry(entry, data=data, threads=threads, command=_command())
-            show_progress(records, _console())
-        except (Interrupted, KeyboardInterrupt):
-            _say("stopped and saved; the same command goes on")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+    if waiting:
+        splits = load_frames(data)
+        for entry in waiting:
+            _say(f"{entry.run.folder}")
+            with _stoppable("the same command goes on"):
+                records = train_entry(entry, splits, data=data, threads=threads, command=_command())
+                show_progress(records, _console())
     table = write_comparison(entries, output)
     print(table.to_string(index=False))
 
@@ -456,6 +449,18 @@ def _extra(name: str) -> Iterator[None]:
             f"this command needs the package {error.name}, which is not installed; "
             f"install it with: pip install 'number-prediction[{name}]'"
         ) from error
+
+
+@contextmanager
+def _stoppable(how_to_go_on: str) -> Iterator[None]:
+    """Turn Ctrl-C in a training, which is saved by then, into words and exit status 130."""
+    from number_prediction.training.fit import Interrupted
+
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt):
+        _say(f"stopped and saved; {how_to_go_on}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _given_options(context: typer.Context) -> set[str]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from number_prediction.idx import read_idx
 from number_prediction.images import PictureFiles, find_picture_files
 from number_prediction.mnist import load_mnist
-from number_prediction.splits import Split, Splits, divide
+from number_prediction.splits import Split, Splits, divide, join
 from number_prediction.types import DataError
 
 EMBEDDED = "mnist"
@@ -82,25 +82,10 @@ def load_evaluation_split(source: str | Path, part: str, *, divided: bool) -> Sp
     else:
         parts = _read_parts(Path(source))
     if part == "all" or (len(parts) == 1 and part == "test"):
-        return _join(list(parts.values()), source)
+        return join(list(parts.values()), name=str(source))
     if part not in parts:
         raise DataError(f"{source}: no {part} part; there is {', '.join(parts)}")
     return parts[part]
-
-
-def _join(parts: list[Split], source: str | Path) -> Split:
-    if len(parts) == 1:
-        return parts[0]
-    labels = np.concatenate([part.labels for part in parts])
-    arrays = [part.images for part in parts if isinstance(part.images, np.ndarray)]
-    if arrays:
-        sizes = {pages.shape[1:] for pages in arrays}
-        if len(sizes) > 1:
-            raise DataError(f"{source}: its parts have images of different sizes; measure on one part")
-        return Split(np.concatenate(arrays), labels, parts[0].classes)
-    files = [part.images for part in parts if isinstance(part.images, PictureFiles)]
-    paths = [path for pictures in files for path in pictures.paths]
-    return Split(PictureFiles(paths), labels, parts[0].classes)
 
 
 def canonical_source(source: str) -> str:

@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 
-from number_prediction.splits import Split
+from number_prediction.splits import Split, join
 from number_prediction.types import DataError
 
 INK_THRESHOLD = 64
@@ -160,8 +160,8 @@ def find_duplicates(
         parts).
     """
     names = list(parts)
-    lengths = [len(split) for split in parts.values()]
-    whole = _join(list(parts.values()))
+    lengths = [len(_require_images(split)) for split in parts.values()]
+    whole = join(list(parts.values()), name="the data set")
     pixels = _flatten(whole)
     points = Embedding.of(whole).points
     _, indices = nearest_neighbours(points, points, 2)
@@ -260,14 +260,6 @@ def _extent(marked: NDArray[np.bool_]) -> NDArray[np.intp]:
 def _flatten(split: Split) -> NDArray[np.float32]:
     images = _require_images(split)
     return np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
-
-
-def _join(splits: list[Split]) -> Split:
-    images = [_require_images(split) for split in splits]
-    if len({image.shape[1:] for image in images}) > 1:
-        raise DataError("the parts hold images of different sizes; frame them first")
-    labels = np.concatenate([split.labels for split in splits])
-    return Split(np.concatenate(images), labels, splits[0].classes)
 
 
 def _require_images(split: Split) -> NDArray[np.uint8]:

@@ -34,30 +34,21 @@ class LabelErrors:
         return np.argsort(self.margin, kind="stable")
 
 
-def find_label_errors(
-    labels: NDArray[np.integer],
-    probabilities: NDArray[np.floating],
-    *,
-    thresholds: NDArray[np.floating] | None = None,
-) -> LabelErrors:
+def find_label_errors(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> LabelErrors:
     """Judge labels by out-of-sample probabilities.
 
     Args:
         labels: (N,) in 0..C-1.
         probabilities: (N, C), each row sums to 1.
-        thresholds: (C,) from how much probability on a picture confidently belongs to a class; by default
-            the mean probability of the class over the pictures that are labelled with it.
 
     Raises:
-        DataError: a probability is not finite, or a class without pictures has no threshold given.
+        DataError: a probability is not finite, or a class has no pictures.
     """
     labels = labels.astype(np.intp)
     if not np.isfinite(probabilities).all():
         raise DataError("probabilities hold NaN or infinite values; train the models anew")
-    if thresholds is None:
-        thresholds = class_thresholds(labels, probabilities)
     everyone = np.arange(len(labels))
-    confident = probabilities >= thresholds
+    confident = probabilities >= class_thresholds(labels, probabilities)
     belongs = np.where(confident, probabilities, -1.0).argmax(1)
     is_counted = confident.any(1)
     class_count = probabilities.shape[1]

@@ -67,3 +67,22 @@ def divide(split: Split, size: int, *, seed: int) -> tuple[Split, Split]:
         members = np.flatnonzero(split.labels == label)
         chosen[generator.permutation(members)[:count]] = True
     return split.select(np.flatnonzero(~chosen)), split.select(np.flatnonzero(chosen))
+
+
+def join(parts: list[Split], *, name: str) -> Split:
+    """One split of several with the same classes; `name` is what to call them in an error.
+
+    Raises:
+        DataError: they hold arrays of images of different sizes.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    labels = np.concatenate([part.labels for part in parts])
+    arrays = [part.images for part in parts if isinstance(part.images, np.ndarray)]
+    if arrays:
+        if len({images.shape[1:] for images in arrays}) > 1:
+            raise DataError(f"{name}: its parts have images of different sizes; take one part, or frame them")
+        return Split(np.concatenate(arrays), labels, parts[0].classes)
+    files = [part.images for part in parts if isinstance(part.images, PictureFiles)]
+    paths = [path for pictures in files for path in pictures.paths]
+    return Split(PictureFiles(paths), labels, parts[0].classes)

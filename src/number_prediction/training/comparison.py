@@ -21,10 +21,10 @@ from number_prediction.plots import accuracy_comparison
 from number_prediction.predictor import Predictor
 from number_prediction.report import report_on_run
 from number_prediction.runs import Record, Run
-from number_prediction.training.data import load_frames
+from number_prediction.splits import Splits
 from number_prediction.training.fit import fit
 from number_prediction.training.recipes import Recipe
-from number_prediction.training.session import finish_run, require_same_settings, start_run
+from number_prediction.training.session import finish_run, open_run, require_same_settings
 
 LATENCY_CALLS = 1000
 TABLE_FILE, FIGURE_FILE = "comparison.csv", "comparison.png"
@@ -59,49 +59,48 @@ def plan(recipes: Sequence[Recipe], seeds: int, folder: Path, *, data: str = EMB
     return entries
 
 
-def train_entry(entry: Entry, *, data: str = EMBEDDED, threads: int | None, command: str) -> Iterator[Record]:
-    """Train one run, export it and evaluate it on the test part; yields the records of the training."""
-    if not entry.run.settings_path.exists():
-        start_run(
-            entry.recipe, entry.run.folder, command=command, data=data, seed=entry.seed, threads=threads
-        )
-    splits = load_frames(data)
+def train_entry(
+    entry: Entry, splits: Splits, *, data: str = EMBEDDED, threads: int | None, command: str
+) -> Iterator[Record]:
+    """Train one run, export it and evaluate it on the test part; yields the records of the training.
+
+    `splits` are the frames of `data`.
+    """
+    open_run(entry.recipe, entry.run.folder, command=command, data=data, seed=entry.seed, threads=threads)
     yield from fit(entry.run, splits)
     finish_run(entry.run, splits)
     report_on_run(entry.run, splits.test, "test", data=f"{display_name(data)}, test part", threads=threads)
 
 
-def summarize(entries: Sequence[Entry]) -> pandas.DataFrame:
-    """One row a recipe: mean and deviation of the test accuracy, size, training time and latency."""
+def write_comparison(entries: Sequence[Entry], folder: Path) -> pandas.DataFrame:
+    """Write comparison.csv and comparison.png of finished runs.
+
+    Returns:
+        One row a recipe: mean and deviation of the test accuracy, size, training time and latency.
+    """
+    by_recipe: dict[str, list[Run]] = {}
+    for entry in entries:
+        by_recipe.setdefault(entry.recipe.name, []).append(entry.run)
+    by_name = {name: [_test_accuracy(run) for run in runs] for name, runs in by_recipe.items()}
     rows = []
-    for name in dict.fromkeys(entry.recipe.name for entry in entries):
-        runs = [entry.run for entry in entries if entry.recipe.name == name]
-        accuracies = [_test_accuracy(run) for run in runs]
-        manifest = read_manifest(runs[0].model_path)
-        seconds = [read_manifest(run.model_path)["training"]["seconds"] for run in runs]
+    for name, runs in by_recipe.items():
+        accuracies = by_name[name]
+        manifests = [read_manifest(run.model_path) for run in runs]
         rows.append(
             {
                 "recipe": name,
                 "accuracy_mean": np.mean(accuracies),
                 "accuracy_sd": np.std(accuracies, ddof=1) if len(runs) > 1 else float("nan"),
                 "seeds": len(runs),
-                "parameters": manifest["parameters"],
-                "training_seconds": np.median(seconds),
+                "parameters": manifests[0]["parameters"],
+                "training_seconds": np.median([manifest["training"]["seconds"] for manifest in manifests]),
                 "latency_ms": measure_latency(Predictor(runs[0].folder, threads=1)),
-                "file_kilobytes": manifest["bytes"] / 1000,
+                "file_kilobytes": manifests[0]["bytes"] / 1000,
             }
         )
-    return pandas.DataFrame(rows)
-
-
-def write_comparison(entries: Sequence[Entry], folder: Path) -> pandas.DataFrame:
-    """Write comparison.csv and comparison.png of finished runs; returns the table."""
-    table = summarize(entries)
-    accuracies: dict[str, list[float]] = {}
-    for entry in entries:
-        accuracies.setdefault(entry.recipe.name, []).append(_test_accuracy(entry.run))
+    table = pandas.DataFrame(rows)
     write_atomically(folder / TABLE_FILE, table.to_csv(index=False))
-    write_atomically(folder / FIGURE_FILE, figure_to_png(accuracy_comparison(accuracies)))
+    write_atomically(folder / FIGURE_FILE, figure_to_png(accuracy_comparison(by_name)))
     return table
 
 

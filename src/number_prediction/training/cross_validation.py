@@ -14,7 +14,7 @@ from number_prediction.runs import Record, Run
 from number_prediction.splits import Split, Splits
 from number_prediction.training.fit import compute_logits, fit
 from number_prediction.training.recipes import Recipe
-from number_prediction.training.session import require_same_settings, start_run
+from number_prediction.training.session import open_run
 from number_prediction.training.state import load_trained
 from number_prediction.types import DataError
 
@@ -65,10 +65,8 @@ def train_fold(
     threads: int | None,
 ) -> Iterator[Record]:
     """Train the network of one fold in a run of its own, from its checkpoint where there is one."""
-    run = fold_run(folder, fold)
-    require_same_settings(run, recipe, data)
-    if not run.settings_path.exists():
-        start_run(recipe, run.folder, command=command, data=data, seed=seed, threads=threads)
+    place = fold_run(folder, fold).folder
+    run = open_run(recipe, place, command=command, data=data, seed=seed, threads=threads)
     yield from fit(run, splits._replace(train=splits.train.select(folds.outside(fold))))
 
 

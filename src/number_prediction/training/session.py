@@ -62,6 +62,19 @@ def require_same_settings(run: Run, recipe: Recipe, data: str) -> None:
             raise DataError(f"{run.folder}: a run with another recipe or data set; choose another --output")
 
 
+def open_run(recipe: Recipe, folder: Path, *, command: str, data: str, seed: int, threads: int | None) -> Run:
+    """The run in `folder`, to go on with, or a new one where there is none.
+
+    Raises:
+        DataError: the run there has another recipe or data set.
+    """
+    run = Run(folder)
+    require_same_settings(run, recipe, data)
+    if run.settings_path.exists():
+        return run
+    return start_run(recipe, folder, command=command, data=data, seed=seed, threads=threads)
+
+
 def finish_run(run: Run, splits: Splits) -> Evaluation:
     """Export a trained run and report on its validation part, in the run's folder."""
     export_run(run)
