@@ -1,0 +1,60 @@
+"""The command line: `number-prediction`. Results go to stdout, everything else to stderr.
+
+Exit status: 0 done; 1 something failed, and the message says what to mend; 2 wrong usage; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from number_prediction import __version__
+from number_prediction.cli.console import EXIT_FAILED, say
+from number_prediction.cli.data import explore, labels
+from number_prediction.cli.measurement import evaluate
+from number_prediction.cli.reading import predict
+from number_prediction.cli.training import compare, export, train
+from number_prediction.types import NumberPredictionError
+
+app = typer.Typer(
+    name="number-prediction",
+    help="Train, evaluate and use recognisers of handwritten digits.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (train, explore, labels, evaluate, compare, export, predict):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app()
+    except NumberPredictionError as error:
+        say(f"error: {error}")
+        sys.exit(EXIT_FAILED)
+    except OSError as error:
+        say(
+            f"error: {error.filename or 'a file'}: {error.strerror or error}; "
+            "check the path, its rights and the space left"
+        )
+        sys.exit(EXIT_FAILED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"number-prediction {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass

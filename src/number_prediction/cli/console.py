@@ -1,0 +1,88 @@
+"""What commands share besides options: messages, folders, and what to do where something is missing."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from number_prediction.types import MissingExtraError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Turn a failed import into the command that installs what is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"this command needs the package {error.name}, which is not installed; "
+            f"install it with: pip install 'number-prediction[{name}]'"
+        ) from error
+
+
+@contextmanager
+def stoppable(how_to_go_on: str) -> Iterator[None]:
+    """Turn Ctrl-C in a training, which is saved by then, into words and exit status 130."""
+    from number_prediction.training.fit import Interrupted
+
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt):
+        say(f"stopped and saved; {how_to_go_on}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def given_options(context: typer.Context) -> set[str]:
+    """Names of the parameters that were typed."""
+    return {
+        name
+        for name in context.params
+        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+    }
+
+
+def make_console() -> Console:
+    """A rich console on stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(message: str) -> None:
+    """Print for people, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def command_typed() -> str:
+    """The command line as it was typed, to be kept with what it made."""
+    return shlex.join(["number-prediction", *sys.argv[1:]])
+
+
+def new_folder(name: str) -> Path:
+    """Where results go that were given no folder."""
+    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def open_in_browser(page: Path) -> None:
+    """Open a page, or say that this cannot be done here."""
+    import os
+    import webbrowser
+
+    has_screen = (
+        sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if not (has_screen and webbrowser.open(page.resolve().as_uri())):
+        say("no browser could be opened here; open the file above")

@@ -1,0 +1,116 @@
+"""Commands that look at data sets: explore, labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from number_prediction.cli.console import (
+    command_typed,
+    extra,
+    make_console,
+    new_folder,
+    open_in_browser,
+    say,
+    stoppable,
+)
+from number_prediction.cli.options import DEFAULT_RECIPE, ThreadsOption
+
+
+def explore(
+    data: Annotated[str, typer.Argument(metavar="mnist|PATH", help="Data set, as for train.")] = "mnist",
+    other: Annotated[
+        str | None,
+        typer.Option("--compare", metavar="mnist|PATH", help="A second data set, to be put beside it."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of samples and maps.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder.", show_default="runs/explore-TIME")
+    ] = None,
+    open_report: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Show what a data set holds: samples, shapes, maps, neighbours, outliers, duplicates.
+
+    Writes explore.html, figures as PNG and tables as CSV; prints the path of the page.
+    """
+    with extra("train"):
+        from number_prediction import explore_report
+        from number_prediction.datasets import display_name
+        from number_prediction.training.data import load_frames
+
+    splits = load_frames(data)
+    found = explore_report.explore(splits, seed=seed)
+    title = display_name(data)
+    if other is not None:
+        names = (display_name(data), display_name(other))
+        both = explore_report.compare(splits.train, load_frames(other).train, names, seed=seed)
+        found = explore_report.Findings(found.figures | both.figures, found.tables | both.tables)
+        title = " beside ".join(names)
+    page = explore_report.write_exploration(found, output or new_folder("explore"), title=title)
+    print(page)
+    if open_report:
+        open_in_browser(page)
+
+
+def labels(
+    data: Annotated[str, typer.Argument(metavar="mnist|PATH", help="Data set, as for train.")] = "mnist",
+    recipe: Annotated[
+        str, typer.Option(metavar="RECIPE", help="Of the networks that judge.")
+    ] = DEFAULT_RECIPE,
+    folds: Annotated[
+        int, typer.Option(min=2, metavar="K", help="Networks; each judges what it did not see.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of folds and networks.")] = 0,
+    threads: ThreadsOption = None,
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder; networks that are trained there are kept.")
+    ] = Path("runs/labels"),
+    open_report: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Find labels that are probably wrong, in training and test part.
+
+    Trains one network a fold and lets it judge the pictures that it was not trained on. Writes labels.html
+    and every label, the most suspicious first, as CSV; prints the path of the page.
+    """
+    with extra("train"):
+        from number_prediction.datasets import display_name
+        from number_prediction.label_errors import rank
+        from number_prediction.labels_report import write_label_report
+        from number_prediction.progress import show_progress
+        from number_prediction.training import cross_validation
+        from number_prediction.training.data import load_frames
+        from number_prediction.training.recipes import get_recipe
+
+    chosen = get_recipe(recipe)
+    splits = load_frames(data)
+    divided = cross_validation.divide_into_folds(splits.train, folds, seed=seed)
+    with stoppable("the same command goes on"):
+        for fold in range(folds):
+            say(f"fold {fold + 1} of {folds}")
+            records = cross_validation.train_fold(
+                divided,
+                fold,
+                splits,
+                chosen,
+                output,
+                command=command_typed(),
+                data=data,
+                seed=seed,
+                threads=threads,
+            )
+            show_progress(records, make_console())
+    on_train = cross_validation.out_of_fold_probabilities(divided, output, splits.train)
+    on_test = cross_validation.mean_probabilities(divided, output, splits.test)
+    page = write_label_report(
+        {
+            "train": (splits.train, rank(splits.train, on_train)),
+            "test": (splits.test, rank(splits.test, on_test)),
+        },
+        output,
+        title=f"Suspicious labels of {display_name(data)}",
+    )
+    print(page)
+    if open_report:
+        open_in_browser(page)

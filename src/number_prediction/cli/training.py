@@ -1,0 +1,168 @@
+"""Commands that make models: train, compare, export."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from number_prediction.cli.console import (
+    command_typed,
+    extra,
+    given_options,
+    make_console,
+    new_folder,
+    say,
+    stoppable,
+)
+from number_prediction.cli.options import DEFAULT_RECIPE, RECIPE_HELP, DataOption, ThreadsOption
+
+
+def train(
+    context: typer.Context,
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=RECIPE_HELP)] = DEFAULT_RECIPE,
+    data: DataOption = "mnist",
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights, order and augmentation.")] = 0,
+    epochs: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="X", help="Passes over the images.", show_default="the recipe's"),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Images a batch.", show_default="the recipe's")
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="X", help="Peak learning rate.", show_default="the recipe's"),
+    ] = None,
+    threads: ThreadsOption = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cuda, mps or cpu.", show_default="the best there is")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the run.", show_default="runs/RECIPE-SEED-TIME"),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also log for TensorBoard, in RUN/tensorboard.")
+    ] = False,
+) -> None:
+    """Train a recipe; prints the folder of the run.
+
+    The run holds its settings, log, checkpoint, exported model and a report on the validation part.
+    Ctrl-C saves; --resume goes on, also after a crash, and ends with the same weights.
+    """
+    with extra("train"):
+        from number_prediction.progress import show_progress
+        from number_prediction.runs import Run
+        from number_prediction.training.data import load_frames
+        from number_prediction.training.fit import fit
+        from number_prediction.training.recipes import get_recipe
+        from number_prediction.training.session import finish_run, start_run
+
+        if tensorboard:
+            from number_prediction.training.tensorboard import log_to_tensorboard
+
+    if resume is not None:
+        given = given_options(context) - {"resume", "tensorboard"}
+        if given:
+            raise typer.BadParameter(
+                f"a resumed run keeps its settings; leave out {', '.join(sorted(given))}",
+                param_hint="--resume",
+            )
+        run = Run(resume)
+        splits = load_frames(run.settings().data)
+    else:
+        changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+        if epochs is not None:
+            changes["min_batches"] = 0  # what was asked for, no more
+        chosen = replace(
+            get_recipe(recipe),
+            **{name: value for name, value in changes.items() if value is not None},  # type: ignore[arg-type]
+        )
+        splits = load_frames(data)
+        run = start_run(
+            chosen,
+            output or new_folder(f"{chosen.name}-{seed}"),
+            command=command_typed(),
+            data=data,
+            seed=seed,
+            threads=threads,
+            device=device,
+        )
+    settings = run.settings()
+    say(
+        f"{run.folder}: {settings.recipe['name']} on {settings.data}, seed {settings.seed}, "
+        f"{settings.device}, {settings.threads} threads, {settings.precision}"
+    )
+    with stoppable(f"go on with: number-prediction train --resume {run.folder}"):
+        records = fit(run, splits)
+        if tensorboard:
+            records = log_to_tensorboard(records, run.folder / "tensorboard")
+        show_progress(records, make_console())
+        say("exporting, and checking that ONNX Runtime answers as torch does")
+        evaluation = finish_run(run, splits)
+    say(
+        f"validation accuracy {100 * evaluation.accuracy:.2f}%; on the test part: "
+        f"number-prediction evaluate {run.folder}"
+    )
+    print(run.folder)
+
+
+def compare(
+    recipes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RECIPE", help=RECIPE_HELP, show_default="all recipes"),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Runs of each recipe, with seeds 0, 1, ...")
+    ] = 3,
+    data: DataOption = "mnist",
+    threads: ThreadsOption = None,
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder; runs that are finished there are kept.")
+    ] = Path("runs/comparison"),
+) -> None:
+    """Train recipes over several seeds, evaluate each run, and write the table and the figure."""
+    with extra("train"):
+        from number_prediction.progress import show_progress
+        from number_prediction.training.comparison import plan, train_entry, write_comparison
+        from number_prediction.training.data import load_frames
+        from number_prediction.training.recipes import RECIPES, get_recipe
+
+    entries = plan([get_recipe(name) for name in recipes or RECIPES], seeds, output, data=data)
+    waiting = [entry for entry in entries if not entry.is_finished]
+    for entry in entries:
+        if entry not in waiting:
+            say(f"{entry.run.folder}: finished already")
+    if waiting:
+        splits = load_frames(data)
+        for entry in waiting:
+            say(f"{entry.run.folder}")
+            with stoppable("the same command goes on"):
+                records = train_entry(entry, splits, data=data, threads=threads, command=command_typed())
+                show_progress(records, make_console())
+    table = write_comparison(entries, output)
+    print(table.to_string(index=False))
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write.", show_default="RUN/model.onnx")
+    ] = None,
+) -> None:
+    """Write a run's model as ONNX, with manifest and model card; prints the file.
+
+    The graph holds everything from the picture's pixels to the probabilities. It is written only if it
+    answers as torch does over 10,000 pictures.
+    """
+    with extra("train"):
+        from number_prediction.runs import Run
+        from number_prediction.training.export import export_run
+
+    print(export_run(Run(folder), output=output))
