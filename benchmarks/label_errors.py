@@ -3,9 +3,8 @@
     number-prediction labels --output runs/labels
     python benchmarks/label_errors.py runs/labels
 
-The 15 indices are those of MNIST's test part that the human review of Northcutt, Athalye, Mueller, "Pervasive
-Label Errors in Test Sets Destabilize Machine Learning Benchmarks" (2021) rejected. They are used here and for
-nothing else. Where the package cleanlab is installed, its ranking of the training labels stands beside ours.
+The 15 are `mnist.REJECTED_TEST_LABELS`. Where the package cleanlab is installed, its ranking of the training
+labels stands beside ours.
 """
 
 from __future__ import annotations
@@ -18,9 +17,10 @@ import pandas
 
 from number_prediction import load_mnist
 from number_prediction.label_errors import find_label_errors
+from number_prediction.mnist import REJECTED_TEST_LABELS
 from number_prediction.training.cross_validation import divide_into_folds, out_of_fold_probabilities
 
-REJECTED = {947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729}
+REJECTED = set(REJECTED_TEST_LABELS)
 DEPTHS = (15, 30, 50, 100, 200)
 FOLDS, SEED = 5, 0  # the defaults of number-prediction labels
 

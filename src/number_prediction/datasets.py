@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from number_prediction.idx import read_idx
 from number_prediction.images import PictureFiles, find_picture_files
-from number_prediction.mnist import load_mnist
+from number_prediction.mnist import REJECTED_TEST_LABELS, TRAINING_SIZE, load_mnist
 from number_prediction.splits import Split, Splits, divide, join
 from number_prediction.types import DataError
 
@@ -86,6 +86,19 @@ def load_evaluation_split(source: str | Path, part: str, *, divided: bool) -> Sp
     if part not in parts:
         raise DataError(f"{source}: no {part} part; there is {', '.join(parts)}")
     return parts[part]
+
+
+def rejected_labels(source: str, part: str) -> NDArray[np.intp]:
+    """Indices (R,) in a part, as `load_evaluation_split` gives it, whose labels a published review rejected.
+
+    Known of the MNIST in the package; of every other data set none are.
+    """
+    known = np.array(REJECTED_TEST_LABELS, dtype=np.intp)
+    if source == EMBEDDED and part == "test":
+        return known
+    if source == EMBEDDED and part == "all":  # the test images come last
+        return known + TRAINING_SIZE
+    return known[:0]
 
 
 def canonical_source(source: str) -> str:

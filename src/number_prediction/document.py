@@ -35,7 +35,7 @@ def figure_to_png(figure: Figure) -> bytes:
 
 
 def picture_to_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encoded PNG of a grey picture (H, W) uint8."""
+    """Encoded PNG of a picture (H, W) or (H, W, 4) uint8."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", optimize=True)
     return stream.getvalue()

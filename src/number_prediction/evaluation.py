@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from number_prediction import metrics
 from number_prediction.images import Page
+from number_prediction.manifests import manifest_path, read_manifest
 from number_prediction.predictor import IS_DIGIT_THRESHOLD, Predictor
 from number_prediction.splits import Split
 from number_prediction.types import DataError
@@ -39,6 +40,15 @@ class Evaluation:
     """(N, 28, 28), ink 255: what the network saw."""
     seconds: float
     """Time the predictor took, decoding of files included."""
+    temperature: float | None = None
+    """What the graph divides its logits by, by the model's manifest; None where it has none."""
+    rejected: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    """(R,) indices of pictures whose labels a published review rejected; they count all the same."""
+
+    @cached_property
+    def split(self) -> Split:
+        """The frames with their labels, by the model's classes."""
+        return Split(self.frames, self.labels.astype(np.uint8), self.classes)
 
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
@@ -66,6 +76,13 @@ class Evaluation:
         return metrics.wilson_interval(int(self.correct.sum()), len(self.labels))
 
     @property
+    def accuracy_without_rejected(self) -> float | None:
+        """Accuracy on the pictures whose labels no review rejected; None where none was rejected."""
+        if not len(self.rejected):
+            return None
+        return float(np.delete(self.correct, self.rejected).mean())
+
+    @property
     def log_loss(self) -> float:
         """Mean negative log probability of the true class."""
         return metrics.log_loss(self.labels, self.probabilities)
@@ -87,6 +104,14 @@ class Evaluation:
         return metrics.reliability(self.probabilities.max(1), self.predicted == self.labels)
 
     @cached_property
+    def uncalibrated(self) -> metrics.Reliability | None:
+        """As `reliability`, before the temperature; None where that is not known."""
+        if self.temperature is None:
+            return None
+        scaled = metrics.apply_temperature(self.probabilities, 1 / self.temperature)
+        return metrics.reliability(scaled.max(1), self.predicted == self.labels)
+
+    @cached_property
     def coverage(self) -> metrics.Coverage:
         """Accuracy against coverage; abstentions come last."""
         confidence = np.where(self.abstained, 0, self.probabilities.max(1))
@@ -104,14 +129,18 @@ class Evaluation:
 
     def summary(self) -> dict[str, Any]:
         """The figures in one row, ready for JSON."""
+        without = self.accuracy_without_rejected
+        before = self.uncalibrated
         return {
             "pictures": len(self.labels),
             "accuracy": self.accuracy,
             "accuracy_interval_95": list(self.accuracy_interval),
+            **({} if without is None else {"accuracy_without_rejected_labels": without}),
             "errors": len(self.errors),
             "abstentions": int(self.abstained.sum()),
             "log_loss": self.log_loss,
             "expected_calibration_error": self.reliability.expected_calibration_error,
+            **({} if before is None else {"ece_before_temperature": before.expected_calibration_error}),
             "coverage_at_99.9%": self.coverage.at_accuracy(0.999)[0],
             "coverage_at_99%": self.coverage.at_accuracy(0.99)[0],
             "pictures_per_second": len(self.labels) / max(self.seconds, 1e-9),
@@ -123,6 +152,8 @@ class Evaluation:
         return {
             "data": self.data,
             "model_sha256": self.model_sha256,
+            "temperature": self.temperature,
+            "rejected_labels": self.rejected.tolist(),
             "summary": self.summary(),
             "classes": list(self.classes),
             "confusion_matrix": self.confusion.tolist(),
@@ -153,13 +184,16 @@ class Evaluation:
         }
 
 
-def evaluate(predictor: Predictor, split: Split, *, data: str) -> Evaluation:
+def evaluate(
+    predictor: Predictor, split: Split, *, data: str, rejected: NDArray[np.intp] | None = None
+) -> Evaluation:
     """Ask the predictor about every picture of a split.
 
     Args:
         predictor: the model; its classes are matched to the split's by name.
         split: at least one picture.
         data: what the split is, in words.
+        rejected: indices (R,) of pictures whose labels a review rejected, see `datasets.rejected_labels`.
 
     Raises:
         DataError: the split is empty, or has a class that the model does not know.
@@ -190,7 +224,15 @@ def evaluate(predictor: Predictor, split: Split, *, data: str) -> Evaluation:
         is_digit=np.concatenate(is_digit),
         frames=np.concatenate(frames),
         seconds=seconds,
+        temperature=_temperature(predictor),
+        rejected=np.empty(0, np.intp) if rejected is None else rejected,
     )
+
+
+def _temperature(predictor: Predictor) -> float | None:
+    if not manifest_path(predictor.path).exists():
+        return None
+    return float(read_manifest(predictor.path)["training"]["temperature"])
 
 
 def _chunks(split: Split) -> Iterator[NDArray[np.uint8] | list[Page]]:

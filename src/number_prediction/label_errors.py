@@ -42,7 +42,7 @@ def find_label_errors(labels: NDArray[np.integer], probabilities: NDArray[np.flo
         probabilities: (N, C), each row sums to 1.
 
     Raises:
-        DataError: a probability is not finite, or a class has no pictures.
+        DataError: a probability is not finite.
     """
     labels = labels.astype(np.intp)
     if not np.isfinite(probabilities).all():
@@ -62,13 +62,16 @@ def find_label_errors(labels: NDArray[np.integer], probabilities: NDArray[np.flo
 
 
 def class_thresholds(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(C,) mean probability of each class over the pictures that are labelled with it."""
+    """(C,) mean probability of each class over the pictures that are labelled with it; without any, infinity.
+
+    So no picture belongs confidently to a class that nothing is labelled with.
+    """
     class_count = probabilities.shape[1]
     counts = np.bincount(labels, minlength=class_count)
-    if (counts == 0).any():
-        raise DataError(f"no picture of class {int(counts.argmin())}; every class needs some")
     sums = np.bincount(labels, probabilities[np.arange(len(labels)), labels], minlength=class_count)
-    return np.asarray(sums / counts, dtype=np.float64)
+    thresholds = np.full(class_count, np.inf)
+    np.divide(sums, counts, out=thresholds, where=counts > 0)
+    return thresholds
 
 
 def rank(split: Split, probabilities: NDArray[np.floating]) -> pandas.DataFrame:

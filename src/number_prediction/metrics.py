@@ -34,6 +34,12 @@ def log_loss(labels: Labels, probabilities: Floats) -> float:
     return float(-np.log(np.maximum(true_class, _SMALLEST)).mean())
 
 
+def apply_temperature(probabilities: Floats, temperature: float) -> NDArray[np.float64]:
+    """Probabilities (N, C) as if their logits had been divided by `temperature` (Guo et al., 2017)."""
+    powers = np.maximum(probabilities.astype(np.float64), _SMALLEST) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(1, keepdims=True))
+
+
 def confusion_matrix(labels: Labels, predicted: Labels, class_count: int) -> NDArray[np.int64]:
     """(C, C) int64: row the true class, column the predicted one."""
     pairs = labels.astype(np.int64) * class_count + predicted

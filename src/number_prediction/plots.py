@@ -114,18 +114,20 @@ def class_score_bars(scores: ClassScores, classes: Sequence[str]) -> Figure:
     return figure
 
 
-def reliability_diagram(reliability: Reliability) -> Figure:
-    """Accuracy against confidence in bins of equal mass; on the diagonal, confidence means what it says."""
+def reliability_diagram(reliability: Reliability, before: Reliability | None = None) -> Figure:
+    """Accuracy against confidence in bins of equal mass; on the diagonal, confidence means what it says.
+
+    `before` is the same before the temperature.
+    """
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axis = figure.subplots()
     low = min(reliability.confidence.min(), reliability.accuracy.min())
     axis.plot([low, 1], [low, 1], "--", color="grey", linewidth=1, label="perfect")
-    axis.plot(reliability.confidence, reliability.accuracy, "o-", color=ACCENT, label="model")
-    axis.set(
-        xlabel="mean confidence",
-        ylabel="accuracy",
-        title=f"Reliability (ECE {reliability.expected_calibration_error:.4f})",
-    )
+    for name, colour, curve in (("before temperature", SECOND, before), ("model", ACCENT, reliability)):
+        if curve is not None:
+            error = curve.expected_calibration_error
+            axis.plot(curve.confidence, curve.accuracy, "o-", color=colour, label=f"{name} (ECE {error:.4f})")
+    axis.set(xlabel="mean confidence", ylabel="accuracy", title="Reliability")
     axis.legend(frameon=False)
     return figure
 

@@ -86,7 +86,15 @@ class Predictor:
             raise ModelError(f"{self.path}: not a digit graph; export one with number-prediction export RUN")
         self.classes: tuple[str, ...] = tuple(json.loads(metadata[CLASSES_KEY]))
         """(C,) the names of the classes."""
-        self._threads = threads or os.cpu_count() or 1
+        self.threads = threads or os.cpu_count() or 1
+        """Batches that are run at once."""
+
+    def read_model(self) -> bytes:
+        """Content of the model file; raises ModelError where it changed since it was loaded."""
+        content = self.path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ModelError(f"{self.path}: the file was altered since it was loaded; load it again")
+        return content
 
     def predict_digits(self, images: Pictures) -> list[DigitPrediction]:
         """Read one digit from each picture.
@@ -149,7 +157,7 @@ class Predictor:
         if len(together) == 1:
             alone += together
         else:
-            with ThreadPoolExecutor(self._threads) as pool:
+            with ThreadPoolExecutor(self.threads) as pool:
                 list(pool.map(run_batch, together))
         for indices in alone:
             run_batch(indices)

@@ -8,43 +8,52 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
-from number_prediction import plots
-from number_prediction.document import data_url, figure_to_png, picture_to_png, render
-from number_prediction.evaluation import METRICS_FILE, Evaluation, evaluate
+from number_prediction import explain_plots, plots
+from number_prediction.analysis import Analysis
+from number_prediction.document import data_url, figure_to_png, render
+from number_prediction.evaluation import METRICS_FILE, Evaluation
+from number_prediction.explorer_sheets import build_explorer
 from number_prediction.files import write_atomically
 from number_prediction.manifests import record_evaluation
-from number_prediction.predictor import Predictor
 from number_prediction.runs import Record, Run, Settings
-from number_prediction.splits import Split
 
 REPORT_FILE = "report.html"
 FIGURES_FOLDER = "figures"
 ACCEPTANCE = (0.99, 0.995, 0.999, 1.0)
 """Accuracies for which the page says how much could be accepted automatically."""
-GALLERY_SIZE = 120
-"""Misclassified digits shown, the most confident first."""
+
+SALIENCY_SHOWN = 10
+"""Explained pictures in the saliency figure."""
 
 
 def report_on_run(
-    run: Run, split: Split, name: str, *, data: str, folder: Path | None = None, threads: int | None = None
-) -> Evaluation:
-    """Evaluate a run's model on a split and write the report, into the run's folder by default.
+    run: Run,
+    evaluation: Evaluation,
+    name: str,
+    *,
+    folder: Path | None = None,
+    analysis: Analysis | None = None,
+) -> Path:
+    """Write the report of an evaluation of a run's model, and its figures into the model's manifest and card.
 
-    `name` is what the evaluation is called in the folder and in the model card, such as "test".
+    Args:
+        run: a finished run.
+        evaluation: of its model.
+        name: what the evaluation is called in the model card, such as "test".
+        folder: of the report; by default one of that name in the run's folder.
+        analysis: as for `write_report`.
     """
-    evaluation = evaluate(Predictor(run.folder, threads=threads), split, data=data)
-    write_report(
+    record_evaluation(run.model_path, name, evaluation.summary())
+    return write_report(
         evaluation,
         folder or run.evaluation_folder(name),
         settings=run.settings(),
         records=run.records(),
+        analysis=analysis,
     )
-    record_evaluation(run.model_path, name, evaluation.summary())
-    return evaluation
 
 
 def write_report(
@@ -53,6 +62,7 @@ def write_report(
     *,
     settings: Settings | None = None,
     records: Sequence[Record] = (),
+    analysis: Analysis | None = None,
 ) -> Path:
     """Write metrics.json, figures/*.png and report.html.
 
@@ -61,24 +71,26 @@ def write_report(
         folder: made if it is not there; earlier reports in it are replaced.
         settings: of the run that made the model, where it is known.
         records: its log, for the learning curves.
+        analysis: of the answers, for saliency, neighbours, robustness and layers.
 
     Returns:
         Path of report.html: one file that needs no other and no network.
     """
-    figures = _draw(evaluation, records)
+    figures = _draw(evaluation, records) | (_draw_analysis(evaluation, analysis) if analysis else {})
     (folder / FIGURES_FOLDER).mkdir(parents=True, exist_ok=True)
     images = {}
     for name, figure in figures.items():
         content = figure_to_png(figure)
         write_atomically(folder / FIGURES_FOLDER / f"{name}.png", content)
         images[name] = data_url(content)
-    metrics = evaluation.to_dict()
+    metrics = evaluation.to_dict() | (analysis.to_dict() if analysis else {})
     write_atomically(folder / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
     page = render(
         "report.html.j2",
         metrics=metrics,
         figures=images,
-        gallery=_gallery(evaluation),
+        explorer=build_explorer(evaluation, analysis).to_dict(),
+        picture=_describe(evaluation, analysis.picture) if analysis else "",
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
@@ -93,7 +105,7 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
         figures["learning_curves"] = plots.learning_curves(records)
     figures["confusion_matrix"] = plots.confusion_heatmap(evaluation.confusion, evaluation.classes)
     figures["precision_recall"] = plots.class_score_bars(evaluation.scores, evaluation.classes)
-    figures["reliability"] = plots.reliability_diagram(evaluation.reliability)
+    figures["reliability"] = plots.reliability_diagram(evaluation.reliability, evaluation.uncalibrated)
     figures["coverage"] = plots.coverage_diagram(evaluation.coverage)
     shown = evaluation.errors[:40]
     if len(shown):
@@ -102,18 +114,27 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
     return figures
 
 
-def _gallery(evaluation: Evaluation) -> list[dict[str, Any]]:
-    return [
-        {
-            "image": data_url(picture_to_png(255 - evaluation.frames[index])),
-            "index": int(index),
-            "label": evaluation.classes[evaluation.labels[index]],
-            "predicted": evaluation.answer(index),
-            "confidence": float(evaluation.probabilities[index].max()),
-            "true_probability": float(evaluation.probabilities[index, evaluation.labels[index]]),
-        }
-        for index in evaluation.errors[:GALLERY_SIZE]
-    ]
+def _draw_analysis(evaluation: Evaluation, analysis: Analysis) -> dict[str, Figure]:
+    shown = slice(0, SALIENCY_SHOWN)
+    explained = analysis.explained[shown]
+    return {
+        "saliency": explain_plots.saliency_grid(
+            evaluation.frames[explained],
+            {name: maps[shown] for name, maps in analysis.saliency.items()},
+            [f"{evaluation.classes[evaluation.labels[i]]} read as {evaluation.answer(i)}" for i in explained],
+        ),
+        "faithfulness": explain_plots.faithfulness_curves(analysis.faithfulness),
+        "robustness": explain_plots.robustness_curves({"model": analysis.robustness}),
+        "filters": explain_plots.filter_grid(analysis.filters),
+        "feature_maps": explain_plots.feature_map_grid(
+            evaluation.frames[analysis.picture], analysis.feature_maps
+        ),
+    }
+
+
+def _describe(evaluation: Evaluation, index: int) -> str:
+    label = evaluation.classes[evaluation.labels[index]]
+    return f"picture {index}, a {label} that was read as {evaluation.answer(index)}"
 
 
 def _facts(settings: Settings) -> Mapping[str, str]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from number_prediction.cli.console import extra, new_folder, open_in_browser
+from number_prediction.cli.console import extra, new_folder, open_in_browser, say
 from number_prediction.cli.options import ThreadsOption
+from number_prediction.types import DataError
+
+if TYPE_CHECKING:
+    from number_prediction.predictor import Predictor
+    from number_prediction.runs import Run
+    from number_prediction.saliency import SaliencyMethod
+    from number_prediction.splits import Split
 
 
 class Part(StrEnum):
@@ -42,15 +49,37 @@ def evaluate(
             metavar="DIR", help="Folder of the report.", show_default="RUN/PART, or runs/evaluation-TIME"
         ),
     ] = None,
+    analysis: Annotated[
+        bool,
+        typer.Option(
+            "--analysis/--no-analysis",
+            help="Also explain the errors, seek their neighbours, distort pictures (about 20 s more).",
+        ),
+    ] = True,
+    picture: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Picture whose feature maps to show.",
+            show_default="the most confident error",
+        ),
+    ] = None,
     threads: ThreadsOption = None,
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Measure a model and write metrics.json, figures and report.html."""
     with extra("train"):
-        from number_prediction.datasets import canonical_source, display_name, load_evaluation_split
+        from number_prediction.analysis import analyse
+        from number_prediction.datasets import (
+            canonical_source,
+            display_name,
+            load_evaluation_split,
+            rejected_labels,
+        )
         from number_prediction.evaluation import evaluate as evaluate_predictor
         from number_prediction.predictor import Predictor
-        from number_prediction.report import REPORT_FILE, report_on_run, write_report
+        from number_prediction.report import report_on_run, write_report
         from number_prediction.runs import Run
 
     run = Run(model) if model is not None and model.is_dir() else None
@@ -60,13 +89,19 @@ def evaluate(
     split = load_evaluation_split(source, part, divided=is_own)
     name = part.value if is_own else f"{part.value}-{display_name(source)}"
     words = f"{display_name(source)}, {part.value} part" if is_own else display_name(source)
+    predictor = Predictor(model, threads=threads)
+    rejected = rejected_labels(source, part)
+    evaluation = evaluate_predictor(predictor, split, data=words, rejected=rejected)
+    if picture is not None and picture >= len(split):
+        raise typer.BadParameter(f"there are pictures 0 to {len(split) - 1}", param_hint="--picture")
+    analysed = None
+    if analysis:
+        methods, training = _training_of(predictor, run)
+        analysed = analyse(evaluation, predictor, training=training, methods=methods, picture=picture)
     if run is not None:
-        report_folder = output or run.evaluation_folder(name)
-        evaluation = report_on_run(run, split, name, data=words, folder=report_folder, threads=threads)
+        report = report_on_run(run, evaluation, name, folder=output, analysis=analysed)
     else:
-        report_folder = output or new_folder("evaluation")
-        evaluation = evaluate_predictor(Predictor(model, threads=threads), split, data=words)
-        write_report(evaluation, report_folder)
+        report = write_report(evaluation, output or new_folder("evaluation"), analysis=analysed)
     low, high = evaluation.accuracy_interval
     print(
         f"accuracy {100 * evaluation.accuracy:.2f}% (95% interval {100 * low:.2f} to {100 * high:.2f}%), "
@@ -74,7 +109,32 @@ def evaluate(
         f"log loss {evaluation.log_loss:.4f}, "
         f"ECE {evaluation.reliability.expected_calibration_error:.4f}"
     )
-    report = report_folder / REPORT_FILE
+    if evaluation.accuracy_without_rejected is not None:
+        print(
+            f"accuracy {100 * evaluation.accuracy_without_rejected:.2f}% without the "
+            f"{len(evaluation.rejected)} pictures whose labels a published review rejected"
+        )
     print(report)
     if open_report:
         open_in_browser(report)
+
+
+def _training_of(predictor: Predictor, run: Run | None) -> tuple[dict[str, SaliencyMethod], Split | None]:
+    """What a run, or a manifest, knows of a model's training: more saliency methods, the training frames."""
+    from number_prediction.datasets import EMBEDDED
+    from number_prediction.manifests import manifest_path, read_manifest
+    from number_prediction.mnist import load_mnist
+
+    if run is None:
+        has_manifest = manifest_path(predictor.path).exists()
+        is_mnist = has_manifest and read_manifest(predictor.path)["training"]["data"] == EMBEDDED
+        return {}, load_mnist().train if is_mnist else None
+    from number_prediction.training.attribution import integrated_gradients
+    from number_prediction.training.data import load_frames
+
+    methods = {"integrated gradients": integrated_gradients(run)}
+    try:
+        return methods, load_frames(run.settings().data).train
+    except DataError as error:
+        say(f"no nearest training pictures in the report: {error}")
+        return methods, None

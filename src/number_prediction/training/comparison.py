@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from number_prediction.datasets import EMBEDDED, display_name
+from number_prediction.datasets import EMBEDDED, display_name, rejected_labels
 from number_prediction.document import figure_to_png
-from number_prediction.evaluation import METRICS_FILE
+from number_prediction.evaluation import METRICS_FILE, evaluate
 from number_prediction.files import write_atomically
 from number_prediction.manifests import read_manifest
 from number_prediction.mnist import load_mnist
@@ -69,7 +69,13 @@ def train_entry(
     open_run(entry.recipe, entry.run.folder, command=command, data=data, seed=entry.seed, threads=threads)
     yield from fit(entry.run, splits)
     finish_run(entry.run, splits)
-    report_on_run(entry.run, splits.test, "test", data=f"{display_name(data)}, test part", threads=threads)
+    evaluation = evaluate(
+        Predictor(entry.run.folder, threads=threads),
+        splits.test,
+        data=f"{display_name(data)}, test part",
+        rejected=rejected_labels(data, "test"),
+    )
+    report_on_run(entry.run, evaluation, "test")
 
 
 def write_comparison(entries: Sequence[Entry], folder: Path) -> pandas.DataFrame:

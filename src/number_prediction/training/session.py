@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from number_prediction.datasets import EMBEDDED, canonical_source, display_name
-from number_prediction.evaluation import Evaluation
+from number_prediction.evaluation import Evaluation, evaluate
+from number_prediction.predictor import Predictor
 from number_prediction.report import report_on_run
 from number_prediction.runs import Run, Settings, describe_environment
 from number_prediction.splits import Splits
@@ -79,4 +80,6 @@ def finish_run(run: Run, splits: Splits) -> Evaluation:
     """Export a trained run and report on its validation part, in the run's folder."""
     export_run(run)
     data = f"{display_name(run.settings().data)}, validation part"
-    return report_on_run(run, splits.validation, "validation", data=data)
+    evaluation = evaluate(Predictor(run.folder), splits.validation, data=data)
+    report_on_run(run, evaluation, "validation")
+    return evaluation
