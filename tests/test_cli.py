@@ -47,6 +47,7 @@ def test_the_document_is_what_help_says() -> None:
     [
         ["nonsense"],
         ["predict"],
+        ["report"],
         ["predict", "x.png", "--format", "xml"],
         ["predict", "x.png", "--top", "-1"],
         ["train", "--epochs", "many"],
@@ -70,6 +71,7 @@ def test_wrong_usage_exits_2(command_line: CommandLine, arguments: list[str]) ->
         (["train", "--device", "tpu"], b"there is"),
         (["evaluate", "nowhere.onnx"], b"no such model"),
         (["evaluate", "--data", "nowhere"], b"no such folder"),
+        (["report", "nowhere"], b"no such folder"),
         (["export", "nowhere"], b"not a run"),
         (["predict", "x.png", "--model", "nowhere.onnx"], b"no such model"),
         (["compare", "perceptron"], b"mlp, cnn, resnet"),

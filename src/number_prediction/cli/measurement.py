@@ -1,4 +1,4 @@
-"""Commands that measure models: evaluate."""
+"""Commands that measure models: evaluate, report."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 
 class Part(StrEnum):
-    """Part of a data set that `evaluate` measures on."""
+    """Part of a data set that is measured on."""
 
     test = "test"
     validation = "validation"
     all = "all"
+
+
+PartOption = Annotated[Part, typer.Option(help="Part of the data set; all takes every part.")]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open the report in the browser.")]
 
 
 def evaluate(
@@ -42,7 +46,7 @@ def evaluate(
             show_default="the run's own, else mnist",
         ),
     ] = None,
-    part: Annotated[Part, typer.Option(help="Part of the data set; all takes every part.")] = Part.test,
+    part: PartOption = Part.test,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -66,7 +70,7 @@ def evaluate(
         ),
     ] = None,
     threads: ThreadsOption = None,
-    open_report: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+    open_report: OpenOption = False,
 ) -> None:
     """Measure a model and write metrics.json, figures and report.html."""
     with extra("train"):
@@ -88,7 +92,7 @@ def evaluate(
     is_own = source == own_data
     split = load_evaluation_split(source, part, divided=is_own)
     name = part.value if is_own else f"{part.value}-{display_name(source)}"
-    words = f"{display_name(source)}, {part.value} part" if is_own else display_name(source)
+    words = _describe(display_name(source), part, is_own=is_own)
     predictor = Predictor(model, threads=threads)
     rejected = rejected_labels(source, part)
     evaluation = evaluate_predictor(predictor, split, data=words, rejected=rejected)
@@ -117,6 +121,59 @@ def evaluate(
     print(report)
     if open_report:
         open_in_browser(report)
+
+
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs with the same classes.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mnist|PATH",
+            help="Data set, as for train; one that no run was trained on and is not divided is taken whole.",
+            show_default="the runs' own",
+        ),
+    ] = None,
+    part: PartOption = Part.test,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the report.", show_default="runs/report-TIME"),
+    ] = None,
+    threads: ThreadsOption = None,
+    open_report: OpenOption = False,
+) -> None:
+    """Put runs side by side, and say whether a difference means anything.
+
+    All runs read the same pictures; each pair is compared by McNemar's test and the paired bootstrap. Writes
+    runs.html, figures as PNG and tables as CSV; prints the path of the page.
+    """
+    with extra("train"):
+        from number_prediction import runs_report
+        from number_prediction.datasets import canonical_source, display_name, load_evaluation_split
+
+    runs = runs_report.open_runs(folders)
+    source = canonical_source(data) if data else runs_report.shared_data(runs)
+    is_own = any(run.settings().data == source for run in runs.values())
+    split = load_evaluation_split(source, part, divided=is_own)
+    words = _describe(display_name(source), part, is_own=is_own)
+    measured = []
+    for name, run in runs.items():
+        say(f"{name}: reading {len(split):,} pictures")
+        measured.append(runs_report.measure(name, run, split, data=words, threads=threads))
+    pairs = runs_report.compare(measured)
+    page = runs_report.write_runs_report(measured, pairs, output or new_folder("report"))
+    print(runs_report.summarize(measured).to_string(index=False))
+    if pairs:
+        print(runs_report.conclude(measured, pairs))
+    print(page)
+    if open_report:
+        open_in_browser(page)
+
+
+def _describe(data: str, part: Part, *, is_own: bool) -> str:
+    """What is measured on, in words; a data set that no run was trained on is not divided."""
+    return f"{data}, {part.value} part" if is_own else data
 
 
 def _training_of(predictor: Predictor, run: Run | None) -> tuple[dict[str, SaliencyMethod], Split | None]:
