@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from number_prediction.training.framing import Framing
-from number_prediction.training.ink import BorderInk
+from number_prediction.training.ink import PageInk
 
 
 class DigitAnswer(NamedTuple):
@@ -27,7 +27,7 @@ class Preparation(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ink = BorderInk()
+        self.ink = PageInk()
         self.framing = Framing()
 
     def forward(self, page: Tensor) -> Tensor:  # (N, H, W) uint8 -> (N, 28, 28) float32
