@@ -20,9 +20,9 @@ MAX_SIDE = 1024
 """Larger pages are reduced by a whole factor."""
 CELLS = 32
 """Cells a side of the grid on which the paper is estimated."""
-WINDOW = 13
+WINDOW = 21
 """Cells: a stroke narrower than this, wherever it lies, leaves paper in the window."""
-POLARITY_WINDOW = 17
+POLARITY_WINDOW = 21
 """Cells of the window in which the light and the dark side are told apart."""
 SAMPLES = 64
 """Pixels a side of the sample from which noise is estimated."""
