@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from number_prediction import plots
-from number_prediction.document import data_url, figure_to_png, picture_to_png, render
+from number_prediction.document import data_url, figure_to_png, render
 from number_prediction.evaluation import METRICS_FILE, Evaluation, evaluate
+from number_prediction.explorer import ExplorerData
 from number_prediction.files import write_atomically
 from number_prediction.manifests import record_evaluation
 from number_prediction.predictor import Predictor
@@ -25,8 +25,6 @@ REPORT_FILE = "report.html"
 FIGURES_FOLDER = "figures"
 ACCEPTANCE = (0.99, 0.995, 0.999, 1.0)
 """Accuracies for which the page says how much could be accepted automatically."""
-GALLERY_SIZE = 120
-"""Misclassified digits shown, the most confident first."""
 
 
 def report_on_run(
@@ -53,6 +51,7 @@ def write_report(
     *,
     settings: Settings | None = None,
     records: Sequence[Record] = (),
+    explorer: ExplorerData | None = None,
 ) -> Path:
     """Write metrics.json, figures/*.png and report.html.
 
@@ -61,6 +60,7 @@ def write_report(
         folder: made if it is not there; earlier reports in it are replaced.
         settings: of the run that made the model, where it is known.
         records: its log, for the learning curves.
+        explorer: the pictures to click through; without it the page has the confusion matrix as a figure.
 
     Returns:
         Path of report.html: one file that needs no other and no network.
@@ -78,7 +78,7 @@ def write_report(
         "report.html.j2",
         metrics=metrics,
         figures=images,
-        gallery=_gallery(evaluation),
+        explorer=explorer.to_dict() if explorer else None,
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
@@ -100,20 +100,6 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
         titles = [f"{evaluation.classes[evaluation.labels[i]]} read as {evaluation.answer(i)}" for i in shown]
         figures["worst_errors"] = plots.image_grid(evaluation.frames[shown], titles)
     return figures
-
-
-def _gallery(evaluation: Evaluation) -> list[dict[str, Any]]:
-    return [
-        {
-            "image": data_url(picture_to_png(255 - evaluation.frames[index])),
-            "index": int(index),
-            "label": evaluation.classes[evaluation.labels[index]],
-            "predicted": evaluation.answer(index),
-            "confidence": float(evaluation.probabilities[index].max()),
-            "true_probability": float(evaluation.probabilities[index, evaluation.labels[index]]),
-        }
-        for index in evaluation.errors[:GALLERY_SIZE]
-    ]
 
 
 def _facts(settings: Settings) -> Mapping[str, str]:
