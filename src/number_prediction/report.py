@@ -15,6 +15,7 @@ from number_prediction import explain_plots, plots
 from number_prediction.analysis import Analysis
 from number_prediction.document import data_url, figure_to_png, render
 from number_prediction.evaluation import METRICS_FILE, Evaluation
+from number_prediction.explorer import ExplorerData
 from number_prediction.explorer_sheets import build_explorer
 from number_prediction.files import write_atomically
 from number_prediction.manifests import record_evaluation
@@ -63,6 +64,7 @@ def write_report(
     settings: Settings | None = None,
     records: Sequence[Record] = (),
     analysis: Analysis | None = None,
+    explorer: ExplorerData | None = None,
 ) -> Path:
     """Write metrics.json, figures/*.png and report.html.
 
@@ -72,6 +74,7 @@ def write_report(
         settings: of the run that made the model, where it is known.
         records: its log, for the learning curves.
         analysis: of the answers, for saliency, neighbours, robustness and layers.
+        explorer: what to click through; by default built of evaluation and analysis.
 
     Returns:
         Path of report.html: one file that needs no other and no network.
@@ -89,7 +92,7 @@ def write_report(
         "report.html.j2",
         metrics=metrics,
         figures=images,
-        explorer=build_explorer(evaluation, analysis).to_dict(),
+        explorer=(explorer or build_explorer(evaluation, analysis)).to_dict(),
         picture=_describe(evaluation, analysis.picture) if analysis else "",
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
