@@ -63,7 +63,6 @@ def read_digit_csv(path: Path) -> DigitTable:
     """
     with _open(path) as stream:
         header = _read_header(stream, path)
-        begin = stream.tell()
         rows, commas = _count_rows_and_commas(stream)
         size = rows * header.side**2
         if size > MAX_DATA_BYTES:
@@ -71,7 +70,7 @@ def read_digit_csv(path: Path) -> DigitTable:
                 f"{path}: {rows:,} pictures of {header.side}x{header.side} take {size:,} bytes, more than "
                 f"{MAX_DATA_BYTES:,}; divide it into smaller files"
             )
-        stream.seek(begin)
+        stream.seek(0)
         try:
             pixels, labels = _parse(stream, header, rows)
             if commas != len(pixels) * (len(header.names) - 1):
@@ -121,7 +120,7 @@ def _read_header(stream: IO[bytes], path: Path) -> _Header:
     pixels = [name for name in names if name != LABEL_COLUMN]
     if not pixels or pixels[0] not in ("pixel0", "pixel1"):
         raise DataError(
-            f"{path}: line 1 holds {_shorten(','.join(names))}, not the names of the columns; "
+            f"{path}: line 1 holds {_shorten(','.join(cells))}, not the names of the columns; "
             "it must be label,pixel0,pixel1,... (without label where there are no labels)"
         )
     first: dict[str, int] = {}
@@ -151,8 +150,8 @@ def _read_header(stream: IO[bytes], path: Path) -> _Header:
 def _parse(stream: IO[bytes], header: _Header, rows: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Grey values (N, pixels) and labels (N,), which mean nothing where there is no column of them.
 
-    N is at most `rows`. Raises ValueError or OverflowError where a row does not hold as many whole numbers, or
-    a grey value is not in 0..255; of a longer row what is too much is passed over.
+    N is at most `rows`. Raises ValueError or OverflowError where a row is too short, a cell no whole number
+    or a grey value not in 0..255; a longer row is cut.
     """
     try:
         import pandas
@@ -166,6 +165,7 @@ def _parse(stream: IO[bytes], header: _Header, rows: int) -> tuple[NDArray[np.ui
     for chunk in pandas.read_csv(
         stream,
         header=None,
+        skiprows=1,
         names=columns,
         usecols=columns,
         index_col=False,

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from number_prediction import plots
 from number_prediction.document import data_url, figure_to_png, picture_to_png, render
 from number_prediction.evaluation import METRICS_FILE, Evaluation, evaluate
-from number_prediction.files import write_atomically
+from number_prediction.files import write_together
 from number_prediction.manifests import record_evaluation
 from number_prediction.predictor import Predictor
 from number_prediction.runs import Record, Run, Settings
@@ -65,25 +65,20 @@ def write_report(
     Returns:
         Path of report.html: one file that needs no other and no network.
     """
-    figures = _draw(evaluation, records)
-    (folder / FIGURES_FOLDER).mkdir(parents=True, exist_ok=True)
-    images = {}
-    for name, figure in figures.items():
-        content = figure_to_png(figure)
-        write_atomically(folder / FIGURES_FOLDER / f"{name}.png", content)
-        images[name] = data_url(content)
+    images = {name: figure_to_png(figure) for name, figure in _draw(evaluation, records).items()}
     metrics = evaluation.to_dict()
-    write_atomically(folder / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
     page = render(
         "report.html.j2",
         metrics=metrics,
-        figures=images,
+        figures={name: data_url(content) for name, content in images.items()},
         gallery=_gallery(evaluation),
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
     )
-    write_atomically(folder / REPORT_FILE, page)
+    figures = {f"{FIGURES_FOLDER}/{name}.png": content for name, content in images.items()}
+    text = {METRICS_FILE: json.dumps(metrics, indent=2) + "\n", REPORT_FILE: page}
+    write_together(folder, {**figures, **text})
     return folder / REPORT_FILE
 
 
