@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from number_prediction import DataError, Split, Splits
-from number_prediction.label_errors import class_thresholds, find_label_errors, rank
+from number_prediction.label_errors import absent_classes, class_thresholds, find_label_errors, rank
 from number_prediction.training.cross_validation import divide_into_folds
 from tests.conftest import CommandLine
 
@@ -50,6 +50,47 @@ def test_bad_probabilities_and_empty_classes_are_refused() -> None:
         find_label_errors(np.array([0, 1]), np.array([[0.5, np.nan], [0.5, 0.5]]))
     with pytest.raises(DataError, match="class 1"):
         find_label_errors(np.array([0, 0]), np.array([[0.5, 0.5], [0.5, 0.5]]))
+
+
+LABELS, HALVES = np.array([0, 1, 0, 1]), np.full((4, 2), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "message"),
+    [
+        (LABELS[:0], HALVES[:0], "no labels to judge"),
+        (LABELS * 0, np.ones((4, 1)), "1 classes; labels can be judged where there are at least two"),
+        (LABELS, HALVES[:, :0], "0 classes"),
+        (LABELS[:3], HALVES, r"labels int64 of shape \(3,\), probabilities of shape \(4, 2\); give"),
+        (LABELS, HALVES[:, 0], r"probabilities of shape \(4,\); give whole numbers \(N,\)"),
+        (LABELS.reshape(2, 2), HALVES.reshape(2, 2, 2), r"labels int64 of shape \(2, 2\)"),
+        (LABELS.astype(np.float64), HALVES, "labels float64"),
+        (LABELS + 1, HALVES, r"labels from 1 to 2, but probabilities of 2 classes; give labels in 0..1"),
+        (LABELS - 1, HALVES, "labels from -1 to 0"),
+        (
+            LABELS,
+            np.array([[4.0, -2.0]] * 4),
+            "negative or do not sum to 1 in each row; give the output of a s",
+        ),
+        (LABELS, HALVES * 3, "do not sum to 1"),
+        (LABELS, HALVES * np.inf, "NaN or infinite"),
+    ],
+)
+def test_what_are_no_labels_with_probabilities_is_said(
+    labels: np.ndarray, probabilities: np.ndarray, message: str
+) -> None:
+    for judge in (find_label_errors, class_thresholds):
+        with pytest.raises(DataError, match=message):
+            judge(labels, probabilities)
+
+
+def test_a_split_and_probabilities_of_other_classes_are_refused() -> None:
+    split = Split(np.zeros((4, 28, 28), np.uint8), LABELS.astype(np.uint8), ("a", "b", "c"))
+    assert absent_classes(split) == ("c",)
+    with pytest.raises(
+        DataError, match=r"probabilities of shape \(4, 2\) for 3 classes; give one column a class"
+    ):
+        rank(split, HALVES)
 
 
 @settings(deadline=None)
