@@ -137,7 +137,11 @@ class Predictor:
         yield from self._answer(waiting)
 
     def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> GraphAnswer:
-        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls."""
+        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
+
+        Raises:
+            ModelError: an answer is no number.
+        """
         answer = GraphAnswer(
             np.empty((len(pages), FRAME_SIZE, FRAME_SIZE), np.float32),
             np.empty((len(pages), len(self.classes)), np.float32),
@@ -161,6 +165,8 @@ class Predictor:
                 list(pool.map(run_batch, together))
         for indices in alone:
             run_batch(indices)
+        if not np.isfinite(answer.probabilities).all():
+            raise ModelError(f"{self.path}: answers with NaN; train and export the model anew")
         return answer
 
     def _answer(self, pages: Sequence[Page | ImageError]) -> Iterator[DigitPrediction | ImageError]:

@@ -17,7 +17,7 @@ from number_prediction.document import data_url, figure_to_png, render
 from number_prediction.evaluation import METRICS_FILE, Evaluation
 from number_prediction.explorer import ExplorerData
 from number_prediction.explorer_sheets import build_explorer
-from number_prediction.files import write_atomically
+from number_prediction.files import write_together
 from number_prediction.manifests import record_evaluation
 from number_prediction.runs import Record, Run, Settings
 
@@ -79,26 +79,22 @@ def write_report(
     Returns:
         Path of report.html: one file that needs no other and no network.
     """
-    figures = _draw(evaluation, records) | (_draw_analysis(evaluation, analysis) if analysis else {})
-    (folder / FIGURES_FOLDER).mkdir(parents=True, exist_ok=True)
-    images = {}
-    for name, figure in figures.items():
-        content = figure_to_png(figure)
-        write_atomically(folder / FIGURES_FOLDER / f"{name}.png", content)
-        images[name] = data_url(content)
+    drawn = _draw(evaluation, records) | (_draw_analysis(evaluation, analysis) if analysis else {})
+    images = {name: figure_to_png(figure) for name, figure in drawn.items()}
     metrics = evaluation.to_dict() | (analysis.to_dict() if analysis else {})
-    write_atomically(folder / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
     page = render(
         "report.html.j2",
         metrics=metrics,
-        figures=images,
+        figures={name: data_url(content) for name, content in images.items()},
         explorer=(explorer or build_explorer(evaluation, analysis)).to_dict(),
         picture=_describe(evaluation, analysis.picture) if analysis else "",
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
     )
-    write_atomically(folder / REPORT_FILE, page)
+    figures = {f"{FIGURES_FOLDER}/{name}.png": content for name, content in images.items()}
+    text = {METRICS_FILE: json.dumps(metrics, indent=2) + "\n", REPORT_FILE: page}
+    write_together(folder, {**figures, **text})
     return folder / REPORT_FILE
 
 
