@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from number_prediction import metrics
 from number_prediction.images import Page
-from number_prediction.manifests import manifest_path, read_manifest
 from number_prediction.predictor import IS_DIGIT_THRESHOLD, Predictor
 from number_prediction.splits import Split
 from number_prediction.types import DataError
@@ -215,6 +214,7 @@ def evaluate(
         probabilities.append(answer.probabilities)
         is_digit.append(answer.is_digit)
     seconds = time.perf_counter() - begun
+    manifest = predictor.manifest
     return Evaluation(
         data=data,
         model_sha256=predictor.sha256,
@@ -224,15 +224,9 @@ def evaluate(
         is_digit=np.concatenate(is_digit),
         frames=np.concatenate(frames),
         seconds=seconds,
-        temperature=_temperature(predictor),
+        temperature=float(manifest["training"]["temperature"]) if manifest else None,
         rejected=np.empty(0, np.intp) if rejected is None else rejected,
     )
-
-
-def _temperature(predictor: Predictor) -> float | None:
-    if not manifest_path(predictor.path).exists():
-        return None
-    return float(read_manifest(predictor.path)["training"]["temperature"])
 
 
 def _chunks(split: Split) -> Iterator[NDArray[np.uint8] | list[Page]]:
