@@ -60,8 +60,8 @@ def answers(network: Network, frames: NDArray[np.float32]) -> NDArray[np.intp]:
 
 def test_occlusion_finds_the_ink_that_decides(two_pixels: Network) -> None:
     frame = np.full((1, 28, 28), 0.5, np.float32)
-    (found,) = occlusion(two_pixels, frame, np.array([1]))
-    (other,) = occlusion(two_pixels, frame, np.array([0]))
+    (found,) = occlusion(two_pixels)(frame, np.array([1]))
+    (other,) = occlusion(two_pixels)(frame, np.array([0]))
     assert found.shape == (28, 28)
     assert found.dtype == np.float32
     assert found.argmax() == np.ravel_multi_index(FOR, found.shape)
@@ -76,7 +76,7 @@ def test_occlusion_finds_the_ink_that_decides(two_pixels: Network) -> None:
 def test_occlusion_of_a_corner_is_found_too(two_pixels: Network) -> None:
     frame = np.zeros((1, 28, 28), np.float32)
     frame[0, 27, 0] = frame[0][FOR] = 1
-    found = occlusion(two_pixels, frame, np.array([1]))
+    found = occlusion(two_pixels)(frame, np.array([1]))
     assert found[0][FOR] > 0
     assert found[0, 24:, :4] == pytest.approx(0)
 
@@ -85,7 +85,7 @@ def test_a_blank_frame_has_nothing_to_show(
     network: Network, gradients: SaliencyMethod, frames: NDArray[np.float32], answers: NDArray[np.intp]
 ) -> None:
     mixed, targets = np.concatenate([frames[:1] * 0, frames[:1]]), answers[[0, 0]]
-    for maps in (occlusion(network, mixed, targets), gradients(mixed, targets)):
+    for maps in (occlusion(network)(mixed, targets), gradients(mixed, targets)):
         assert (maps[0] == 0).all()
         assert np.abs(maps[1]).max() > 0
     curves = measure_faithfulness(network, mixed[:1], targets[:1], random_saliency(mixed[:1], targets[:1]))
@@ -114,7 +114,7 @@ def test_real_maps_beat_random_order(
     network: Network, gradients: SaliencyMethod, frames: NDArray[np.float32], answers: NDArray[np.intp]
 ) -> None:
     random = measure_faithfulness(network, frames, answers, random_saliency(frames, answers))
-    for maps in (occlusion(network, frames, answers), gradients(frames, answers)):
+    for maps in (occlusion(network)(frames, answers), gradients(frames, answers)):
         curves = measure_faithfulness(network, frames, answers, maps)
         opposite = measure_faithfulness(network, frames, answers, -maps)
         assert curves.deletion_area < random.deletion_area - 0.1

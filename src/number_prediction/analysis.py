@@ -117,17 +117,17 @@ def analyse(
         )
     network = Network(predictor)
     everything: dict[str, SaliencyMethod] = {
-        "occlusion": lambda frames, targets: occlusion(network, frames, targets),
+        "occlusion": occlusion(network),
         **(methods or {}),
     }
     explained = _worth_a_look(evaluation)
-    frames, targets = _as_seen(evaluation, explained)
-    checked = _as_seen(evaluation, sample(evaluation.split, FAITHFULNESS_SIZE, seed=seed))
-    shown, _ = _as_seen(evaluation, np.array([picture]))
+    frames, answers = evaluation.frames_and_answers(explained)
+    checked = evaluation.frames_and_answers(sample(evaluation.split, FAITHFULNESS_SIZE, seed=seed))
+    shown, _ = evaluation.frames_and_answers(np.array([picture]))
     distorted = evaluation.split.select(sample(evaluation.split, ROBUSTNESS_SIZE, seed=seed))
     return Analysis(
         explained=explained,
-        saliency={name: method(frames, targets) for name, method in everything.items()},
+        saliency={name: method(frames, answers) for name, method in everything.items()},
         neighbours=_find_neighbours(evaluation.split.select(explained), training, seed)
         if training is not None
         else None,
@@ -140,13 +140,6 @@ def analyse(
         feature_maps=tuple(network.feature_maps(shown[0])),
         filters=network.first_layer_filters(),
     )
-
-
-def _as_seen(
-    evaluation: Evaluation, indices: NDArray[np.intp]
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Frames (K, 28, 28) float32 in [0, 1] and answers (K,) at `indices` (K,)."""
-    return np.divide(evaluation.frames[indices], 255, dtype=np.float32), evaluation.predicted[indices]
 
 
 def _worth_a_look(evaluation: Evaluation) -> NDArray[np.intp]:

@@ -126,6 +126,14 @@ class Evaluation:
         """Name of the class that was answered, or "none" for an abstention."""
         return "none" if self.abstained[index] else self.classes[self.predicted[index]]
 
+    def describe(self, index: int) -> str:
+        """Label and answer in words, such as "7 read as 2"."""
+        return f"{self.classes[self.labels[index]]} read as {self.answer(index)}"
+
+    def frames_and_answers(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Frames (K, 28, 28) float32 in [0, 1] and most probable classes (K,), as saliency takes them."""
+        return np.divide(self.frames[indices], 255, dtype=np.float32), self.predicted[indices]
+
     def summary(self) -> dict[str, Any]:
         """The figures in one row, ready for JSON."""
         without = self.accuracy_without_rejected

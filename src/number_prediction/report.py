@@ -90,7 +90,7 @@ def write_report(
         metrics=metrics,
         figures=images,
         explorer=build_explorer(evaluation, analysis).to_dict(),
-        picture=f"picture {analysis.picture}, {_title(evaluation, analysis.picture)}" if analysis else "",
+        picture=f"picture {analysis.picture}, {evaluation.describe(analysis.picture)}" if analysis else "",
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
@@ -109,7 +109,7 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
     figures["coverage"] = plots.coverage_diagram(evaluation.coverage)
     shown = evaluation.errors[:40]
     if len(shown):
-        titles = [_title(evaluation, index) for index in shown]
+        titles = [evaluation.describe(index) for index in shown]
         figures["worst_errors"] = plots.image_grid(evaluation.frames[shown], titles)
     return figures
 
@@ -121,7 +121,7 @@ def _draw_analysis(evaluation: Evaluation, analysis: Analysis) -> dict[str, Figu
         "saliency": explain_plots.saliency_grid(
             evaluation.frames[explained],
             {name: maps[shown] for name, maps in analysis.saliency.items()},
-            [_title(evaluation, index) for index in explained],
+            [evaluation.describe(index) for index in explained],
         ),
         "faithfulness": explain_plots.faithfulness_curves(analysis.faithfulness),
         "robustness": explain_plots.robustness_curves({"model": analysis.robustness}),
@@ -132,10 +132,6 @@ def _draw_analysis(evaluation: Evaluation, analysis: Analysis) -> dict[str, Figu
     if analysis.filters is not None:
         figures["filters"] = explain_plots.filter_grid(analysis.filters)
     return figures
-
-
-def _title(evaluation: Evaluation, index: int) -> str:
-    return f"{evaluation.classes[evaluation.labels[index]]} read as {evaluation.answer(index)}"
 
 
 def _facts(settings: Settings) -> Mapping[str, str]:

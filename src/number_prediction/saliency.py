@@ -21,12 +21,14 @@ SaliencyMethod = Callable[[Frames, NDArray[np.intp]], NDArray[np.float32]]
 
 PATCH, STRIDE = 5, 2
 """Side of the square that is covered with paper, and its steps, in pixels."""
+CHUNK_SIZE = 10_000
+"""Covered frames held at once."""
 SHARES = np.linspace(0, 1, 11)
 """Shares of the ink that are deleted or inserted."""
 _SMALLEST = 1e-7
 
 
-def occlusion(network: Network, frames: Frames, targets: NDArray[np.intp]) -> NDArray[np.float32]:
+def occlusion(network: Network) -> SaliencyMethod:
     """How much the log probability of the target falls when a patch is covered with paper.
 
     After Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014). A pixel gets the
@@ -38,18 +40,21 @@ def occlusion(network: Network, frames: Frames, targets: NDArray[np.intp]) -> ND
     for index, (top, left) in enumerate((top, left) for top in corners for left in corners):
         patches[index, max(top, 0) : top + PATCH, max(left, 0) : left + PATCH] = True
     cover = patches.reshape(len(patches), -1).astype(np.float32)
-    has_ink = frames.reshape(len(frames), -1) @ cover.T > 0  # (N, patches)
-    before = _log_probability(network, frames, targets)
-    fall = np.zeros(has_ink.shape, np.float32)
-    which, patch = np.nonzero(has_ink)
-    step = 10_000
-    for begin in range(0, len(which), step):
-        some = slice(begin, begin + step)
-        covered = np.where(patches[patch[some]], np.float32(0), frames[which[some]])
-        after = _log_probability(network, covered, targets[which[some]])
-        fall[which[some], patch[some]] = before[which[some]] - after
-    means = fall @ cover / cover.sum(0)
-    return np.asarray(means.reshape(frames.shape), dtype=np.float32)
+
+    def explain(frames: Frames, targets: NDArray[np.intp]) -> NDArray[np.float32]:
+        has_ink = frames.reshape(len(frames), -1) @ cover.T > 0  # (N, patches)
+        before = _log_probability(network, frames, targets)
+        fall = np.zeros(has_ink.shape, np.float32)
+        which, patch = np.nonzero(has_ink)
+        for begin in range(0, len(which), CHUNK_SIZE):
+            some = slice(begin, begin + CHUNK_SIZE)
+            covered = np.where(patches[patch[some]], np.float32(0), frames[which[some]])
+            after = _log_probability(network, covered, targets[which[some]])
+            fall[which[some], patch[some]] = before[which[some]] - after
+        means = fall @ cover / cover.sum(0)
+        return np.asarray(means.reshape(frames.shape), dtype=np.float32)
+
+    return explain
 
 
 def random_saliency(frames: Frames, targets: NDArray[np.intp], *, seed: int = 0) -> NDArray[np.float32]:
