@@ -87,7 +87,7 @@ def write_report(
         metrics=metrics,
         figures={name: data_url(content) for name, content in images.items()},
         explorer=(explorer or build_explorer(evaluation, analysis)).to_dict(),
-        picture=_describe(evaluation, analysis.picture) if analysis else "",
+        picture=f"picture {analysis.picture}, {evaluation.describe(analysis.picture)}" if analysis else "",
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
@@ -108,7 +108,7 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
     figures["coverage"] = plots.coverage_diagram(evaluation.coverage)
     shown = evaluation.errors[:40]
     if len(shown):
-        titles = [f"{evaluation.classes[evaluation.labels[i]]} read as {evaluation.answer(i)}" for i in shown]
+        titles = [evaluation.describe(index) for index in shown]
         figures["worst_errors"] = plots.image_grid(evaluation.frames[shown], titles)
     return figures
 
@@ -116,24 +116,21 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
 def _draw_analysis(evaluation: Evaluation, analysis: Analysis) -> dict[str, Figure]:
     shown = slice(0, SALIENCY_SHOWN)
     explained = analysis.explained[shown]
-    return {
+    figures = {
         "saliency": explain_plots.saliency_grid(
             evaluation.frames[explained],
             {name: maps[shown] for name, maps in analysis.saliency.items()},
-            [f"{evaluation.classes[evaluation.labels[i]]} read as {evaluation.answer(i)}" for i in explained],
+            [evaluation.describe(index) for index in explained],
         ),
         "faithfulness": explain_plots.faithfulness_curves(analysis.faithfulness),
         "robustness": explain_plots.robustness_curves({"model": analysis.robustness}),
-        "filters": explain_plots.filter_grid(analysis.filters),
         "feature_maps": explain_plots.feature_map_grid(
             evaluation.frames[analysis.picture], analysis.feature_maps
         ),
     }
-
-
-def _describe(evaluation: Evaluation, index: int) -> str:
-    label = evaluation.classes[evaluation.labels[index]]
-    return f"picture {index}, a {label} that was read as {evaluation.answer(index)}"
+    if analysis.filters is not None:
+        figures["filters"] = explain_plots.filter_grid(analysis.filters)
+    return figures
 
 
 def _facts(settings: Settings) -> Mapping[str, str]:
