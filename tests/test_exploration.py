@@ -135,7 +135,7 @@ def test_the_page_stands_alone(mnist: Splits, tmp_path: Path, labels: list[int])
     page = explore_report.write_exploration(merged, tmp_path / "out", title="A & B")
     content = page.read_text(encoding="utf-8")
     assert "<h1>A &amp; B</h1>" in content
-    assert "http" not in content
+    assert "://" not in content
     assert content.count("data:image/png") == len(merged.figures)
     counts = pandas.read_csv(tmp_path / "out" / "tables" / "class_counts.csv")
     assert counts["train"].sum() == 300
