@@ -8,10 +8,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from number_prediction.plots import class_distribution, image_grid
+from number_prediction.explain_plots import MAX_FILTERS, filter_grid
+from number_prediction.metrics import reliability
+from number_prediction.plots import class_distribution, image_grid, reliability_diagram
 from number_prediction.report import write_report
 from number_prediction.runs import Run
 from number_prediction.splits import Splits
@@ -79,14 +82,9 @@ def test_plots_of_data_give_figures(mnist: Splits) -> None:
 
 def test_the_explorer_takes_the_place_of_the_heatmap(mnist: Splits, tmp_path: Path) -> None:
     made = fabricate(mnist.test, mnist.train, ("0", "</script><b>", "it's & 2"), count=60)
-    without = write_report(made.evaluation, tmp_path / "without").read_text(encoding="utf-8")
     content = write_report(made.evaluation, tmp_path / "with", explorer=made.explorer).read_text(
         encoding="utf-8"
     )
-    heatmap = "Confusion matrix; its counts stand in metrics.json"
-    assert heatmap in Page(without).alternatives
-    assert "explorer" not in without
-    assert heatmap not in Page(content).alternatives
     assert (tmp_path / "with" / "figures" / "confusion_matrix.png").exists()
     found = re.search(
         r'<script type="application/json" id="explorer-data">(.*?)</script>', content, re.DOTALL
@@ -104,3 +102,28 @@ def test_explorer_data_without_details_is_plain_json(mnist: Splits) -> None:
     assert json.loads(json.dumps(bare)) == bare
     assert (bare["saliency"], bare["neighbours"]) == ([], None)
     assert len(bare["probabilities"]) == 2 * len(bare["index"])
+
+
+def test_pictures_share_their_limits_where_they_are_given(mnist: Splits) -> None:
+    images = np.stack([mnist.test.images[0] // 4, mnist.test.images[0]])
+    for limits, highest in ((None, [images[0].max(), 255]), ((0, 255), [255, 255])):
+        grid = image_grid(images, columns=2, limits=limits)
+        assert [axis.images[0].norm.vmax for axis in grid.axes] == highest
+
+
+def test_the_diagonal_reaches_both_reliability_curves() -> None:
+    after, before = (
+        reliability(np.linspace(low, 1, 60), np.arange(60) % 10 > 0, bins=3) for low in (0.9, 0.5)
+    )
+    for given, lowest in ((None, after.accuracy.min()), (before, before.confidence.min())):
+        axis = reliability_diagram(after, given).axes[0]
+        assert axis.lines[0].get_xdata()[0] == pytest.approx(lowest)
+        assert len(axis.lines) == (2 if given is None else 3)
+
+
+def test_of_many_filters_the_largest_are_drawn_in_order() -> None:
+    filters = np.random.default_rng(0).normal(0, np.linspace(1, 2, 80)[:, None, None], (80, 28, 28))
+    figure = filter_grid(filters)
+    drawn = [np.asarray(axis.images[0].get_array()) for axis in figure.axes if axis.images]
+    assert len(drawn) == MAX_FILTERS
+    np.testing.assert_array_equal(drawn, filters[-MAX_FILTERS:])
