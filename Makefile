@@ -11,10 +11,10 @@ RUN := runs/cnn-$(NOW)
 MODEL_RUN := runs/digit-$(NOW)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check wheel model docs compare nbtest notebooks clean
+.PHONY: help install run test browsertest check wheel model docs compare nbtest notebooks clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv and install everything into it (repeats in no time)
 
@@ -35,9 +35,13 @@ run: $(INSTALLED) ## train the CNN on MNIST, evaluate it on the test part, open 
 	@echo "  $(BIN)/number-prediction predict examples/seven.png --model $(RUN)"
 	@$(BIN)/number-prediction predict examples/seven.png --model $(RUN)
 
-test: check ## check, then run all tests
+test: check ## check, then run all tests but those in a browser
 	@echo "running the tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not browser"
+
+browsertest: $(INSTALLED) ## try the report in an installed Chromium
+	@echo "trying the report in a browser"
+	@$(BIN)/python -m pytest -m browser tests/browser
 
 check: $(INSTALLED) ## style, types, import order
 	@echo "checking style, types and imports"

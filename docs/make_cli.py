@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 DOCUMENT = Path(__file__).with_name("cli.md")
-COMMANDS = ("train", "explore", "labels", "evaluate", "report", "compare", "export", "predict")
+COMMANDS = ("train", "explore", "labels", "evaluate", "report", "compare", "export", "predict", "submission")
 WIDTH = "100"
 
 

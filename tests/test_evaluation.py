@@ -29,6 +29,7 @@ class PixelReader:
     """Answers the class that a page's first pixel counts to, and abstains where its last pixel is 0."""
 
     sha256 = "5e" * 32
+    manifest = None
 
     def __init__(self, classes: Sequence[str] = DIGITS) -> None:
         self.classes = tuple(classes)
@@ -71,6 +72,7 @@ def test_figures_of_a_small_evaluation() -> None:
     assert result.labels.tolist() == [3, 5, 5, 0]
     assert result.predicted.tolist() == [3, 3, 5, 0]
     assert result.correct.tolist() == [True, False, True, True]
+    assert result.describe(1) == "5 read as 3"
     assert result.errors.tolist() == [1]
     assert result.accuracy == 0.75
     low, high = result.accuracy_interval
@@ -87,6 +89,10 @@ def test_frames_are_what_the_network_saw_in_bytes() -> None:
     assert result.frames.shape == (2, 28, 28)
     assert result.frames.dtype == np.uint8
     assert result.frames[:, 14, 14].tolist() == [3, 9]
+    frames, answers = result.frames_and_answers(np.array([1]))
+    assert frames.dtype == np.float32
+    assert frames[:, 14, 14] == pytest.approx(9 / 255)
+    assert answers.tolist() == [9]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +128,7 @@ def test_abstentions_are_not_right_and_stand_apart() -> None:
     result = measure(said=[1, 2, 3, 4], labels=[1, 2, 3, 5], abstained=[1, 3])
     assert result.abstained.tolist() == [False, True, False, True]
     assert result.correct.tolist() == [True, False, True, False]
+    assert result.describe(3) == "5 read as none"
     assert result.accuracy == 0.5
     assert result.confusion.sum() == 2  # of those that were answered
     assert result.errors.tolist() == [1, 3]

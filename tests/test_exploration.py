@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from number_prediction import DataError, Split, Splits, exploration, explore_report
@@ -121,6 +124,153 @@ def test_what_cannot_be_explored_is_said(mnist: Splits) -> None:
         exploration.find_duplicates({"a": mnist.train.select(slice(0, 5)), "b": small})
 
 
+EMPTY = as_split(bar(2)).select(slice(0, 0))
+NAN = np.full((6, 3), np.nan, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda _: exploration.mean_and_variance_images(EMPTY), "the data set is empty"),
+        (lambda _: exploration.intensity_statistics({"train": EMPTY}), "the data set is empty"),
+        (lambda _: exploration.Embedding.of(EMPTY), "the data set is empty"),
+        (lambda split: exploration.find_duplicates({"train": split, "test": EMPTY}), "the data set is empty"),
+        (lambda _: exploration.intensity_statistics({}), "no parts of a data set.*give at least one"),
+        (lambda _: exploration.class_counts({}), "no parts of a data set"),
+        (lambda _: exploration.find_duplicates({}), "no parts of a data set"),
+        (
+            lambda split: exploration.class_counts(
+                {"a": split, "b": Split(split.images, split.labels, ("x", "y"))}
+            ),
+            "the parts a, b have different classes",
+        ),
+        (lambda _: exploration.map_with_tsne(NAN), "points are missing or NaN"),
+        (lambda _: exploration.map_with_tsne(NAN[:0]), "points are missing or NaN"),
+        (lambda _: exploration.nearest_neighbours(NAN, NAN, 2), "points are missing or NaN"),
+        (lambda _: exploration.nearest_neighbours(NAN[:0], NAN, 2), "points are missing or NaN"),
+        (lambda split: exploration.find_outliers(split, NAN, 2), "points are missing or NaN"),
+        (
+            lambda split: exploration.find_outliers(split, np.zeros((5, 3), np.float32), 2),
+            "5 points but 6 pic",
+        ),
+        (
+            lambda split: exploration.Embedding.of(split).transform(
+                Split(np.zeros((1, 5, 5), np.uint8), np.zeros(1, np.uint8), CLASSES)
+            ),
+            "images of 25 pixels, but the embedding is of images of 784; frame both",
+        ),
+        (
+            lambda split: exploration.compare_measures(
+                exploration.measure(split), exploration.measure(split).head(0)
+            ),
+            "measurements are missing or NaN",
+        ),
+        (
+            lambda split: exploration.compare_measures(
+                exploration.measure(split), exploration.measure(split).assign(ink=np.nan)
+            ),
+            "measurements are missing or NaN",
+        ),
+        (
+            lambda split: explore_report.explore(Splits(EMPTY, split, split)),
+            "0 training pictures of 12; .*add",
+        ),
+        (
+            lambda split: explore_report.explore(Splits(split.select(slice(1)), EMPTY, EMPTY)),
+            "1 training pict",
+        ),
+        (lambda split: explore_report.compare(split, EMPTY, ("a", "b")), "the data set is empty"),
+    ],
+)
+def test_every_function_says_what_it_cannot_work_on(ask: Callable[[Split], object], message: str) -> None:
+    split = as_split(*[bar(width) for width in range(1, 7)], labels=[0, 1] * 3)
+    with pytest.raises(DataError, match=message):
+        ask(split)
+
+
+def test_too_many_pictures_are_refused_and_a_sample_of_them_is_not() -> None:
+    def split(count: int) -> Split:
+        labels = np.arange(count) % 2
+        return Split(np.zeros((count, 1, 1), np.uint8), labels.astype(np.uint8), CLASSES)
+
+    exploration.require_size(Splits(split(120_000), split(10_000), split(20_000)))
+    huge = Splits(split(120_000), split(10_000), split(20_001))
+    with pytest.raises(DataError, match=r"150,001 pictures are more than the 150,000 .*--sample 150000"):
+        explore_report.explore(huge)
+    exploration.require_size(exploration.sample_splits(huge, exploration.MAX_PICTURES))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=3, max_size=3), st.integers(1, 100), st.integers(0, 9))
+def test_a_sample_of_splits_holds_pictures_of_each_part_once(sizes: list[int], count: int, seed: int) -> None:
+    images = np.arange(sum(sizes), dtype=np.uint8).reshape(-1, 1, 1)
+    labels = np.zeros(len(images), np.uint8)
+    ends = np.cumsum(sizes)
+    whole = Splits(
+        *(
+            Split(images[end - size : end], labels[:size], ("a",))
+            for size, end in zip(sizes, ends, strict=True)
+        )
+    )
+    drawn = exploration.sample_splits(whole, count, seed=seed)
+    assert sum(map(len, drawn)) == min(count, sum(sizes))
+    for part, of in zip(drawn, whole, strict=True):
+        numbers = np.asarray(part.images).ravel().tolist()
+        assert numbers == sorted(set(numbers))
+        assert set(numbers) <= set(np.asarray(of.images).ravel().tolist())
+    again = exploration.sample_splits(whole, count, seed=seed)
+    assert all((a.images == b.images).all() for a, b in zip(drawn, again, strict=True))
+
+
+def test_the_last_class_of_a_sorted_set_is_in_the_embedding() -> None:
+    generator = np.random.default_rng(0)
+    images = np.zeros((exploration.FITTED_SIZE + 4000, 12, 12), np.uint8)
+    images[: exploration.FITTED_SIZE, :6] = generator.integers(0, 256, (exploration.FITTED_SIZE, 6, 12))
+    writings = generator.integers(0, 256, (4, 6, 12))  # the last class is written elsewhere, in four ways
+    images[exploration.FITTED_SIZE :, 6:] = writings[np.arange(4000) % 4]
+    labels = (np.arange(len(images)) >= exploration.FITTED_SIZE).astype(np.uint8)
+    embedding = exploration.Embedding.of(Split(images, labels, CLASSES), seed=1)
+    last = images[labels == 1].reshape(4000, -1) / 255
+    kept = embedding.pca.inverse_transform(embedding.points[labels == 1])
+    assert ((last - kept) ** 2).sum() < 0.05 * ((last - last.mean(0)) ** 2).sum()
+    same = exploration.Embedding.of(Split(images, labels, CLASSES), seed=1)
+    np.testing.assert_array_equal(embedding.points, same.points)
+
+
+@pytest.mark.parametrize(
+    ("train", "others"),
+    [
+        (as_split(bar(2), bar(4)), EMPTY),  # the fewest, and no other part
+        (as_split(*[np.zeros((28, 28), np.uint8)] * 6, labels=[0, 1] * 3), as_split(bar(2))),  # blank
+        (as_split(*[bar(width) for width in range(1, 7)]), as_split(bar(2))),  # a class without pictures
+        (as_split(*[bar(2, left=left) for left in range(9)], labels=[0] * 8 + [1]), as_split(bar(2))),
+    ],
+)
+def test_poor_sets_give_a_page_all_the_same(train: Split, others: Split, tmp_path: Path) -> None:
+    found = explore_report.explore(Splits(train, others, others))
+    both = explore_report.compare(train, train.select(slice(1)), ("one", "other"))
+    merged = explore_report.Findings(found.figures | both.figures, found.tables | both.tables)
+    content = explore_report.write_exploration(merged, tmp_path / "out", title="poor").read_text(
+        encoding="utf-8"
+    )
+    assert content.count("data:image/png") == len(merged.figures)
+    assert ("neighbours" in found.figures) == (len(others) > 0)
+
+
+def test_numbers_in_the_table_of_measures_are_those_of_the_pictures(
+    mnist: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explore_report, "MEASURED_SIZE", 50)
+    train = mnist.train.select(slice(0, 400))
+    small = mnist.test.select(slice(0, 40))
+    table = explore_report.explore(Splits(train, small, small)).tables["measures"]
+    assert len(table) == 50
+    assert table["index"].max() >= 50
+    chosen = train.select(table["index"].to_numpy())
+    assert [train.classes[label] for label in chosen.labels] == table["label"].tolist()
+    assert table["ink"].to_numpy() == pytest.approx(np.asarray(chosen.images).mean((1, 2)) / 255, abs=1e-4)
+
+
 @pytest.mark.parametrize("labels", [[3, 8], list(range(10))])
 def test_the_page_stands_alone(mnist: Splits, tmp_path: Path, labels: list[int]) -> None:
     def only(split: Split, count: int) -> Split:
@@ -135,7 +285,7 @@ def test_the_page_stands_alone(mnist: Splits, tmp_path: Path, labels: list[int])
     page = explore_report.write_exploration(merged, tmp_path / "out", title="A & B")
     content = page.read_text(encoding="utf-8")
     assert "<h1>A &amp; B</h1>" in content
-    assert "http" not in content
+    assert "://" not in content
     assert content.count("data:image/png") == len(merged.figures)
     counts = pandas.read_csv(tmp_path / "out" / "tables" / "class_counts.csv")
     assert counts["train"].sum() == 300

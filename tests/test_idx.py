@@ -78,8 +78,9 @@ ZIPPED = gzip.compress(GOOD)
         pytest.param(GOOD[:15], "cut off inside the header", id="part of the shape"),
         pytest.param(GOOD[:16], "cut off: 16 bytes .* asks for 76", id="no elements"),
         pytest.param(GOOD[:-1], "cut off: 75 bytes .* asks for 76", id="one byte short"),
-        pytest.param(GOOD + b"\0", "too long: 77 bytes .* asks for 76", id="one byte long"),
-        pytest.param(header(8, HUGE, HUGE, HUGE), "cut off", id="enormous"),
+        pytest.param(GOOD + b"\0", "too long: more bytes .* asks for 76", id="one byte long"),
+        pytest.param(gzip.compress(GOOD + bytes(9)), "too long: more bytes .* asks for 76", id="long gzip"),
+        pytest.param(header(8, HUGE, HUGE, HUGE), "its header .* asks for .*, more than", id="enormous"),
         pytest.param(ZIPPED[:-12], "cannot be read .*download or copy it again", id="gzip cut off"),
         pytest.param(ZIPPED[:5], "cannot be read .*download or copy it again", id="gzip header"),
         pytest.param(

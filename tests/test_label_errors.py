@@ -56,6 +56,46 @@ def test_bad_probabilities_are_refused() -> None:
         find_label_errors(np.array([0, 1]), np.array([[0.5, np.nan], [0.5, 0.5]]))
 
 
+LABELS, HALVES = np.array([0, 1, 0, 1]), np.full((4, 2), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "message"),
+    [
+        (LABELS[:0], HALVES[:0], "no labels to judge"),
+        (LABELS * 0, np.ones((4, 1)), "1 classes; labels can be judged where there are at least two"),
+        (LABELS, HALVES[:, :0], "0 classes"),
+        (LABELS[:3], HALVES, r"labels int64 of shape \(3,\), probabilities of shape \(4, 2\); give"),
+        (LABELS, HALVES[:, 0], r"probabilities of shape \(4,\); give whole numbers \(N,\)"),
+        (LABELS.reshape(2, 2), HALVES.reshape(2, 2, 2), r"labels int64 of shape \(2, 2\)"),
+        (LABELS.astype(np.float64), HALVES, "labels float64"),
+        (LABELS + 1, HALVES, r"labels from 1 to 2, but probabilities of 2 classes; give labels in 0..1"),
+        (LABELS - 1, HALVES, "labels from -1 to 0"),
+        (
+            LABELS,
+            np.array([[4.0, -2.0]] * 4),
+            "negative or do not sum to 1 in each row; give the output of a s",
+        ),
+        (LABELS, HALVES * 3, "do not sum to 1"),
+        (LABELS, HALVES * np.inf, "NaN or infinite"),
+    ],
+)
+def test_what_are_no_labels_with_probabilities_is_said(
+    labels: np.ndarray, probabilities: np.ndarray, message: str
+) -> None:
+    for judge in (find_label_errors, class_thresholds):
+        with pytest.raises(DataError, match=message):
+            judge(labels, probabilities)
+
+
+def test_a_split_and_probabilities_of_other_classes_are_refused() -> None:
+    split = Split(np.zeros((4, 28, 28), np.uint8), LABELS.astype(np.uint8), ("a", "b", "c"))
+    with pytest.raises(
+        DataError, match=r"probabilities of shape \(4, 2\) for 3 classes; give one column a class"
+    ):
+        rank(split, HALVES)
+
+
 @settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(20, 200), st.integers(2, 8))
 def test_every_label_is_ranked_once_by_its_margin(seed: int, count: int, class_count: int) -> None:
@@ -106,7 +146,7 @@ def test_planted_errors_are_found_by_the_command(
             folder = tmp_path / "data" / str(other if position % 30 == 0 else label)
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(mnist.train.images[index]).save(folder / f"{index}.png")
-    arguments = ("labels", "data", "--folds", "2", "--output", "out")
+    arguments = ("labels", "data", "--folds", "2", "--threads", "1", "--output", "out")
     done = command_line(*arguments)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().strip() == str(Path("out/labels.html"))

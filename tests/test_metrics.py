@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from sklearn import metrics as sklearn_metrics
 
 from number_prediction.metrics import (
+    apply_temperature,
     class_scores,
     confusion_matrix,
     coverage_curve,
@@ -191,3 +192,25 @@ def test_accepting_all_from_a_threshold_gives_what_the_curve_says(seed: int, cou
         accepted = confidence >= threshold
         assert coverage == pytest.approx(accepted.mean())
         assert accuracy == pytest.approx(correct[accepted].mean())
+
+
+@given(st.integers(0, 2**32), st.integers(2, 12), st.floats(0.4, 4))
+@settings(deadline=None)
+def test_a_temperature_divides_the_logits(seed: int, class_count: int, temperature: float) -> None:
+    logits = np.random.default_rng(seed).normal(0, 3, (20, class_count))
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    found = apply_temperature(probabilities, temperature)
+    expected = np.exp(logits / temperature)
+    np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), atol=1e-5)
+    assert (found.argmax(1) == probabilities.argmax(1)).all()
+    np.testing.assert_allclose(apply_temperature(found, 1 / temperature), probabilities, atol=1e-4)
+    softer = found.max(1) - probabilities.max(1) <= 1e-9
+    assert softer.all() if temperature >= 1 else (~softer).any()
+
+
+def test_a_temperature_of_certain_answers_stays_finite() -> None:
+    certain = np.array([[1, 0, 0]], np.float32)
+    for temperature in (0.5, 1.0, 20.0):
+        found = apply_temperature(certain, temperature)
+        assert np.isfinite(found).all()
+        assert found.sum() == pytest.approx(1)

@@ -70,8 +70,8 @@ class Analysis:
     """Index of the picture whose feature maps are given."""
     feature_maps: tuple[NDArray[np.float32], ...]
     """Each (channels, height, width): what the layers make of that picture."""
-    filters: NDArray[np.float32]
-    """(K, height, width): weights of the first layer."""
+    filters: NDArray[np.float32] | None
+    """(K, height, width): weights of the first layer, where they can be seen as pictures."""
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values, ready for JSON."""
@@ -104,38 +104,40 @@ def analyse(
         seed: of what is drawn at random.
 
     Raises:
-        DataError: there is no such picture.
+        DataError: there is no such picture, or the training frames have other classes than the model.
     """
     if picture is None:
         picture = int(evaluation.errors[0]) if len(evaluation.errors) else 0
     elif not 0 <= picture < len(evaluation.labels):
         raise DataError(f"picture {picture}: there are pictures 0 to {len(evaluation.labels) - 1}")
+    if training is not None and training.classes != evaluation.classes:
+        raise DataError(
+            f"the training pictures have classes {', '.join(training.classes)}, the model "
+            f"{', '.join(evaluation.classes)}; give those it was trained on, or go without (--no-analysis)"
+        )
     network = Network(predictor)
     everything: dict[str, SaliencyMethod] = {
-        "occlusion": lambda frames, targets: occlusion(network, frames, targets),
+        "occlusion": occlusion(network),
         **(methods or {}),
     }
     explained = _worth_a_look(evaluation)
-    frames = np.divide(evaluation.frames, 255, dtype=np.float32)
-    checked = sample(evaluation.split, FAITHFULNESS_SIZE, seed=seed)
-    targets = evaluation.predicted
-    faithfulness = {
-        name: measure_faithfulness(
-            network, frames[checked], targets[checked], method(frames[checked], targets[checked])
-        )
-        for name, method in {**everything, "random": random_saliency}.items()
-    }
+    frames, answers = evaluation.frames_and_answers(explained)
+    checked = evaluation.frames_and_answers(sample(evaluation.split, FAITHFULNESS_SIZE, seed=seed))
+    shown, _ = evaluation.frames_and_answers(np.array([picture]))
     distorted = evaluation.split.select(sample(evaluation.split, ROBUSTNESS_SIZE, seed=seed))
     return Analysis(
         explained=explained,
-        saliency={name: method(frames[explained], targets[explained]) for name, method in everything.items()},
+        saliency={name: method(frames, answers) for name, method in everything.items()},
         neighbours=_find_neighbours(evaluation.split.select(explained), training, seed)
         if training is not None
         else None,
-        faithfulness=faithfulness,
+        faithfulness={
+            name: measure_faithfulness(network, *checked, method(*checked))
+            for name, method in {**everything, "random": random_saliency}.items()
+        },
         robustness=measure_robustness(predictor, distorted, seed=seed),
         picture=picture,
-        feature_maps=tuple(network.feature_maps(frames[picture])),
+        feature_maps=tuple(network.feature_maps(shown[0])),
         filters=network.first_layer_filters(),
     )
 

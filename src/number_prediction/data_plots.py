@@ -97,7 +97,7 @@ def neighbour_grid(
 
 
 def measure_comparison(first: pandas.DataFrame, second: pandas.DataFrame, names: Sequence[str]) -> Figure:
-    """Densities of each measurement in two data sets, over each other."""
+    """Distribution of each measurement in two data sets, over each other."""
     columns = 4
     rows = -(-len(MEASURES) // columns)
     figure = Figure(figsize=(12, 2.4 * rows), layout="constrained")
@@ -105,9 +105,14 @@ def measure_comparison(first: pandas.DataFrame, second: pandas.DataFrame, names:
     for axis, measure in zip(axes, MEASURES, strict=False):
         both = np.concatenate([first[measure], second[measure]])
         low, high = np.percentile(both, [0.5, 99.5])
+        if low == high:
+            low, high = low - 0.5, high + 0.5
         edges = np.linspace(float(low), float(high), 40)
         for table, name in zip((first, second), names, strict=True):
-            axis.hist(table[measure], edges, density=True, alpha=0.5, label=name)
+            weights = np.full(
+                len(table), 1 / len(table)
+            )  # the share of each bin, also where a bin holds none
+            axis.hist(table[measure], edges, weights=weights, alpha=0.5, label=name)
         axis.set(title=measure.replace("_", " "), yticks=[])
     for axis in axes[len(MEASURES) :]:
         axis.set_axis_off()

@@ -1,8 +1,9 @@
-"""A path -> splits: folders of IDX files, and folders with one folder of pictures a class.
+"""A path -> splits: folders of IDX files, CSV files, and folders with one folder of pictures a class.
 
 A folder of IDX files holds files named as MNIST and its relatives are published: an optional prefix,
-`train`, `test` or `t10k`, `images` or `labels`, `idx3-ubyte` and the like, plain or gzip. A class folder
-holds one folder of pictures a class, or such folders under `train`, `validation` and `test`.
+`train`, `test` or `t10k`, `images` or `labels`, `idx3-ubyte` and the like, plain or gzip. A CSV file, as
+`digit_csv` reads it, is the `train.csv` of a folder, where a `test.csv` may lie too, or is named itself. A
+class folder holds one folder of pictures a class, or such folders under `train`, `validation` and `test`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from number_prediction.digit_csv import has_labels, names_pixels, read_digit_csv
 from number_prediction.idx import read_idx
 from number_prediction.images import PictureFiles, find_picture_files
 from number_prediction.mnist import REJECTED_TEST_LABELS, TRAINING_SIZE, load_mnist
@@ -32,6 +34,8 @@ _IDX_NAME = re.compile(
     r"[-_.]idx\d[-_.](?:ubyte|int)(?:\.gz)?",
     re.IGNORECASE,
 )
+_CSV_FILES = {"train": "train.csv", "test": "test.csv"}
+_NO_SUCH_FOLDER = "no such folder; give a folder of IDX files or of class folders, or a CSV file"
 _PART_FOLDERS = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
@@ -44,10 +48,12 @@ def load_dataset(source: str | Path = EMBEDDED) -> Splits:
 
     Args:
         source: "mnist", a folder of IDX files (`folder/prefix` where it holds several sets, such as
-            `emnist/emnist-digits`), or a folder with one folder of pictures a class.
+            `emnist/emnist-digits`), a folder with a `train.csv` or the path of such a file, or a folder with
+            one folder of pictures a class.
 
     Raises:
         DataError: nothing there, or damaged; the message names the file and the mend.
+        MissingExtraError: a CSV file, and pandas is not installed.
     """
     if source == EMBEDDED:
         return load_mnist()
@@ -111,21 +117,38 @@ def display_name(source: str) -> str:
     return "MNIST" if source == EMBEDDED else Path(source).name
 
 
+def find_csv(source: str | Path) -> Path | None:
+    """The CSV file that the training part of a data set is read from; None where it is of another kind."""
+    path = Path(source)
+    if source == EMBEDDED or (path.is_file() and path.suffix.lower() != ".csv"):
+        return None
+    if path.is_file():
+        return path
+    inside = path / _CSV_FILES["train"]
+    if not inside.is_file() or _find_idx_files(path):
+        return None
+    is_about_folders = any(_is_class_folder(each) for each in path.iterdir()) and not names_pixels(inside)
+    return None if is_about_folders else inside
+
+
 def _share(split: Split, share: float) -> int:
     return max(1, round(len(split) * share))
 
 
 def _read_parts(path: Path) -> dict[str, Split]:
     """The parts "train", "validation" and "test" that are there; an undivided set is "train"."""
+    csv_file = find_csv(path)
+    if csv_file is not None:
+        return _read_csv_parts(csv_file, with_test=path.is_dir())
     if path.is_dir():
         folder, prefix = path, None
     elif path.parent.is_dir() and not path.exists():
         folder, prefix = path.parent, path.name
     else:
-        raise DataError(f"{path}: no such folder; give a folder of IDX files or of class folders")
+        raise DataError(f"{path}: {_NO_SUCH_FOLDER}")
     idx_files = _find_idx_files(folder)
     if prefix is not None and prefix not in idx_files:
-        raise DataError(f"{path}: no such folder; give a folder of IDX files or of class folders")
+        raise DataError(f"{path}: {_NO_SUCH_FOLDER}")
     if not idx_files:
         return _read_class_folders(folder)
     if prefix is None:
@@ -165,13 +188,38 @@ def _read_idx_parts(folder: Path, prefix: str, files: dict[tuple[str, str], Path
                 f"{present['labels']}: {len(values[part])} labels, but {present['images'].name} holds "
                 f"{len(images[part])} images; take both files from one download"
             )
+    return _number_classes(images, values, folder, folder / f"{prefix}-mapping.txt")
+
+
+def _number_classes(
+    images: dict[str, NDArray[np.uint8]],
+    values: dict[str, NDArray[np.int64]],
+    source: Path,
+    mapping: Path | None = None,
+) -> dict[str, Split]:
+    """Parts whose labels are any integers -> splits; each integer that occurs is a class."""
     original = np.unique(np.concatenate(list(values.values())))
-    _require_class_count(len(original), folder)
-    names = _class_names(folder / f"{prefix}-mapping.txt", original)
+    _require_class_count(len(original), source)
+    names = _class_names(mapping, original)
     return {
         part: Split(images[part], np.searchsorted(original, values[part]).astype(np.uint8), names)
         for part in images
     }
+
+
+def _read_csv_parts(train: Path, *, with_test: bool) -> dict[str, Split]:
+    """The file alone, or `with_test` also the test.csv beside it; without labels that one is no part."""
+    paths = {"train": train}
+    test = train.with_name(_CSV_FILES["test"])
+    if with_test and test.is_file() and has_labels(test):
+        paths["test"] = test
+    images, values = {}, {}
+    for part, path in paths.items():
+        table = read_digit_csv(path)
+        if table.labels is None:
+            raise DataError(f"{path}: no column of labels; give a file that has one, such as train.csv")
+        images[part], values[part] = table.images, table.labels
+    return _number_classes(images, values, train)
 
 
 def _read_idx_images(path: Path, *, transposed: bool) -> NDArray[np.uint8]:
@@ -196,9 +244,9 @@ def _read_idx_labels(path: Path) -> NDArray[np.int64]:
     return column.astype(np.int64)
 
 
-def _class_names(mapping: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
+def _class_names(mapping: Path | None, labels: NDArray[np.int64]) -> tuple[str, ...]:
     """Names of labels: characters by EMNIST's mapping file where there is one, else the numbers."""
-    if not mapping.is_file():
+    if mapping is None or not mapping.is_file():
         return tuple(str(label) for label in labels)
     try:
         rows = [line.split() for line in mapping.read_text().splitlines() if line.strip()]
@@ -229,17 +277,21 @@ def _list_classes(folder: Path) -> dict[str, list[Path]]:
     """Class name -> its picture files, in a fixed order."""
     by_class = {}
     for class_folder in folder.iterdir():
-        if class_folder.is_dir() and not class_folder.name.startswith("."):
+        if _is_class_folder(class_folder):
             paths = find_picture_files(class_folder)
             if not paths:
                 raise DataError(f"{class_folder}: no pictures of this class; add some, or remove the folder")
             by_class[class_folder.name] = paths
     if not by_class:
         raise DataError(
-            f"{folder}: neither IDX files (train-images-idx3-ubyte and so on) "
+            f"{folder}: neither IDX files (train-images-idx3-ubyte and so on), nor train.csv, "
             "nor one folder of pictures a class"
         )
     return by_class
+
+
+def _is_class_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
 
 
 def _holds_folders(path: Path) -> bool:

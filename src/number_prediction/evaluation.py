@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from number_prediction import metrics
 from number_prediction.images import Page
-from number_prediction.manifests import manifest_path, read_manifest
 from number_prediction.predictor import IS_DIGIT_THRESHOLD, Predictor
 from number_prediction.splits import Split
 from number_prediction.types import DataError
@@ -127,6 +126,14 @@ class Evaluation:
         """Name of the class that was answered, or "none" for an abstention."""
         return "none" if self.abstained[index] else self.classes[self.predicted[index]]
 
+    def describe(self, index: int) -> str:
+        """Label and answer in words, such as "7 read as 2"."""
+        return f"{self.classes[self.labels[index]]} read as {self.answer(index)}"
+
+    def frames_and_answers(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Frames (K, 28, 28) float32 in [0, 1] and most probable classes (K,), as saliency takes them."""
+        return np.divide(self.frames[indices], 255, dtype=np.float32), self.predicted[indices]
+
     def summary(self) -> dict[str, Any]:
         """The figures in one row, ready for JSON."""
         without = self.accuracy_without_rejected
@@ -215,6 +222,7 @@ def evaluate(
         probabilities.append(answer.probabilities)
         is_digit.append(answer.is_digit)
     seconds = time.perf_counter() - begun
+    manifest = predictor.manifest
     return Evaluation(
         data=data,
         model_sha256=predictor.sha256,
@@ -224,15 +232,9 @@ def evaluate(
         is_digit=np.concatenate(is_digit),
         frames=np.concatenate(frames),
         seconds=seconds,
-        temperature=_temperature(predictor),
+        temperature=float(manifest["training"]["temperature"]) if manifest else None,
         rejected=np.empty(0, np.intp) if rejected is None else rejected,
     )
-
-
-def _temperature(predictor: Predictor) -> float | None:
-    if not manifest_path(predictor.path).exists():
-        return None
-    return float(read_manifest(predictor.path)["training"]["temperature"])
 
 
 def _chunks(split: Split) -> Iterator[NDArray[np.uint8] | list[Page]]:

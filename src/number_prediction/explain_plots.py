@@ -16,7 +16,9 @@ from number_prediction.plots import ACCENT
 from number_prediction.saliency import Faithfulness
 
 MAX_MAPS = 16
-"""Channels of a layer that are shown, those with the most ink in them."""
+"""Channels of a layer that are shown, the strongest."""
+MAX_FILTERS = 64
+"""Weights of the first layer that are shown, the largest."""
 
 
 def saliency_grid(
@@ -43,7 +45,7 @@ def saliency_grid(
 
 def faithfulness_curves(curves: Mapping[str, Faithfulness]) -> Figure:
     """Deletion and insertion curves of each saliency method beside random order."""
-    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+    figure = Figure(figsize=(9.5, 4.4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for name, curve in curves.items():
         style = {"linestyle": "--", "color": "grey"} if name == "random" else {}
@@ -56,7 +58,7 @@ def faithfulness_curves(curves: Mapping[str, Faithfulness]) -> Figure:
     axes[1].set(title="Insertion: higher is better")
     for axis, verb in zip(axes, ("deleted", "inserted"), strict=True):
         axis.set(xlabel=f"ink {verb}, the most important first, in %")
-        axis.legend(frameon=False)
+        axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.18))
     return figure
 
 
@@ -84,7 +86,11 @@ def robustness_curves(tables: Mapping[str, pandas.DataFrame]) -> Figure:
 
 
 def filter_grid(filters: NDArray[np.floating], *, columns: int = 16) -> Figure:
-    """Weights of a first layer (K, height, width), each by its own largest value: red up, blue down."""
+    """Weights of a first layer (K, height, width), each by its own largest value: red up, blue down.
+
+    Of more than MAX_FILTERS, those with the largest sum of squares.
+    """
+    filters = filters[_strongest(np.square(filters).sum((1, 2)), MAX_FILTERS)]
     rows = -(-len(filters) // columns)
     figure = Figure(figsize=(0.6 * columns, 0.65 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -99,15 +105,17 @@ def filter_grid(filters: NDArray[np.floating], *, columns: int = 16) -> Figure:
 def feature_map_grid(frame: NDArray[np.generic], layers: Sequence[NDArray[np.floating]]) -> Figure:
     """A frame (28, 28) and what each layer (channels, height, width) makes of it, a row a layer.
 
-    Layers without place are shown as bars, one a channel.
+    Of more than MAX_MAPS channels, those with the largest sum. Layers without place are shown as bars, one a
+    channel.
     """
-    figure = Figure(figsize=(0.62 * (MAX_MAPS + 2), 0.78 * (len(layers) + 1)), layout="constrained")
-    grid = figure.add_gridspec(len(layers) + 1, MAX_MAPS + 1)
+    rows = max(1, len(layers))
+    figure = Figure(figsize=(0.62 * (MAX_MAPS + 2), 0.78 * rows + 0.2), layout="constrained")
+    grid = figure.add_gridspec(rows, MAX_MAPS + 1)
     axis = figure.add_subplot(grid[0, 0])
     axis.imshow(frame, cmap="gray_r")
     axis.set_title("frame", fontsize=8)
     axis.set_axis_off()
-    for row, layer in enumerate(layers, start=1):
+    for row, layer in enumerate(layers):
         channels, height, width = layer.shape
         if height == width == 1:
             axis = figure.add_subplot(grid[row, 1:])
@@ -115,11 +123,15 @@ def feature_map_grid(frame: NDArray[np.generic], layers: Sequence[NDArray[np.flo
             axis.set(xticks=[], yticks=[], xlim=(-0.5, channels - 0.5))
             axis.set_ylabel(f"{channels}", fontsize=8)
             continue
-        strongest = np.sort(np.argsort(-layer.sum((1, 2)), kind="stable")[:MAX_MAPS])
-        for column, channel in enumerate(strongest, start=1):
+        for column, channel in enumerate(_strongest(layer.sum((1, 2)), MAX_MAPS), start=1):
             axis = figure.add_subplot(grid[row, column])
             axis.imshow(layer[channel], cmap="magma", vmin=min(0.0, float(layer.min())), vmax=layer.max())
             axis.set(xticks=[], yticks=[])
             if column == 1:
                 axis.set_ylabel(f"{channels}\n{height}x{width}", fontsize=7)
     return figure
+
+
+def _strongest(strength: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    """Sorted indices of the `count` largest of `strength` (K,)."""
+    return np.sort(np.argsort(-strength, kind="stable")[:count])

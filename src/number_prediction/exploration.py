@@ -10,20 +10,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas
 from numpy.typing import NDArray
-from scipy import ndimage, stats
-from sklearn.decomposition import PCA
-from sklearn.manifold import TSNE
-from sklearn.neighbors import NearestNeighbors
 
-from number_prediction.splits import Split, join
-from number_prediction.types import DataError
+from number_prediction.splits import Split, Splits, join
+from number_prediction.types import DataError, MissingExtraError
 
+try:
+    import pandas
+    from scipy import ndimage, stats
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from sklearn.neighbors import NearestNeighbors
+except ModuleNotFoundError as error:
+    raise MissingExtraError.of(error, "train") from error
+
+MAX_PICTURES = 150_000
+"""Pictures of all parts up to which neighbours are sought by comparing all with all: minutes, not hours."""
 INK_THRESHOLD = 64
 """Grey value from which a pixel counts as ink when shapes are measured."""
 COMPONENTS = 50
 """Principal components in which neighbours are sought: quick, and noise is left out."""
+FITTED_SIZE = 20_000
+"""Pictures on which the components are fitted; more would not change them."""
 NEAR_DUPLICATE_DISTANCE = 0.1
 """Largest distance of two near duplicates, as a share of their size. Two writings of one digit are farther
 apart, but for a few upright strokes of a 1: in MNIST the nearest pair is at 0.12."""
@@ -71,6 +79,7 @@ def measure(split: Split) -> pandas.DataFrame:
 
 def intensity_statistics(parts: Mapping[str, Split]) -> pandas.DataFrame:
     """Pixel intensities of each part: one row a part, intensities in [0, 1]."""
+    _require_parts(parts)
     rows = []
     for name, split in parts.items():
         counts = np.bincount(_require_images(split).ravel(), minlength=256)
@@ -91,7 +100,7 @@ def intensity_statistics(parts: Mapping[str, Split]) -> pandas.DataFrame:
 
 def class_counts(parts: Mapping[str, Split]) -> pandas.DataFrame:
     """Pictures of each class (rows) in each part (columns)."""
-    classes = next(iter(parts.values())).classes
+    classes = _require_parts(parts)
     return pandas.DataFrame(
         {name: np.bincount(split.labels, minlength=len(classes)) for name, split in parts.items()},
         index=pandas.Index(classes, name="class"),
@@ -120,19 +129,30 @@ class Embedding:
 
     @classmethod
     def of(cls, split: Split, *, seed: int = 0) -> Embedding:
-        """Fit on a split, with at most COMPONENTS components."""
+        """Fit on a split, with at most COMPONENTS components; of a large one on a random sample."""
         pixels = _flatten(split)
-        count = min(COMPONENTS, *pixels.shape)
-        pca = PCA(count, svd_solver="randomized", random_state=seed).fit(pixels[: 20 * 1000])
+        fitted = pixels[sample(split, FITTED_SIZE, seed=seed)]
+        pca = PCA(min(COMPONENTS, *fitted.shape), svd_solver="randomized", random_state=seed)
+        with np.errstate(invalid="ignore"):  # pictures that are all alike have no variance to have a share of
+            pca.fit(fitted)
         return cls(pca, pca.transform(pixels).astype(np.float32))
 
     def transform(self, split: Split) -> NDArray[np.float32]:
-        """Points (M, K) float32 of another split of the same image size."""
-        return np.asarray(self.pca.transform(_flatten(split)), dtype=np.float32)
+        """Points (M, K) float32 of another split; raises DataError where its images are of another size."""
+        pixels = _flatten(split)
+        if pixels.shape[1] != self.pca.n_features_in_:
+            raise DataError(
+                f"images of {pixels.shape[1]} pixels, but the embedding is of images of "
+                f"{self.pca.n_features_in_}; frame both data sets"
+            )
+        return np.asarray(self.pca.transform(pixels), dtype=np.float32)
 
 
 def map_with_tsne(points: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
     """Plane map (N, 2) of points (N, K) that keeps neighbours together (van der Maaten, Hinton, 2008)."""
+    _require_points(points)
+    if (points == points[0]).all():
+        return np.zeros((len(points), 2), np.float32)
     perplexity = min(30.0, max(1.0, (len(points) - 1) / 3))
     mapped = TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(points)
     return np.asarray(mapped, dtype=np.float32)
@@ -142,6 +162,8 @@ def nearest_neighbours(
     reference: NDArray[np.float32], queries: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """Distances and indices (M, count) of the nearest of `reference` (N, K) to `queries` (M, K)."""
+    _require_points(reference)
+    _require_points(queries)
     search = NearestNeighbors(n_neighbors=min(count, len(reference)), algorithm="brute").fit(reference)
     distances, indices = search.kneighbors(queries)
     return distances.astype(np.float32), indices
@@ -159,6 +181,7 @@ def find_duplicates(
         `distance` (Euclidean, as a share of the two pictures' mean norm), `exact`, `across` (different
         parts).
     """
+    _require_parts(parts)
     names = list(parts)
     lengths = [len(_require_images(split)) for split in parts.values()]
     whole = join(list(parts.values()), name="the data set")
@@ -195,8 +218,11 @@ def find_outliers(split: Split, points: NDArray[np.float32], count: int) -> pand
 
     Returns:
         One row a picture, farthest first inside each class: `index`, `label`, `distance` (mean distance to
-        the OUTLIER_NEIGHBOURS nearest of its class).
+        the OUTLIER_NEIGHBOURS nearest of its class). A class of one picture has none.
     """
+    _require_points(points)
+    if len(points) != len(split):
+        raise DataError(f"{len(points)} points but {len(split)} pictures; each picture needs one point")
     tables = []
     for label, name in enumerate(split.classes):
         members = np.flatnonzero(split.labels == label)
@@ -206,6 +232,8 @@ def find_outliers(split: Split, points: NDArray[np.float32], count: int) -> pand
         far = distances[:, 1:].mean(1)
         order = np.argsort(-far, kind="stable")[:count]
         tables.append(pandas.DataFrame({"index": members[order], "label": name, "distance": far[order]}))
+    if not tables:
+        return pandas.DataFrame({"index": np.empty(0, np.intp), "label": [], "distance": np.empty(0)})
     return pandas.concat(tables, ignore_index=True)
 
 
@@ -216,6 +244,9 @@ def compare_measures(first: pandas.DataFrame, second: pandas.DataFrame) -> panda
         `measure`, `mean_a`, `mean_b`, `std_a`, `std_b`, and `distance`: the Kolmogorov-Smirnov statistic, 0
         where the distributions are the same, 1 where they do not overlap.
     """
+    for table in (first, second):
+        if len(table) == 0 or not np.isfinite(table[list(MEASURES)].to_numpy()).all():
+            raise DataError("measurements are missing or NaN; measure a data set that holds pictures")
     rows = [
         {
             "measure": name,
@@ -235,6 +266,32 @@ def sample(split: Split, count: int, *, seed: int = 0) -> NDArray[np.intp]:
     if len(split) <= count:
         return np.arange(len(split))
     return np.sort(np.random.default_rng(seed).choice(len(split), count, replace=False))
+
+
+def sample_splits(splits: Splits, count: int, *, seed: int = 0) -> Splits:
+    """At most `count` pictures of all parts together, drawn at random; each part keeps about its share."""
+    ends = np.cumsum([len(part) for part in splits])
+    if ends[-1] <= count:
+        return splits
+    chosen = np.sort(np.random.default_rng(seed).choice(ends[-1], count, replace=False))
+    parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    begins = (0, *ends[:-1])
+    return Splits(*(part.select(own - begin) for part, own, begin in zip(splits, parts, begins, strict=True)))
+
+
+def require_size(splits: Splits) -> None:
+    """Raise DataError where there are too few pictures to explore, or too many."""
+    total = sum(len(part) for part in splits)
+    if total > MAX_PICTURES:
+        raise DataError(
+            f"{total:,} pictures are more than the {MAX_PICTURES:,} that can be compared with each other; "
+            f"explore a sample of them: --sample {MAX_PICTURES}"
+        )
+    if len(splits.train) < 2:
+        raise DataError(
+            f"{len(splits.train)} training pictures of {total}; exploring needs at least two: add some, "
+            "or take a larger --sample"
+        )
 
 
 def _stroke_width(is_ink: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -260,6 +317,21 @@ def _extent(marked: NDArray[np.bool_]) -> NDArray[np.intp]:
 def _flatten(split: Split) -> NDArray[np.float32]:
     images = _require_images(split)
     return np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
+
+
+def _require_parts(parts: Mapping[str, Split]) -> tuple[str, ...]:
+    """The classes of all parts; raises DataError where there are no parts, or parts of different classes."""
+    if not parts:
+        raise DataError("no parts of a data set to explore; give at least one")
+    classes = {split.classes for split in parts.values()}
+    if len(classes) > 1:
+        raise DataError(f"the parts {', '.join(parts)} have different classes; give parts of one data set")
+    return classes.pop()
+
+
+def _require_points(points: NDArray[np.floating]) -> None:
+    if len(points) == 0 or not np.isfinite(points).all():
+        raise DataError("points are missing or NaN; embed a data set that holds pictures")
 
 
 def _require_images(split: Split) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from number_prediction import data_plots, exploration, plots
 from number_prediction.document import data_url, figure_to_png, render
-from number_prediction.files import write_atomically
+from number_prediction.files import write_together
 from number_prediction.splits import Split, Splits
 
 EXPLORE_FILE = "explore.html"
@@ -40,8 +40,12 @@ def explore(splits: Splits, *, seed: int = 0) -> Findings:
     """Explore a data set of frames.
 
     Figures and tables: samples, class_distribution, intensity, class_images, measures, pca, tsne,
-    neighbours, outliers, duplicates.
+    neighbours, outliers, duplicates; those for which there are no pictures are left out.
+
+    Raises:
+        DataError: too few pictures to explore, or more than `exploration.MAX_PICTURES`.
     """
+    exploration.require_size(splits)
     parts = {name: part for name, part in splits._asdict().items() if len(part)}
     train = splits.train
     found = Findings()
@@ -52,7 +56,8 @@ def explore(splits: Splits, *, seed: int = 0) -> Findings:
     found.figures["class_images"] = data_plots.class_images(
         *exploration.mean_and_variance_images(train), train.classes
     )
-    measured = exploration.measure(train.select(exploration.sample(train, MEASURED_SIZE, seed=seed)))
+    chosen = exploration.sample(train, MEASURED_SIZE, seed=seed)
+    measured = exploration.measure(train.select(chosen)).assign(index=chosen)
     found.tables["measures"] = measured
     found.figures["measures"] = data_plots.measure_distributions(measured)
 
@@ -66,14 +71,17 @@ def explore(splits: Splits, *, seed: int = 0) -> Findings:
     found.figures["tsne"] = data_plots.thumbnail_map(
         exploration.map_with_tsne(points, seed=seed), mapped, title="t-SNE: neighbours stay together"
     )
-    found.figures["neighbours"] = _neighbours(splits, embedding, seed)
+    queries = splits.test if len(splits.test) else splits.validation
+    if len(queries):
+        found.figures["neighbours"] = _neighbours(queries, train, embedding, seed)
     outliers = exploration.find_outliers(train, embedding.points, OUTLIERS_SHOWN)
     found.tables["outliers"] = outliers
-    found.figures["outliers"] = plots.image_grid(
-        np.asarray(train.images[outliers["index"].to_numpy()]),
-        [f"{row.label}, no. {row.index}" for row in outliers.itertuples(index=False)],
-        columns=OUTLIERS_SHOWN,
-    )
+    if len(outliers):
+        found.figures["outliers"] = plots.image_grid(
+            np.asarray(train.images[outliers["index"].to_numpy()]),
+            [f"{row.label}, no. {row.index}" for row in outliers.itertuples(index=False)],
+            columns=OUTLIERS_SHOWN,
+        )
     duplicates = exploration.find_duplicates(parts)
     found.tables["duplicates"] = duplicates
     if len(duplicates):
@@ -96,23 +104,17 @@ def compare(first: Split, second: Split, names: tuple[str, str], *, seed: int = 
 
 def write_exploration(found: Findings, folder: Path, *, title: str) -> Path:
     """Write explore.html, figures/*.png and tables/*.csv; returns the page, which needs no other file."""
-    images = {}
-    for kind in ("figures", "tables"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    for name, figure in found.figures.items():
-        content = figure_to_png(figure)
-        write_atomically(folder / "figures" / f"{name}.png", content)
-        images[name] = data_url(content)
-    for name, table in found.tables.items():
-        write_atomically(folder / "tables" / f"{name}.csv", table.to_csv(index=False))
-    page = render("explore.html.j2", title=title, figures=images, tables=_shown(found.tables))
-    write_atomically(folder / EXPLORE_FILE, page)
+    images = {name: figure_to_png(figure) for name, figure in found.figures.items()}
+    urls = {name: data_url(content) for name, content in images.items()}
+    page = render("explore.html.j2", title=title, figures=urls, tables=_shown(found.tables))
+    tables = {f"tables/{name}.csv": table.to_csv(index=False) for name, table in found.tables.items()}
+    figures = {f"figures/{name}.png": content for name, content in images.items()}
+    write_together(folder, {**tables, **figures, EXPLORE_FILE: page})
     return folder / EXPLORE_FILE
 
 
-def _neighbours(splits: Splits, embedding: exploration.Embedding, seed: int) -> Figure:
-    """Test pictures, one of each class, each with the nearest training pictures."""
-    queries = splits.test if len(splits.test) else splits.validation
+def _neighbours(queries: Split, train: Split, embedding: exploration.Embedding, seed: int) -> Figure:
+    """One picture of each class, each with the training pictures nearest to it."""
     generator = np.random.default_rng(seed)
     present = [label for label in range(len(queries.classes)) if (queries.labels == label).any()]
     chosen = np.array([generator.choice(np.flatnonzero(queries.labels == label)) for label in present])
@@ -123,13 +125,12 @@ def _neighbours(splits: Splits, embedding: exploration.Embedding, seed: int) -> 
     titles = [
         [
             f"no. {index}: {picked.classes[label]}",
-            *(splits.train.classes[splits.train.labels[i]] for i in row),
+            *(train.classes[train.labels[i]] for i in row),
         ]
         for index, label, row in zip(chosen, picked.labels, indices, strict=True)
     ]
-    images = splits.train.images
     return data_plots.neighbour_grid(
-        np.asarray(picked.images), np.stack([np.asarray(images[row]) for row in indices]), titles
+        np.asarray(picked.images), np.stack([np.asarray(train.images[row]) for row in indices]), titles
     )
 
 

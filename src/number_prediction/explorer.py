@@ -7,7 +7,7 @@ assets/explorer.js reads. C classes, N pictures, of which D have details:
 { "classes": ["0", ...],              any number of classes
   "confusion": [[...C ints], ...],    row true, column predicted, of all evaluated pictures that were answered
   "abstained": [C ints],              by true class, how many were answered "not a digit"
-  "total": 10000,                     pictures evaluated; N may be fewer (all errors, then a sample of the rest)
+  "total": 10000,                     pictures evaluated; N may be fewer (all errors, a sample of the rest)
   "tile": 28, "columns": 100,         sprite sheets: tile k at column k % columns, row floor(k / columns)
   "frames": "data:image/png;base64,...",    sheet of all N pictures, dark ink on white
   "index": [N],                       number in the data set
@@ -17,7 +17,7 @@ assets/explorer.js reads. C classes, N pictures, of which D have details:
   "suggested": [N],                   class that confident learning suggests instead, -1 = not suspected
   "detailed": [D],                    positions in 0..N-1 of the pictures that have details
   "saliency": [{"name": "occlusion", "note": "...", "sheet": "data:..."}, ...],
-                                      RGBA sheets, laid over the picture; tile i belongs to detailed[i]; may be []
+                                      RGBA, laid over the picture; tile i belongs to detailed[i]; may be []
   "neighbours": {"count": 6, "sheet": "data:...", "index": [[6], ...], "label": [[6], ...]} or null }
                                       nearest training pictures, dark ink on white, nearest first;
                                       tile i * count + j and [i][j] belong to detailed[i]
@@ -109,8 +109,9 @@ class ExplorerData:
             "suggested": self.suggested.tolist(),
             "detailed": self.detailed.tolist(),
             "saliency": [asdict(sheet) for sheet in self.saliency],
-            "neighbours": near
-            and {
+            "neighbours": None
+            if near is None
+            else {
                 "count": near.count,
                 "sheet": near.sheet,
                 "index": near.index.tolist(),

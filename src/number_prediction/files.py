@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -13,18 +14,57 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: the disk is full or not writable; what stood at `path` stays.
     """
-    encoded = content.encode() if isinstance(content, str) else content
-    partial = path.with_name(f".{path.name}.partial")  # a killed process leaves at most this one behind
     try:
-        with partial.open("wb") as stream:
-            stream.write(encoded)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
+        _write_partial(path, content)
+        _partial(path).replace(path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        _partial(path).unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes | str]) -> None:
+    """Write several files into a folder: all of them or, where one cannot be written, none.
+
+    Args:
+        folder: made if it is not there, with the folders below it.
+        contents: name of a file, such as "page.html" or "figures/map.png" -> its content (text as UTF-8).
+
+    Raises:
+        OSError: the disk is full or not writable; what stood there stays, and no new folder is left.
+    """
+    paths = {folder / name: content for name, content in contents.items()}
+    parents = sorted({path.parent for path in paths})
+    missing = sorted({each for parent in parents for each in (parent, *parent.parents) if not each.exists()})
+    try:
+        for parent in parents:
+            parent.mkdir(parents=True, exist_ok=True)
+        for path, content in paths.items():
+            _write_partial(path, content)  # a full disk shows here, before anything is replaced
+        for path in paths:
+            _partial(path).replace(path)
+    except BaseException:
+        for path in paths:
+            with contextlib.suppress(OSError):
+                _partial(path).unlink()
+        for made in reversed(missing):
+            with contextlib.suppress(OSError):
+                made.rmdir()
+        raise
+    for parent in parents:
+        _flush_folder(parent)
+
+
+def _partial(path: Path) -> Path:
+    """Where a file lies until it is whole; a killed process leaves at most such files behind."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def _write_partial(path: Path, content: bytes | str) -> None:
+    with _partial(path).open("wb") as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _flush_folder(folder: Path) -> None:

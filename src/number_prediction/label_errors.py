@@ -9,11 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas
 from numpy.typing import NDArray
 
 from number_prediction.splits import Split
-from number_prediction.types import DataError
+from number_prediction.types import DataError, MissingExtraError
+
+try:
+    import pandas
+except ModuleNotFoundError as error:
+    raise MissingExtraError.of(error, "train") from error
+
+_SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +48,11 @@ def find_label_errors(labels: NDArray[np.integer], probabilities: NDArray[np.flo
         probabilities: (N, C), each row sums to 1.
 
     Raises:
-        DataError: a probability is not finite.
+        DataError: these are no labels with their probabilities.
     """
-    labels = labels.astype(np.intp)
-    if not np.isfinite(probabilities).all():
-        raise DataError("probabilities hold NaN or infinite values; train the models anew")
-    everyone = np.arange(len(labels))
     confident = probabilities >= class_thresholds(labels, probabilities)
+    labels = labels.astype(np.intp)
+    everyone = np.arange(len(labels))
     belongs = np.where(confident, probabilities, -1.0).argmax(1)
     is_counted = confident.any(1)
     class_count = probabilities.shape[1]
@@ -65,7 +69,11 @@ def class_thresholds(labels: NDArray[np.integer], probabilities: NDArray[np.floa
     """(C,) mean probability of each class over the pictures that are labelled with it; without any, infinity.
 
     So no picture belongs confidently to a class that nothing is labelled with.
+
+    Raises:
+        DataError: as `find_label_errors`.
     """
+    _require_probabilities(labels, probabilities)
     class_count = probabilities.shape[1]
     counts = np.bincount(labels, minlength=class_count)
     sums = np.bincount(labels, probabilities[np.arange(len(labels)), labels], minlength=class_count)
@@ -80,7 +88,15 @@ def rank(split: Split, probabilities: NDArray[np.floating]) -> pandas.DataFrame:
     Returns:
         One row a picture: `index`, `label`, `suggested` (names of classes), `margin` (see `LabelErrors`),
         `is_suspect`.
+
+    Raises:
+        DataError: as `find_label_errors`, or the probabilities are of another number of classes.
     """
+    if probabilities.shape[1:] != (len(split.classes),):
+        raise DataError(
+            f"probabilities of shape {probabilities.shape} for {len(split.classes)} classes; "
+            "give one column a class"
+        )
     found = find_label_errors(split.labels, probabilities)
     order = found.ranking()
     return pandas.DataFrame(
@@ -92,3 +108,28 @@ def rank(split: Split, probabilities: NDArray[np.floating]) -> pandas.DataFrame:
             "is_suspect": found.is_suspect[order],
         }
     )
+
+
+def _require_probabilities(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> None:
+    """Raise DataError unless these are labels (N,) in 0..C-1 and probabilities (N, C), C at least 2."""
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or probabilities.shape[:-1] != labels.shape:
+        raise DataError(
+            f"labels {labels.dtype} of shape {labels.shape}, probabilities of shape {probabilities.shape}; "
+            "give whole numbers (N,) and probabilities (N, C)"
+        )
+    if len(labels) == 0:
+        raise DataError("no labels to judge; give a data set that holds pictures")
+    class_count = probabilities.shape[1]
+    if class_count < 2:
+        raise DataError(f"{class_count} classes; labels can be judged where there are at least two")
+    if labels.min() < 0 or labels.max() >= class_count:
+        raise DataError(
+            f"labels from {labels.min()} to {labels.max()}, but probabilities of {class_count} classes; "
+            f"give labels in 0..{class_count - 1}"
+        )
+    if not np.isfinite(probabilities).all():
+        raise DataError("probabilities hold NaN or infinite values; train the models anew")
+    if probabilities.min() < 0 or (np.abs(probabilities.sum(1) - 1) > _SUM_TOLERANCE).any():
+        raise DataError(
+            "probabilities are negative or do not sum to 1 in each row; give the output of a softmax"
+        )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 
 from number_prediction.document import data_url, picture_to_png, render
-from number_prediction.files import write_atomically
+from number_prediction.files import write_together
 from number_prediction.splits import Split
 
 LABELS_FILE = "labels.html"
@@ -27,10 +27,8 @@ def write_label_report(
         folder: made if it is not there.
         title: of the page.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     sections = []
     for name, (split, table) in parts.items():
-        write_atomically(folder / f"labels_{name}.csv", table.to_csv(index=False))
         rows = [
             {**row, "image": data_url(picture_to_png(255 - np.asarray(split.images[row["index"]])))}
             for row in table.head(SHOWN).to_dict("records")
@@ -38,5 +36,7 @@ def write_label_report(
         sections.append(
             {"name": name, "rows": rows, "suspects": int(table["is_suspect"].sum()), "count": len(table)}
         )
-    write_atomically(folder / LABELS_FILE, render("labels.html.j2", title=title, sections=sections))
+    page = render("labels.html.j2", title=title, sections=sections)
+    tables = {f"labels_{name}.csv": table.to_csv(index=False) for name, (_, table) in parts.items()}
+    write_together(folder, {**tables, LABELS_FILE: page})
     return folder / LABELS_FILE

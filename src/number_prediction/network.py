@@ -19,9 +19,8 @@ from number_prediction.predictor import OUTPUTS, Predictor
 from number_prediction.types import FRAME_SIZE, ModelError
 
 BATCH_SIZE = 100
-_LAYER_ENDS = ("Relu", "Add", "MaxPool")
-"""Operators whose output ends a layer; where several follow each other, the last counts."""
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
+_RESHAPING = ("Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity")
 
 
 class Network:
@@ -39,56 +38,88 @@ class Network:
             self._model = Extractor(whole).extract_model([frame], [probabilities])
         except Exception as error:  # onnx raises what its parts raise
             raise ModelError(f"{predictor.path}: its graph cannot be cut at the frame ({error})") from error
-        self._layers = _layer_outputs(self._model)
-        self._weights = {item.name: item for item in self._model.graph.initializer}
         self._session = _session(self._model)
+        self._class_count = len(predictor.classes)
         self._threads = predictor.threads
 
     def probabilities(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated probabilities (N, C) float32 of frames (N, 28, 28) float32 in [0, 1]."""
-        batches = [frames[begin : begin + BATCH_SIZE] for begin in range(0, len(frames), BATCH_SIZE)]
+        answers = np.empty((len(frames), self._class_count), np.float32)
+
+        def run_batch(begin: int) -> None:
+            batch = slice(begin, begin + BATCH_SIZE)
+            (answers[batch],) = self._session.run(None, {OUTPUTS[0]: frames[batch]})
+
         with ThreadPoolExecutor(self._threads) as pool:
-            answers = list(pool.map(lambda batch: self._session.run(None, {OUTPUTS[0]: batch})[0], batches))
-        return np.concatenate(answers) if answers else np.empty((0, 0), np.float32)
+            list(pool.map(run_batch, range(0, len(frames), BATCH_SIZE)))
+        return answers
 
     def feature_maps(self, frame: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """What each layer makes of a frame (28, 28): arrays (channels, height, width), first layer first.
 
-        Layers without place, such as those of a multilayer perceptron, come as (channels, 1, 1). The
-        answer itself is left out.
+        A layer is what the next weights take in. Layers without place, such as those of a multilayer
+        perceptron, come as (channels, 1, 1). The answer itself is left out, so a network of one layer has
+        none.
         """
+        names = _layer_outputs(self._model)
+        if not names:
+            return []
         deeper = onnx.ModelProto()
         deeper.CopyFrom(self._model)
         del deeper.graph.output[:]
-        deeper.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self._layers)
+        deeper.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
         outputs = _session(deeper).run(None, {OUTPUTS[0]: frame[np.newaxis].astype(np.float32)})
-        return [output[0].reshape(output.shape[1], *(output.shape[2:] or (1, 1))) for output in outputs]
+        return [_as_maps(output[0]) for output in outputs]
 
-    def first_layer_filters(self) -> NDArray[np.float32]:
-        """Weights of the first layer as pictures (K, height, width): 3x3 of a convolution, else 28x28."""
-        for node in self._model.graph.node:
-            weights = [self._weights[name] for name in node.input if name in self._weights]
-            if node.op_type not in _WEIGHTED or not weights:
-                continue
-            values = np.asarray(numpy_helper.to_array(weights[0]), dtype=np.float32)
-            if values.ndim == 4:  # (K, 1, height, width)
-                return values[:, 0]
-            rows = values if values.shape[1] == FRAME_SIZE**2 else values.T  # (K, 784)
-            return rows.reshape(-1, FRAME_SIZE, FRAME_SIZE)
-        raise ModelError("the network has no layer with weights")
+    def first_layer_filters(self) -> NDArray[np.float32] | None:
+        """Weights of the first layer as pictures (K, height, width): 3x3 of a convolution, else 28x28.
+
+        None where they cannot be seen as pictures, because they are not laid on the frame itself.
+        """
+        weights = {item.name: item for item in self._model.graph.initializer}
+        node = next(iter(_weighted(self._model)), None)
+        if node is None:
+            return None
+        name = next(name for name in node.input if name in weights)
+        values = np.asarray(numpy_helper.to_array(weights[name]), dtype=np.float32)
+        if values.ndim == 4:  # a convolution's: (K, channels, height, width)
+            return values[:, 0] if values.shape[1] == 1 else None
+        if values.ndim != 2 or FRAME_SIZE**2 not in values.shape:
+            return None
+        rows = values if values.shape[1] == FRAME_SIZE**2 else values.T  # (K, 784)
+        return rows.reshape(-1, FRAME_SIZE, FRAME_SIZE)
+
+
+def _weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The operators that hold weights, in order."""
+    weights = {item.name for item in model.graph.initializer}
+    return [
+        node
+        for node in model.graph.node
+        if node.op_type in _WEIGHTED and any(name in weights for name in node.input)
+    ]
 
 
 def _layer_outputs(model: onnx.ModelProto) -> list[str]:
-    """Names of the tensors that end a layer: what the next weighted operator, or the answer, takes in."""
+    """Names of the tensors that end a layer: what all weighted operators but the first take in."""
+    before_reshaping = {
+        node.output[0]: node.input[0] for node in model.graph.node if node.op_type in _RESHAPING
+    }
     names: list[str] = []
-    pending: str | None = None
-    for node in model.graph.node:
-        if node.op_type in _WEIGHTED and pending is not None:
-            names.append(pending)
-            pending = None
-        if node.op_type in _LAYER_ENDS:
-            pending = node.output[0]
-    return names
+    for node in _weighted(model):
+        name = node.input[0]
+        while name in before_reshaping:
+            name = before_reshaping[name]
+        if name not in names:
+            names.append(name)
+    return names[1:]
+
+
+def _as_maps(output: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(channels,), (height, width) or (channels, height, width) -> (channels, height, width)."""
+    if output.ndim == 1:
+        return output[:, np.newaxis, np.newaxis]
+    return output[np.newaxis] if output.ndim == 2 else output
 
 
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:

@@ -20,16 +20,24 @@ ACCENT, SECOND = "#2a6fbb", "#c4572e"
 
 
 def image_grid(
-    images: NDArray[np.generic], titles: Sequence[str] | None = None, *, columns: int = 10
+    images: NDArray[np.generic],
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 10,
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Pictures (N, H, W) of any range, ink high, in a grid: dark ink on white, each with its title."""
+    """Pictures (N, H, W) of any range, ink high, in a grid: dark ink on white, each with its title.
+
+    `limits` are the values of paper and of full ink; by default each picture's own lowest and highest.
+    """
+    low, high = limits or (None, None)
     rows = max(1, -(-len(images) // columns))
     figure = Figure(figsize=(columns * 0.95, rows * (1.2 if titles else 0.95)), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
     for index, image in enumerate(images):
-        axes[index].imshow(image, cmap="gray_r")
+        axes[index].imshow(image, cmap="gray_r", vmin=low, vmax=high)
         if titles:
             axes[index].set_title(titles[index], fontsize=8)
     return figure
@@ -121,12 +129,14 @@ def reliability_diagram(reliability: Reliability, before: Reliability | None = N
     """
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axis = figure.subplots()
-    low = min(reliability.confidence.min(), reliability.accuracy.min())
+    curves = {"model": (ACCENT, reliability)}
+    if before is not None:
+        curves = {"before temperature": (SECOND, before), **curves}
+    low = min(min(curve.confidence.min(), curve.accuracy.min()) for _, curve in curves.values())
     axis.plot([low, 1], [low, 1], "--", color="grey", linewidth=1, label="perfect")
-    for name, colour, curve in (("before temperature", SECOND, before), ("model", ACCENT, reliability)):
-        if curve is not None:
-            error = curve.expected_calibration_error
-            axis.plot(curve.confidence, curve.accuracy, "o-", color=colour, label=f"{name} (ECE {error:.4f})")
+    for name, (colour, curve) in curves.items():
+        error = curve.expected_calibration_error
+        axis.plot(curve.confidence, curve.accuracy, "o-", color=colour, label=f"{name} (ECE {error:.4f})")
     axis.set(xlabel="mean confidence", ylabel="accuracy", title="Reliability")
     axis.legend(frameon=False)
     return figure

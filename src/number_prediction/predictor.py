@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -70,7 +70,8 @@ class Predictor:
             ModelError: missing, altered since its manifest was written, or not a digit graph.
         """
         self.path = _find(model)
-        content = _read_verified(self.path, manifest_required=model is None)
+        content, self.manifest = _read_verified(self.path, manifest_required=model is None)
+        """The manifest beside the model file, see `manifests`; None where there is none."""
         self.sha256 = hashlib.sha256(content).hexdigest()
         """SHA-256 of the model file, hexadecimal."""
         options = onnxruntime.SessionOptions()
@@ -137,7 +138,11 @@ class Predictor:
         yield from self._answer(waiting)
 
     def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> GraphAnswer:
-        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls."""
+        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
+
+        Raises:
+            ModelError: an answer is no number.
+        """
         answer = GraphAnswer(
             np.empty((len(pages), FRAME_SIZE, FRAME_SIZE), np.float32),
             np.empty((len(pages), len(self.classes)), np.float32),
@@ -161,6 +166,8 @@ class Predictor:
                 list(pool.map(run_batch, together))
         for indices in alone:
             run_batch(indices)
+        if not np.isfinite(answer.probabilities).all():
+            raise ModelError(f"{self.path}: answers with NaN; train and export the model anew")
         return answer
 
     def _answer(self, pages: Sequence[Page | ImageError]) -> Iterator[DigitPrediction | ImageError]:
@@ -193,20 +200,21 @@ def _find(model: str | os.PathLike[str] | None) -> Path:
     return path
 
 
-def _read_verified(path: Path, *, manifest_required: bool) -> bytes:
-    """Content of a model file; where it has a manifest, only if its SHA-256 is the manifest's."""
+def _read_verified(path: Path, *, manifest_required: bool) -> tuple[bytes, dict[str, Any] | None]:
+    """Content of a model file and its manifest, where it has one; only if its SHA-256 is the manifest's."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); install the package again") from error
-    if manifest_required or manifest_path(path).exists():
-        wanted = read_manifest(path)["sha256"]
-        if hashlib.sha256(content).hexdigest() != wanted:
-            raise ModelError(
-                f"{path}: its SHA-256 is not the one in {manifest_path(path).name}: the file was altered; "
-                "export it again, or install the package again"
-            )
-    return content
+    if not manifest_required and not manifest_path(path).exists():
+        return content, None
+    manifest = read_manifest(path)
+    if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
+        raise ModelError(
+            f"{path}: its SHA-256 is not the one in {manifest_path(path).name}: the file was altered; "
+            "export it again, or install the package again"
+        )
+    return content, manifest
 
 
 def _as_pictures(images: Pictures) -> Iterable[ImageInput]:

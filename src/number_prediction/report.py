@@ -15,8 +15,9 @@ from number_prediction import explain_plots, plots
 from number_prediction.analysis import Analysis
 from number_prediction.document import data_url, figure_to_png, render
 from number_prediction.evaluation import METRICS_FILE, Evaluation
+from number_prediction.explorer import ExplorerData
 from number_prediction.explorer_sheets import build_explorer
-from number_prediction.files import write_atomically
+from number_prediction.files import write_together
 from number_prediction.manifests import record_evaluation
 from number_prediction.runs import Record, Run, Settings
 
@@ -63,6 +64,7 @@ def write_report(
     settings: Settings | None = None,
     records: Sequence[Record] = (),
     analysis: Analysis | None = None,
+    explorer: ExplorerData | None = None,
 ) -> Path:
     """Write metrics.json, figures/*.png and report.html.
 
@@ -72,30 +74,27 @@ def write_report(
         settings: of the run that made the model, where it is known.
         records: its log, for the learning curves.
         analysis: of the answers, for saliency, neighbours, robustness and layers.
+        explorer: what to click through; by default built of evaluation and analysis.
 
     Returns:
         Path of report.html: one file that needs no other and no network.
     """
-    figures = _draw(evaluation, records) | (_draw_analysis(evaluation, analysis) if analysis else {})
-    (folder / FIGURES_FOLDER).mkdir(parents=True, exist_ok=True)
-    images = {}
-    for name, figure in figures.items():
-        content = figure_to_png(figure)
-        write_atomically(folder / FIGURES_FOLDER / f"{name}.png", content)
-        images[name] = data_url(content)
+    drawn = _draw(evaluation, records) | (_draw_analysis(evaluation, analysis) if analysis else {})
+    images = {name: figure_to_png(figure) for name, figure in drawn.items()}
     metrics = evaluation.to_dict() | (analysis.to_dict() if analysis else {})
-    write_atomically(folder / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
     page = render(
         "report.html.j2",
         metrics=metrics,
-        figures=images,
-        explorer=build_explorer(evaluation, analysis).to_dict(),
-        picture=_describe(evaluation, analysis.picture) if analysis else "",
+        figures={name: data_url(content) for name, content in images.items()},
+        explorer=(explorer or build_explorer(evaluation, analysis)).to_dict(),
+        picture=f"picture {analysis.picture}, {evaluation.describe(analysis.picture)}" if analysis else "",
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
     )
-    write_atomically(folder / REPORT_FILE, page)
+    figures = {f"{FIGURES_FOLDER}/{name}.png": content for name, content in images.items()}
+    text = {METRICS_FILE: json.dumps(metrics, indent=2) + "\n", REPORT_FILE: page}
+    write_together(folder, {**figures, **text})
     return folder / REPORT_FILE
 
 
@@ -109,7 +108,7 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
     figures["coverage"] = plots.coverage_diagram(evaluation.coverage)
     shown = evaluation.errors[:40]
     if len(shown):
-        titles = [f"{evaluation.classes[evaluation.labels[i]]} read as {evaluation.answer(i)}" for i in shown]
+        titles = [evaluation.describe(index) for index in shown]
         figures["worst_errors"] = plots.image_grid(evaluation.frames[shown], titles)
     return figures
 
@@ -117,24 +116,21 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
 def _draw_analysis(evaluation: Evaluation, analysis: Analysis) -> dict[str, Figure]:
     shown = slice(0, SALIENCY_SHOWN)
     explained = analysis.explained[shown]
-    return {
+    figures = {
         "saliency": explain_plots.saliency_grid(
             evaluation.frames[explained],
             {name: maps[shown] for name, maps in analysis.saliency.items()},
-            [f"{evaluation.classes[evaluation.labels[i]]} read as {evaluation.answer(i)}" for i in explained],
+            [evaluation.describe(index) for index in explained],
         ),
         "faithfulness": explain_plots.faithfulness_curves(analysis.faithfulness),
         "robustness": explain_plots.robustness_curves({"model": analysis.robustness}),
-        "filters": explain_plots.filter_grid(analysis.filters),
         "feature_maps": explain_plots.feature_map_grid(
             evaluation.frames[analysis.picture], analysis.feature_maps
         ),
     }
-
-
-def _describe(evaluation: Evaluation, index: int) -> str:
-    label = evaluation.classes[evaluation.labels[index]]
-    return f"picture {index}, a {label} that was read as {evaluation.answer(index)}"
+    if analysis.filters is not None:
+        figures["filters"] = explain_plots.filter_grid(analysis.filters)
+    return figures
 
 
 def _facts(settings: Settings) -> Mapping[str, str]:

@@ -37,7 +37,7 @@ class Distortion:
     name: str
     unit: str
     levels: tuple[float, ...]
-    """Rising; the first or a middle one changes nothing."""
+    """Rising; one of them changes nothing."""
     apply: Callable[[Ink, float, np.random.Generator], Ink]
     """Ink, level and random values -> ink of the same shape, in [0, 1]."""
 
@@ -53,7 +53,7 @@ def measure_robustness(predictor: Predictor, split: Split, *, seed: int = 0) -> 
     Returns:
         One row a level: `distortion`, `unit`, `level`, `accuracy`, `pictures`.
     """
-    ink = _enlarge(np.asarray(split.images))
+    ink = enlarge(np.asarray(split.images))
     rows = []
     for distortion in DISTORTIONS:
         for level in distortion.levels:
@@ -72,7 +72,8 @@ def measure_robustness(predictor: Predictor, split: Split, *, seed: int = 0) -> 
     return pandas.DataFrame(rows)
 
 
-def _enlarge(frames: NDArray[np.uint8]) -> Ink:
+def enlarge(frames: NDArray[np.uint8]) -> Ink:
+    """Lay frames (N, 28, 28), ink 255, enlarged onto pages with paper around them."""
     size = (FRAME_SIZE * ENLARGED, FRAME_SIZE * ENLARGED)
     large = [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR)) for frame in frames]
     padded = np.pad(np.stack(large), ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
@@ -90,19 +91,19 @@ def _warp(ink: Ink, matrices: NDArray[np.float64]) -> Ink:
     return np.clip(warped, 0, 1)
 
 
-def _about_centre(linear: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    centre = np.full(2, PAGE_SIZE / 2)
-    return np.tile(np.column_stack([linear, centre - linear @ centre]), (count, 1, 1))
-
-
 def _rotate(ink: Ink, degrees: float, _random: np.random.Generator) -> Ink:
     angle = np.deg2rad(degrees)  # positive turns the digit clockwise
     linear = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return _warp(ink, _about_centre(linear, len(ink)))
+    centre = np.full(2, PAGE_SIZE / 2)
+    return _warp(ink, np.tile(np.column_stack([linear, centre - linear @ centre]), (len(ink), 1, 1)))
 
 
 def _scale(ink: Ink, factor: float, _random: np.random.Generator) -> Ink:
-    return _warp(ink, _about_centre(np.eye(2) / factor, len(ink)))
+    size = max(1, round(PAGE_SIZE * factor))
+    begin = (size - PAGE_SIZE) // 2
+    window = (begin, begin, begin + PAGE_SIZE, begin + PAGE_SIZE)  # outside the picture is paper
+    resized = [Image.fromarray(page).resize((size, size), Image.Resampling.BILINEAR) for page in ink]
+    return np.stack([np.asarray(picture.crop(window)) for picture in resized])
 
 
 def _shift(ink: Ink, pixels: float, random: np.random.Generator) -> Ink:

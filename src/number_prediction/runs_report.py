@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from number_prediction import run_plots
 from number_prediction.document import data_url, figure_to_png, picture_to_png, render
 from number_prediction.evaluation import Evaluation, evaluate
-from number_prediction.files import write_atomically
+from number_prediction.files import write_together
 from number_prediction.manifests import read_manifest
 from number_prediction.predictor import Predictor
 from number_prediction.runs import Record, Run, Settings
@@ -266,22 +266,15 @@ def write_runs_report(measured: Sequence[MeasuredRun], pairs: Sequence[PairCompa
     if pairs:
         tables["pairs"] = tabulate_pairs(pairs, names)
         tables["disagreements"] = tabulate_disagreements(measured)
-    for kind in ("figures", "tables"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    images = {}
-    for name, figure in _draw(measured, pairs, tables["classes"]).items():
-        content = figure_to_png(figure)
-        write_atomically(folder / "figures" / f"{name}.png", content)
-        images[name] = data_url(content)
-    for name, table in tables.items():
-        write_atomically(folder / "tables" / f"{name}.csv", table.to_csv(index=False))
+    drawn = _draw(measured, pairs, tables["classes"])
+    images = {name: figure_to_png(figure) for name, figure in drawn.items()}
     page = render(
         "runs.html.j2",
         names=names,
         data=measured[0].evaluation.data,
         pictures=len(measured[0].evaluation.labels),
         conclusion=conclude(measured, pairs),
-        figures=images,
+        figures={name: data_url(content) for name, content in images.items()},
         runs=tables["runs"].to_dict("records"),
         settings=_differing_settings(measured),
         classes=tables["classes"].to_dict("records"),
@@ -289,7 +282,9 @@ def write_runs_report(measured: Sequence[MeasuredRun], pairs: Sequence[PairCompa
         gallery=_gallery(measured, tables["disagreements"]) if pairs else [],
         disagreements=len(tables["disagreements"]) if pairs else 0,
     )
-    write_atomically(folder / RUNS_FILE, page)
+    figures = {f"figures/{name}.png": content for name, content in images.items()}
+    rows = {f"tables/{name}.csv": table.to_csv(index=False) for name, table in tables.items()}
+    write_together(folder, {**figures, **rows, RUNS_FILE: page})
     return folder / RUNS_FILE
 
 

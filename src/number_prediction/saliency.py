@@ -21,12 +21,14 @@ SaliencyMethod = Callable[[Frames, NDArray[np.intp]], NDArray[np.float32]]
 
 PATCH, STRIDE = 5, 2
 """Side of the square that is covered with paper, and its steps, in pixels."""
+CHUNK_SIZE = 10_000
+"""Covered frames held at once."""
 SHARES = np.linspace(0, 1, 11)
 """Shares of the ink that are deleted or inserted."""
 _SMALLEST = 1e-7
 
 
-def occlusion(network: Network, frames: Frames, targets: NDArray[np.intp]) -> NDArray[np.float32]:
+def occlusion(network: Network) -> SaliencyMethod:
     """How much the log probability of the target falls when a patch is covered with paper.
 
     After Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014). A pixel gets the
@@ -38,18 +40,21 @@ def occlusion(network: Network, frames: Frames, targets: NDArray[np.intp]) -> ND
     for index, (top, left) in enumerate((top, left) for top in corners for left in corners):
         patches[index, max(top, 0) : top + PATCH, max(left, 0) : left + PATCH] = True
     cover = patches.reshape(len(patches), -1).astype(np.float32)
-    has_ink = frames.reshape(len(frames), -1) @ cover.T > 0  # (N, patches)
-    before = _log_probability(network, frames, targets)
-    fall = np.zeros(has_ink.shape, np.float32)
-    which, patch = np.nonzero(has_ink)
-    step = 10_000
-    for begin in range(0, len(which), step):
-        some = slice(begin, begin + step)
-        covered = np.where(patches[patch[some]], np.float32(0), frames[which[some]])
-        after = _log_probability(network, covered, targets[which[some]])
-        fall[which[some], patch[some]] = before[which[some]] - after
-    means = fall @ cover / np.maximum(cover.sum(0), 1)
-    return np.asarray(means.reshape(frames.shape), dtype=np.float32)
+
+    def explain(frames: Frames, targets: NDArray[np.intp]) -> NDArray[np.float32]:
+        has_ink = frames.reshape(len(frames), -1) @ cover.T > 0  # (N, patches)
+        before = _log_probability(network, frames, targets)
+        fall = np.zeros(has_ink.shape, np.float32)
+        which, patch = np.nonzero(has_ink)
+        for begin in range(0, len(which), CHUNK_SIZE):
+            some = slice(begin, begin + CHUNK_SIZE)
+            covered = np.where(patches[patch[some]], np.float32(0), frames[which[some]])
+            after = _log_probability(network, covered, targets[which[some]])
+            fall[which[some], patch[some]] = before[which[some]] - after
+        means = fall @ cover / cover.sum(0)
+        return np.asarray(means.reshape(frames.shape), dtype=np.float32)
+
+    return explain
 
 
 def random_saliency(frames: Frames, targets: NDArray[np.intp], *, seed: int = 0) -> NDArray[np.float32]:
@@ -72,12 +77,12 @@ class Faithfulness:
     @property
     def deletion_area(self) -> float:
         """Area under the deletion curve, in [0, 1]; low is good."""
-        return float(np.trapezoid(self.deletion, self.shares))
+        return _area_under(self.deletion, self.shares)
 
     @property
     def insertion_area(self) -> float:
         """Area under the insertion curve, in [0, 1]; high is good."""
-        return float(np.trapezoid(self.insertion, self.shares))
+        return _area_under(self.insertion, self.shares)
 
 
 def measure_faithfulness(
@@ -104,6 +109,11 @@ def measure_faithfulness(
             means.append(np.exp(_log_probability(network, altered, targets)).mean())
         curves.append(np.array(means, dtype=np.float64))
     return Faithfulness(SHARES, *curves)
+
+
+def _area_under(values: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
+    """By the trapezoidal rule."""
+    return float(((values[1:] + values[:-1]) / 2 * np.diff(shares)).sum())
 
 
 def _log_probability(network: Network, frames: Frames, targets: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # the command line imports this module and has no time for Nu
 
 FRAME_SIZE = 28
 """Height and width of a frame, in pixels."""
+MAX_DATA_BYTES = 4_000_000_000
+"""Largest array that is read from one file: five million pictures of 28x28, half the memory of a laptop."""
 
 
 class NumberPredictionError(Exception):
@@ -34,7 +36,15 @@ class TrainingError(NumberPredictionError):
 
 
 class MissingExtraError(NumberPredictionError):
-    """A command needs packages of an extra that is not installed."""
+    """Something needs packages of an extra that is not installed."""
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError, extra: str) -> MissingExtraError:
+        """What a failed import of a package of `extra` means for people."""
+        return cls(
+            f"this needs the package {error.name}, which is not installed; "
+            f"install it with: pip install 'number-prediction[{extra}]'"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,10 +27,7 @@ def extra(name: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"this command needs the package {error.name}, which is not installed; "
-            f"install it with: pip install 'number-prediction[{name}]'"
-        ) from error
+        raise MissingExtraError.of(error, name) from error
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,12 +18,19 @@ from number_prediction.cli.console import (
 )
 from number_prediction.cli.options import DEFAULT_RECIPE, ThreadsOption
 
+if TYPE_CHECKING:
+    from number_prediction.splits import Splits
+
 
 def explore(
     data: Annotated[str, typer.Argument(metavar="mnist|PATH", help="Data set, as for train.")] = "mnist",
     other: Annotated[
         str | None,
         typer.Option("--compare", metavar="mnist|PATH", help="A second data set, to be put beside it."),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=2, metavar="N", help="Pictures to draw at random first.", show_default="all"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of samples and maps.")] = 0,
     output: Annotated[
@@ -33,21 +40,32 @@ def explore(
 ) -> None:
     """Show what a data set holds: samples, shapes, maps, neighbours, outliers, duplicates.
 
-    Writes explore.html, figures as PNG and tables as CSV; prints the path of the page.
+    Writes explore.html, figures as PNG and tables as CSV; prints the path of the page. Every picture is
+    compared with every other one: of more than 150,000, explore a --sample, in which they are then numbered.
     """
     with extra("train"):
         from number_prediction import explore_report
-        from number_prediction.datasets import display_name
-        from number_prediction.training.data import load_frames
+        from number_prediction.datasets import display_name, load_dataset
+        from number_prediction.exploration import require_size, sample_splits
+        from number_prediction.training.data import frame_splits
 
-    splits = load_frames(data)
+    def load(source: str) -> Splits:
+        splits = load_dataset(source)
+        return splits if sample is None else sample_splits(splits, sample, seed=seed)
+
+    pages = load(data)
+    require_size(pages)  # framing that many would take long
+    splits = frame_splits(pages, data)
     found = explore_report.explore(splits, seed=seed)
     title = display_name(data)
     if other is not None:
         names = (display_name(data), display_name(other))
-        both = explore_report.compare(splits.train, load_frames(other).train, names, seed=seed)
+        second = frame_splits(load(other), other)
+        both = explore_report.compare(splits.train, second.train, names, seed=seed)
         found = explore_report.Findings(found.figures | both.figures, found.tables | both.tables)
         title = " beside ".join(names)
+    if sample is not None:
+        title = f"{title}: a sample of at most {sample:,} pictures"
     page = explore_report.write_exploration(found, output or new_folder("explore"), title=title)
     print(page)
     if open_report:

@@ -10,7 +10,7 @@ import typer
 
 from number_prediction.cli.console import extra, new_folder, open_in_browser, say
 from number_prediction.cli.options import ThreadsOption
-from number_prediction.types import DataError
+from number_prediction.types import DataError, ImageError, TrainingError
 
 if TYPE_CHECKING:
     from number_prediction.predictor import Predictor
@@ -96,8 +96,6 @@ def evaluate(
     predictor = Predictor(model, threads=threads)
     rejected = rejected_labels(source, part)
     evaluation = evaluate_predictor(predictor, split, data=words, rejected=rejected)
-    if picture is not None and picture >= len(split):
-        raise typer.BadParameter(f"there are pictures 0 to {len(split) - 1}", param_hint="--picture")
     analysed = None
     if analysis:
         methods, training = _training_of(predictor, run)
@@ -179,19 +177,21 @@ def _describe(data: str, part: Part, *, is_own: bool) -> str:
 def _training_of(predictor: Predictor, run: Run | None) -> tuple[dict[str, SaliencyMethod], Split | None]:
     """What a run, or a manifest, knows of a model's training: more saliency methods, the training frames."""
     from number_prediction.datasets import EMBEDDED
-    from number_prediction.manifests import manifest_path, read_manifest
     from number_prediction.mnist import load_mnist
 
     if run is None:
-        has_manifest = manifest_path(predictor.path).exists()
-        is_mnist = has_manifest and read_manifest(predictor.path)["training"]["data"] == EMBEDDED
+        is_mnist = predictor.manifest is not None and predictor.manifest["training"]["data"] == EMBEDDED
         return {}, load_mnist().train if is_mnist else None
     from number_prediction.training.attribution import integrated_gradients
     from number_prediction.training.data import load_frames
 
-    methods = {"integrated gradients": integrated_gradients(run)}
+    methods = {}
+    try:
+        methods["integrated gradients"] = integrated_gradients(run)
+    except TrainingError as error:
+        say(f"no integrated gradients in the report: {error}")
     try:
         return methods, load_frames(run.settings().data).train
-    except DataError as error:
+    except (DataError, ImageError) as error:
         say(f"no nearest training pictures in the report: {error}")
         return methods, None

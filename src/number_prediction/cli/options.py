@@ -13,8 +13,8 @@ DataOption = Annotated[
     str,
     typer.Option(
         metavar="mnist|PATH",
-        help="MNIST, a folder of IDX files (FOLDER/PREFIX where it holds several sets), or a folder with "
-        "one folder of pictures a class.",
+        help="MNIST, a folder of IDX files (FOLDER/PREFIX where it holds several sets), a folder with "
+        "Kaggle's train.csv or such a file, or a folder with one folder of pictures a class.",
     ),
 ]
 ThreadsOption = Annotated[

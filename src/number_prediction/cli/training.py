@@ -57,6 +57,7 @@ def train(
     Ctrl-C saves; --resume goes on, also after a crash, and ends with the same weights.
     """
     with extra("train"):
+        from number_prediction.datasets import find_csv
         from number_prediction.progress import show_progress
         from number_prediction.runs import Run
         from number_prediction.training.data import load_frames
@@ -99,6 +100,11 @@ def train(
         f"{run.folder}: {settings.recipe['name']} on {settings.data}, seed {settings.seed}, "
         f"{settings.device}, {settings.threads} threads, {settings.precision}"
     )
+    if find_csv(settings.data) is not None:
+        say(
+            "note: the pictures of Kaggle's Digit Recognizer are MNIST's, its test pictures too; "
+            "to add MNIST to them would be cheating"
+        )
     with stoppable(f"go on with: number-prediction train --resume {run.folder}"):
         records = fit(run, splits)
         if tensorboard:

@@ -13,6 +13,8 @@ from number_prediction.training.state import load_trained
 
 STEPS = 32
 """Points on the way from blank paper to the frame."""
+CHUNK_SIZE = 100
+"""Frames explained at once, for the memory they take."""
 
 
 def integrated_gradients(run: Run) -> SaliencyMethod:
@@ -20,14 +22,25 @@ def integrated_gradients(run: Run) -> SaliencyMethod:
 
     Returns:
         Frames (N, 28, 28) in [0, 1] and targets (N,) -> maps (N, 28, 28) of the target's logit: the values of
-        a frame add up to what its ink added to the logit. Paper gets 0.
+        a frame add up to what its ink added to the logit, within about a hundredth. Paper gets 0.
+
+    Raises:
+        TrainingError: the training is not finished, or its checkpoint is missing.
     """
     method = IntegratedGradients(load_trained(run).network)
 
     def explain(frames: NDArray[np.float32], targets: NDArray[np.intp]) -> NDArray[np.float32]:
-        maps = method.attribute(
-            torch.tensor(frames), target=torch.tensor(targets), n_steps=STEPS, internal_batch_size=1000
-        )
-        return np.asarray(maps.detach().numpy(), dtype=np.float32)
+        maps = np.empty(frames.shape, np.float32)
+        for begin in range(0, len(frames), CHUNK_SIZE):
+            some = slice(begin, begin + CHUNK_SIZE)
+            inputs = torch.tensor(frames[some], dtype=torch.float32)
+            found = method.attribute(
+                inputs,
+                target=torch.tensor(targets[some]),
+                n_steps=STEPS,
+                method="riemann_middle",  # the gradient is piecewise constant along the way
+            )
+            maps[some] = found.detach().numpy()
+        return maps
 
     return explain

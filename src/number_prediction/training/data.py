@@ -17,11 +17,15 @@ CHUNK = 1000
 
 
 def load_frames(source: str) -> Splits:
-    """Load a data set and frame every picture: images (N, 28, 28) uint8.
+    """Load a data set and frame every picture: images (N, 28, 28) uint8."""
+    return frame_splits(load_dataset(source), source)
+
+
+def frame_splits(splits: Splits, source: str) -> Splits:
+    """Frame every picture of a data set, or of a sample of it, that was loaded from `source`.
 
     MNIST is the normal form itself and is taken as it is (a test holds framing to that).
     """
-    splits = load_dataset(source)
     if source == EMBEDDED:
         return splits
     return Splits(*(Split(to_frames(part.images), part.labels, part.classes) for part in splits))
