@@ -9,6 +9,8 @@ if TYPE_CHECKING:  # the command line imports this module and has no time for Nu
     import numpy as np
     from numpy.typing import NDArray
 
+NOT_A_DIGIT = "none"
+"""Class of pictures that are no digit: a model that knows it abstains from them; it is never a label."""
 FRAME_SIZE = 28
 """Height and width of a frame, in pixels."""
 MAX_DATA_BYTES = 4_000_000_000

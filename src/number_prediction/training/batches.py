@@ -14,13 +14,20 @@ from torch import Generator, Tensor
 
 from number_prediction.splits import Split
 from number_prediction.training.augment import Augmentation
+from number_prediction.training.rewriting import Rewriting
 
 
 class Batches:
     """An endless, seeded, resumable stream of augmented batches."""
 
     def __init__(
-        self, split: Split, *, batch_size: int, augmentation: Augmentation, seed: int, device: torch.device
+        self,
+        split: Split,
+        *,
+        batch_size: int,
+        augmentation: Augmentation | Rewriting,
+        seed: int,
+        device: torch.device,
     ) -> None:
         """`split` holds frames (N, 28, 28) uint8; `batch_size` is cut to N."""
         self.images = torch.tensor(split.images, device=device)

@@ -2,10 +2,10 @@
 
 In: ink (N, H, W) float32 in [0, 1]. Out: keep (N, H, W) float32, 1 where ink belongs to the digit, else 0.
 
-Components are found on a coarse grid of cells. The main one is the heaviest near the middle of the page. Others
-stay if they are as good as whole (a second digit: what is read is then not one digit), or if they lie by the main
-one as a detached bar or a broken stroke does; what touches the page's edge belongs to a neighbour, a rule or a
-shadow, and goes.
+Components are found on a coarse grid of cells. The main one is the heaviest near the middle of the page.
+Others stay if they are as good as whole (a second digit: what is read is then not one digit), or if they lie
+by the main one as a detached bar or a broken stroke does; what touches the page's edge belongs to a
+neighbour, a rule or a shadow, and goes.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ SPECK = 0.02
 REACH = 0.2
 """How far beside the main component, in its sizes, a detached part may lie."""
 CUT_PART = (0.1, 0.7)
-"""Shares of the main component's ink between which one at the page's edge can be part of the digit: if the main one
-is cut by the edge too and it lies beside it, or if its middle lies in the main one's box."""
+"""Shares of the main component's ink between which one at the page's edge can be part of the digit: if the
+main one is cut by the edge too and it lies beside it, or if its middle lies in the main one's box."""
 
 
 def keep_digit(ink: Tensor) -> Tensor:
@@ -52,9 +52,9 @@ def _label(inked: Tensor) -> Tensor:
     """Connected components (N, CELLS, CELLS) bool -> labels (N, CELLS ** 2) int64 from 1, 0 for paper.
 
     Each cell sees the largest label around it; the cell that its own label names is given that one (hooking),
-    then each takes the label of the cell that its label names (shortcut). So whole regions are renamed at once,
-    and labels jump along a component instead of walking (Shiloach, Vishkin, "An O(log n) Parallel Connectivity
-    Algorithm", 1982).
+    then each takes the label of the cell that its label names (shortcut). So whole regions are renamed at
+    once, and labels jump along a component instead of walking (Shiloach, Vishkin, "An O(log n) Parallel
+    Connectivity Algorithm", 1982).
     """
     paper = ~inked
     labels = torch.arange(1, CELLS**2 + 1, dtype=torch.float32).reshape(CELLS, CELLS).masked_fill(paper, 0)

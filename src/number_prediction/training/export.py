@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from number_prediction.files import write_atomically
 from number_prediction.manifests import manifest_path, read_manifest, write_manifest
 from number_prediction.mnist import load_mnist
-from number_prediction.predictor import CLASSES_KEY, OUTPUTS, GraphAnswer, Predictor
+from number_prediction.predictor import CLASSES_KEY, IS_DIGIT_THRESHOLD, OUTPUTS, GraphAnswer, Predictor
 from number_prediction.runs import Run
 from number_prediction.training.graph import DigitGraph
 from number_prediction.training.state import TrainedNetwork, load_trained
-from number_prediction.types import ModelError
+from number_prediction.types import NOT_A_DIGIT, ModelError
 
 PROBABILITY_TOLERANCE = 1e-4
 ODD_SHAPES = ((1, 1), (1, 57), (57, 1), (2, 2), (28, 28), (31, 17), (150, 90), (300, 400))
@@ -64,15 +64,17 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
     trained = load_trained(run)
     if not output.parent.is_dir():
         raise ModelError(f"{output.parent}: no such folder to export to; make it first")
-    graph = DigitGraph(trained.network, temperature=trained.temperature).eval()
-    content = to_onnx(graph, trained.classes)
+    abstains = trained.classes[-1] == NOT_A_DIGIT
+    classes = trained.classes[:-1] if abstains else trained.classes
+    graph = DigitGraph(trained.network, temperature=trained.temperature, abstains=abstains).eval()
+    content = to_onnx(graph, classes)
     candidate = output.with_name(f".{output.name}.candidate")
     try:
         write_atomically(candidate, content)
         parity = check_parity(graph, Predictor(candidate))
     finally:
         candidate.unlink(missing_ok=True)
-    manifest = _manifest(run, trained, content, parity)
+    manifest = _manifest(run, trained, classes, content, parity)
     manifest_path(output).unlink(missing_ok=True)  # it would refuse the new model
     write_atomically(output, content)
     write_manifest(output, manifest)
@@ -124,7 +126,8 @@ def check_parity(graph: DigitGraph, predictor: Predictor) -> Parity:
         expected, answer = _run_torch(graph, pages), predictor.run(pages)
         difference = np.abs(expected.probabilities - answer.probabilities).max()
         different += int((expected.probabilities.argmax(1) != answer.probabilities.argmax(1)).sum())
-        different += int((expected.is_digit != answer.is_digit).sum())
+        accepted = expected.is_digit >= IS_DIGIT_THRESHOLD
+        different += int((accepted != (answer.is_digit >= IS_DIGIT_THRESHOLD)).sum())
         largest = max(largest, float(difference))
         pictures += len(pages)
     parity = Parity(pictures, different, largest)
@@ -142,7 +145,9 @@ def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
     return GraphAnswer(*(torch.cat(parts).numpy() for parts in zip(*answers, strict=True)))
 
 
-def _manifest(run: Run, trained: TrainedNetwork, content: bytes, parity: Parity) -> dict[str, Any]:
+def _manifest(
+    run: Run, trained: TrainedNetwork, classes: tuple[str, ...], content: bytes, parity: Parity
+) -> dict[str, Any]:
     settings = run.settings()
     sha256 = hashlib.sha256(content).hexdigest()
     evaluations: dict[str, Any] = {}
@@ -152,11 +157,11 @@ def _manifest(run: Run, trained: TrainedNetwork, content: bytes, parity: Parity)
     return {
         "sha256": sha256,
         "bytes": len(content),
-        "classes": list(trained.classes),
+        "classes": list(classes),
         "input": "page: (batch, height, width) uint8, any size",
         "outputs": {
             "frame": "(batch, 28, 28) float32 in [0, 1]",
-            "probabilities": f"(batch, {len(trained.classes)}) float32",
+            "probabilities": f"(batch, {len(classes)}) float32",
             "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
         },
         "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),

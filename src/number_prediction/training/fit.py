@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from number_prediction.runs import Record, Run, Settings
 from number_prediction.splits import Split, Splits
 from number_prediction.training.calibration import fit_temperature
+from number_prediction.training.companions import add_companions
 from number_prediction.training.devices import pick_device
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.state import TrainingState, initial_state
@@ -33,6 +34,8 @@ SAVE_EVERY = 30.0
 VALIDATIONS = 8
 """Validations in a training, evenly spread; more where it has more epochs."""
 VALIDATION_BATCH = 1000
+VALIDATION_SEED = 1_000_000
+"""Added to the seed for the companions of the validation part: none of them are trained on."""
 
 
 class Interrupted(Exception):  # noqa: N818 it is no error
@@ -57,14 +60,18 @@ def fit(run: Run, splits: Splits) -> Iterator[Record]:
     recipe = Recipe.from_dict(settings.recipe)
     pick_device(settings.device)
     torch.set_num_threads(settings.threads)
-    state = initial_state(recipe, settings, splits.train)
+    train, validation = splits.train, splits.validation
+    if recipe.companions is not None:
+        train = add_companions(train, recipe.companions, seed=settings.seed)
+        validation = add_companions(validation, recipe.companions, seed=settings.seed + VALIDATION_SEED)
+    state = initial_state(recipe, settings, train)
     try:
         if run.checkpoint_path.exists():
             state.restore(run)
         else:
             state.save(run)
         run.truncate_log(state.step)
-        yield from _steps(run, recipe, settings, state, splits.validation)
+        yield from _steps(run, recipe, settings, state, validation)
     except OSError as error:
         raise TrainingError(
             f"{run.folder}: {error.strerror or error}; the last good checkpoint stays. "

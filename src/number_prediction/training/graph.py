@@ -41,15 +41,22 @@ class DigitGraph(nn.Module):
     The network begins with its normalization.
     """
 
-    def __init__(self, network: nn.Module, *, temperature: float = 1.0) -> None:
-        """`network` maps frames (N, 28, 28) in [0, 1] to logits (N, C), divided by `temperature`."""
+    def __init__(self, network: nn.Module, *, temperature: float = 1.0, abstains: bool = False) -> None:
+        """`network` maps frames (N, 28, 28) in [0, 1] to logits (N, C), which are divided by `temperature`.
+
+        Where it `abstains`, one logit more comes last: that of "not a digit".
+        """
         super().__init__()
         self.preparation = Preparation()
         self.network = network
         self.temperature = temperature
+        self.abstains = abstains
 
     def forward(self, page: Tensor) -> DigitAnswer:  # (N, H, W) uint8
         frame = self.preparation(page)
-        logits = self.network(frame)
+        logits = self.network(frame) / self.temperature
         is_digit = (frame.amax((1, 2)) > 0).to(torch.float32)
-        return DigitAnswer(frame, torch.softmax(logits / self.temperature, dim=1), is_digit)
+        if self.abstains:
+            is_digit = is_digit * (1 - torch.softmax(logits, dim=1)[:, -1])
+            logits = logits[:, :-1]
+        return DigitAnswer(frame, torch.softmax(logits, dim=1), is_digit)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def area_matrix(cells: int, size: int) -> Tensor:
-    """(cells, size) float32: each cell is the mean of the pixels it covers, parts of pixels by their share."""
+    """(cells, size) float32: each cell is the mean of the pixels it covers, in part or whole."""
     pixel = torch.arange(size, dtype=torch.float32)
     step = torch.ones(size).sum() / cells  # a size must not be turned into a float: that would freeze it
     edges = (torch.arange(cells + 1) * step).unsqueeze(1)

@@ -1,10 +1,12 @@
 """Page -> ink, as a parameter-free torch module that is exported inside the graph.
 
-In: pages (N, H, W) uint8. Out: ink (N, h, w) float32 in [0, 1], at most MAX_SIDE a side; 1 is ink, 0 is paper.
+In: pages (N, H, W) uint8. Out: ink (N, h, w) float32 in [0, 1], at most MAX_SIDE a side; 1 is ink, 0 is
+paper.
 
-For drawings, scans and photographs: the paper's grey is estimated place by place, so that shadows and gradients
-are paper; which side of it is ink is decided for the whole page; what stands out no more than the paper's noise is
-paper. Specks, rules and neighbours are left out by `components`. A clean page comes out as it is.
+For drawings, scans and photographs: the paper's grey is estimated place by place, so that shadows and
+gradients are paper; which side of it is ink is decided for the whole page; what stands out no more than the
+paper's noise is paper. Specks, rules and neighbours are left out by `components`. A clean page comes out as
+it is.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ NOISE_TO_SIGMA = 1 / 1.65
 NOISY = 0.004
 """Standard deviation, in shares of black to white, from which a page is a photograph or a scan."""
 FLOOR_SIGMAS, FLOOR_SHARE, FLOOR_LIMIT = 3.0, 0.2, 0.4
-"""On such a page, marks are paper below this many standard deviations, and below this share of the contrast; never
-more than the limit."""
+"""On such a page, marks are paper below this many standard deviations, and below this share of the contrast;
+never more than the limit."""
 FULL = 0.75
 """On such a page, ink is full from here on the way from the strongest mark to the strokes' mean contrast."""
 SMALLEST_CONTRAST = 0.04
@@ -63,7 +65,8 @@ class PageInk(nn.Module):
 def _reduce(page: Tensor) -> Tensor:
     """Pages of more than MAX_SIDE by a whole factor; each pixel the mean of four of those it stands for."""
     height, width = page.shape[1], page.shape[2]
-    factor = (torch.sym_max(height, width) + MAX_SIDE - 1) // MAX_SIDE
+    longer = torch.sym_max(height, width)  # type: ignore[no-untyped-call]
+    factor = (longer + MAX_SIDE - 1) // MAX_SIDE
     rows = torch.arange((height + factor - 1) // factor) * factor
     columns = torch.arange((width + factor - 1) // factor) * factor
     first, second = factor // 4, factor - 1 - factor // 4
@@ -98,9 +101,7 @@ def _threshold(darker: Tensor) -> tuple[Tensor, Tensor]:
     strokes = is_stroke.sum((1, 2), keepdim=True).clamp(min=1)
     contrast = (darker * is_stroke).sum((1, 2), keepdim=True) / strokes
     noisy = (sigma / NOISY).clamp(0, 1)
-    floor = torch.maximum(
-        torch.minimum(FLOOR_SIGMAS * sigma, FLOOR_LIMIT * contrast), FLOOR_SHARE * contrast
-    )
+    floor = torch.maximum(torch.minimum(FLOOR_SIGMAS * sigma, FLOOR_LIMIT * contrast), FLOOR_SHARE * contrast)
     low = noisy * floor
     high = peak + noisy * FULL * (contrast - peak)
     ink = ((darker - low) / (high - low).clamp(min=1e-4)).clamp(0, 1)

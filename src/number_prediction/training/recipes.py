@@ -14,6 +14,8 @@ from torch import nn
 
 from number_prediction.training.architectures import CNN, MLP, ResNet
 from number_prediction.training.augment import Augmentation
+from number_prediction.training.companions import Companions
+from number_prediction.training.rewriting import Rewriting
 from number_prediction.types import TrainingError
 
 
@@ -43,7 +45,10 @@ class Recipe:
     """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
     ema_decay: float = 0.0
     """Decay a step of the averaged weights that are kept in the end; 0 keeps the last weights."""
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmentation | Rewriting = field(default_factory=Augmentation)
+    companions: Companions | None = None
+    """Generated writers and non-digits that are trained on beside the data set; with them, the model
+    abstains."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Arithmetic of forward and backward pass, where the device has it; weights are always fp32."""
 
@@ -62,8 +67,14 @@ class Recipe:
                 f"the recipe has fields {sorted(set(values) ^ known)} that this version does not share; "
                 "use the version of number_prediction that trained it"
             )
-        changed = {**values, "augmentation": Augmentation(**values["augmentation"])}
-        return replace(get_recipe(values["name"]), **changed)
+        recipe = get_recipe(values["name"])
+        companions = values["companions"]
+        changed = {
+            **values,
+            "augmentation": type(recipe.augmentation)(**values["augmentation"]),
+            "companions": None if companions is None else Companions(**companions),
+        }
+        return replace(recipe, **changed)
 
 
 def get_recipe(name: str) -> Recipe:
@@ -97,6 +108,16 @@ RECIPES = {
         summary="residual network, 154 thousand parameters; the most accurate",
         epochs=8,
         augmentation=Augmentation(rotation=15, scale=0.15, shear=0.15),
+    ),
+    "handwriting": Recipe(
+        name="handwriting",
+        architecture=ResNet,
+        summary="residual network for people's own digits; abstains from what is none",
+        epochs=10,
+        label_smoothing=0.05,
+        ema_decay=0.998,
+        augmentation=Rewriting(),
+        companions=Companions(),
     ),
 }
 """Every recipe by its name."""

@@ -1,0 +1,160 @@
+"""Augmentation for handwriting: a batch of frames -> the same digits by other pens, hands and cameras.
+
+In and out: (N, 28, 28) float32 in [0, 1]. Each digit is enlarged twofold, slanted, stretched, bent, written
+with a thinner or thicker pen, blurred, pixelated, made harder or softer, and framed again, so that the
+network sees what the graph will show it of such a picture. Random values come from an explicit CPU generator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from number_prediction.training.framing import Framing
+from number_prediction.types import FRAME_SIZE
+
+SIZE = 2 * FRAME_SIZE
+ROOM = 1.15
+"""Paper around the frame, as a factor of its side: what is turned or stretched is not cut off."""
+KNOTS = 5
+"""Points a side of the coarse grid of random displacements."""
+DUST = 0.06
+"""Ink below this after resampling is paper."""
+FACTORS = (2, 3)
+"""Pixels of the enlarged picture in one pixel of a pixelated one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rewriting:
+    """Largest change of each kind; each digit draws its own. 0 leaves a kind out."""
+
+    rotation: float = 12.0
+    """Degrees, either way."""
+    shear: float = 0.3
+    """Horizontal shift a pixel of height: slant."""
+    scale: float = 0.15
+    """Natural logarithm of the factor, in x and in y apart."""
+    stretch: float = 0.9
+    """Natural logarithm of the factor by which some digits are pressed flat, as tight crops of equal size
+    do."""
+    stretched: float = 0.35
+    """Share of the digits that are."""
+    elastic: float = 1.5
+    """Pixels of the frame of smooth random displacement (after Simard, Steinkraus, Platt, 2003)."""
+    thicker: float = 2.2
+    """Pixels of the frame by which strokes grow."""
+    thinner: float = 0.7
+    """Pixels of the frame by which they shrink, at most 1."""
+    blur: float = 1.0
+    """Share, up to 1, of a blur of one pixel of the frame."""
+    pixelated: float = 0.1
+    """Share of the digits that are seen at low resolution, most of them in black and white."""
+    hardness: float = 2.0
+    """By how much more than its own contrast a digit is hardened."""
+
+    def __call__(self, frames: Tensor, generator: Generator) -> Tensor:
+        """Augment a batch (N, 28, 28)."""
+        draw = _Draw(len(frames), generator, frames.device)
+        ink = self._warp(frames, draw)
+        ink = self._change_pen(ink, draw)
+        ink = self._pixelate(ink, draw)
+        amount = (draw() * 1.6 - 0.6).clamp(min=0) * self.blur
+        ink = torch.lerp(ink, _smooth(_smooth(ink)), amount)
+        gain = 1 + draw().square() * self.hardness
+        ink = ((ink - 0.5 * (1 - 1 / gain) * (draw() < 0.7)) * gain).clamp(0, 1)
+        framed: Tensor = Framing()((ink - DUST).clamp(min=0) / (1 - DUST))
+        return framed
+
+    def _warp(self, frames: Tensor, draw: _Draw) -> Tensor:  # (N, 28, 28) -> (N, SIZE, SIZE)
+        angle = draw.within(math.radians(self.rotation)).flatten()
+        slant = draw.within(self.shear).flatten()
+        width, height = (draw.within(self.scale).flatten().exp() for _ in range(2))
+        flat = (draw() < self.stretched) * draw() * self.stretch
+        height = height * flat.flatten().exp()
+        cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+        to_x = torch.stack([cos * width, (cos * slant - sin) * height, zero], dim=1)
+        to_y = torch.stack([sin * width, (sin * slant + cos) * height, zero], dim=1)
+        matrices = torch.stack([to_x, to_y], dim=1) * ROOM
+        grid = F.affine_grid(matrices, [len(frames), 1, SIZE, SIZE], align_corners=False)
+        if self.elastic:
+            spread = _interpolation().to(frames.device)
+            field = spread @ draw.knots() @ spread.T
+            grid = grid + field.permute(0, 2, 3, 1) * (self.elastic * 2 / FRAME_SIZE)
+        return F.grid_sample(frames.unsqueeze(1), grid, align_corners=False).squeeze(1)
+
+    def _change_pen(self, ink: Tensor, draw: _Draw) -> Tensor:
+        change = draw() * (self.thicker + self.thinner) - self.thinner
+        once = _spread(ink, torch.maximum)  # one pixel of the frame thicker
+        twice = _spread(once, torch.maximum)
+        thrice = _spread(twice, torch.maximum)
+        thin = _spread(ink, torch.minimum)
+        thicker = torch.lerp(ink, once, change.clamp(0, 1))
+        thicker = torch.lerp(thicker, twice, (change - 1).clamp(0, 1))
+        thicker = torch.lerp(thicker, thrice, (change - 2).clamp(0, 1))
+        return torch.where(change > 0, thicker, torch.lerp(ink, thin, (-change).clamp(0, 1)))
+
+    def _pixelate(self, ink: Tensor, draw: _Draw) -> Tensor:
+        chosen = draw() < self.pixelated
+        factor = FACTORS[draw.integer(len(FACTORS))]
+        coarse = F.avg_pool2d(ink.unsqueeze(1), factor, ceil_mode=True).squeeze(1)
+        coarse = torch.where(draw() < 0.7, (coarse > 0.25 + 0.3 * draw()).to(ink.dtype), coarse)
+        large = coarse.repeat_interleave(factor, 1).repeat_interleave(factor, 2)[:, :SIZE, :SIZE]
+        return torch.where(chosen, large, ink)
+
+
+class _Draw:
+    """Random values for a batch, one a digit: (N, 1, 1)."""
+
+    def __init__(self, count: int, generator: Generator, device: torch.device) -> None:
+        self.count, self.generator, self.device = count, generator, device
+
+    def __call__(self) -> Tensor:
+        """Uniform in [0, 1)."""
+        return torch.rand(self.count, 1, 1, generator=self.generator).to(self.device)
+
+    def within(self, limit: float) -> Tensor:
+        """Uniform in [-limit, limit]."""
+        return (self() * 2 - 1) * limit
+
+    def knots(self) -> Tensor:
+        """Displacements (N, 2, KNOTS, KNOTS), of which each digit has its own strength."""
+        strength = self().unsqueeze(1)
+        knots = torch.rand(self.count, 2, KNOTS, KNOTS, generator=self.generator) * 2 - 1
+        return knots.to(self.device) * strength
+
+    def integer(self, end: int) -> int:
+        """One for the whole batch, below `end`."""
+        return int(torch.randint(end, (1,), generator=self.generator))
+
+
+def _interpolation() -> Tensor:
+    """(SIZE, KNOTS): bicubic weights of the knots for each pixel."""
+    unit = torch.eye(KNOTS).reshape(1, KNOTS, KNOTS, 1)
+    return F.interpolate(unit, (SIZE, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T
+
+
+def _spread(ink: Tensor, choose: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Largest or smallest of each 3x3 neighbourhood, by shifted slices: faster than pooling."""
+    rows = ink.clone()
+    rows[:, 1:] = choose(rows[:, 1:], ink[:, :-1])
+    rows[:, :-1] = choose(rows[:, :-1], ink[:, 1:])
+    both = rows.clone()
+    both[:, :, 1:] = choose(both[:, :, 1:], rows[:, :, :-1])
+    both[:, :, :-1] = choose(both[:, :, :-1], rows[:, :, 1:])
+    return both
+
+
+def _smooth(ink: Tensor) -> Tensor:
+    """Each pixel with its neighbours, weights 1 2 1 both ways."""
+    rows = ink * 0.5
+    rows[:, 1:] += ink[:, :-1] * 0.25
+    rows[:, :-1] += ink[:, 1:] * 0.25
+    both = rows * 0.5
+    both[:, :, 1:] += rows[:, :, :-1] * 0.25
+    both[:, :, :-1] += rows[:, :, 1:] * 0.25
+    return both
