@@ -26,9 +26,11 @@ WINDOW = 21
 """Cells: a stroke narrower than this, wherever it lies, leaves paper in the window."""
 POLARITY_WINDOW = 21
 """Cells of the window in which the light and the dark side are told apart."""
+DARKEST_PAPER = 0.1
+"""Grey below which ink is not held to be darker in proportion."""
 SAMPLES = 64
 """Pixels a side of the sample from which noise is estimated."""
-NOISE_ROUNDS = 5
+NOISE_ROUNDS = 8
 NOISE_REACH = 2.5
 """Deviations beyond this many times the mean of the smaller ones are no noise."""
 NOISE_TO_SIGMA = 1 / 1.65
@@ -57,7 +59,7 @@ class PageInk(nn.Module):
         grey = torch.where(is_light, grey, 1 - grey)
         paper = _paper(torch.where(is_light, cells, 1 - cells))
         paper = interpolation_matrix(height, CELLS) @ paper @ interpolation_matrix(width, CELLS).T
-        darker = paper - grey
+        darker = (paper - grey) / paper.clamp(min=DARKEST_PAPER)  # as the eye does: light falls on both
         ink, is_blank = _threshold(darker)
         return torch.where(is_blank, 0.0, ink * keep_digit(ink))
 
@@ -87,10 +89,28 @@ def _paper_is_light(cells: Tensor) -> Tensor:
 
 
 def _paper(cells: Tensor) -> Tensor:
-    """Grey of light paper under dark strokes (N, CELLS, CELLS): closing, then smoothing."""
-    closed = _erode(_dilate(cells, WINDOW), WINDOW)
+    """Grey of light paper under dark strokes (N, CELLS, CELLS): closing about a plane, then smoothing.
+
+    Without the plane, closing would take the brightest of the window for the paper at the dark end of a
+    gradient.
+    """
+    plane = _plane(_dilate(cells, WINDOW))
+    closed = _erode(_dilate(cells - plane, WINDOW), WINDOW)
     padded = F.pad(closed.unsqueeze(1), (2, 2, 2, 2), mode="replicate")
-    return F.avg_pool2d(padded, 5, 1).squeeze(1)
+    return F.avg_pool2d(padded, 5, 1).squeeze(1) + plane
+
+
+def _plane(lightest: Tensor) -> Tensor:
+    """Gradient of the light (N, CELLS, CELLS), 0 in the middle, from the lightest of each window.
+
+    Only windows that lie within the page are compared, so that a gradient is measured as it is, and the edge
+    of a shadow, on both sides of which they see the light, as none.
+    """
+    first, last = WINDOW // 2, CELLS - 1 - WINDOW // 2
+    along_x = (lightest[:, :, last] - lightest[:, :, first]).mean(1) / (last - first)
+    along_y = (lightest[:, last, :] - lightest[:, first, :]).mean(1) / (last - first)
+    place = torch.arange(CELLS) - (CELLS - 1) / 2
+    return along_x[:, None, None] * place + along_y[:, None, None] * place.unsqueeze(1)
 
 
 def _threshold(darker: Tensor) -> tuple[Tensor, Tensor]:

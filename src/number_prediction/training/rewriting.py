@@ -25,7 +25,7 @@ KNOTS = 5
 """Points a side of the coarse grid of random displacements."""
 DUST = 0.06
 """Ink below this after resampling is paper."""
-FACTORS = (2, 3)
+FACTORS = (2, 3, 4, 5)
 """Pixels of the enlarged picture in one pixel of a pixelated one."""
 
 
@@ -48,11 +48,11 @@ class Rewriting:
     """Pixels of the frame of smooth random displacement (after Simard, Steinkraus, Platt, 2003)."""
     thicker: float = 2.2
     """Pixels of the frame by which strokes grow."""
-    thinner: float = 0.7
+    thinner: float = 0.9
     """Pixels of the frame by which they shrink, at most 1."""
     blur: float = 1.0
     """Share, up to 1, of a blur of one pixel of the frame."""
-    pixelated: float = 0.1
+    pixelated: float = 0.25
     """Share of the digits that are seen at low resolution, most of them in black and white."""
     hardness: float = 2.0
     """By how much more than its own contrast a digit is hardened."""

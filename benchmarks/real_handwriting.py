@@ -1,0 +1,181 @@
+"""Digits of real people from outside MNIST, and pictures that are none: the table of the README.
+
+    python benchmarks/real_handwriting.py DATA_DIR [--model RUN|MODEL.onnx] [--cnn RUN]
+
+DATA_DIR holds one folder a set: labels.csv (columns file and label first) with pictures beside it, or with
+data.npz (`images`). Sets whose name begins with "ood" hold no digits, those that begin with "numbers" are
+left out. Pictures are read as they are; an abstention counts as wrong. With --cnn, a plain network stands
+beside ours, once with every picture merely resized to 28x28, once behind our preparation. Where the package
+rapidocr is installed, so does its recogniser, with its answers restricted to one digit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from number_prediction import Predictor
+from number_prediction.images import Page, to_page
+from number_prediction.metrics import reliability
+from number_prediction.network import Network
+from number_prediction.predictor import IS_DIGIT_THRESHOLD
+
+LOOKALIKES = ("slash", "z", "dot")
+"""Symbols that look like digits."""
+SURE = 0.99
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of N pictures."""
+
+    labels: NDArray[np.intp]
+    confidence: NDArray[np.float32]
+    is_digit: NDArray[np.float32]
+
+    def correct(self, rows: list[dict[str, str]]) -> NDArray[np.bool_]:
+        wanted = np.array([int(row["label"]) for row in rows])
+        return (self.labels == wanted) & (self.is_digit >= IS_DIGIT_THRESHOLD)
+
+
+Reader = Callable[[list[Page]], Answers]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--cnn", type=Path)
+    options = parser.parse_args()
+    sets = {path.parent.name: load(path.parent) for path in sorted(options.folder.glob("*/labels.csv"))}
+    digits = {name: data for name, data in sets.items() if not name.startswith(("ood", "numbers"))}
+    others = {name: data for name, data in sets.items() if name.startswith("ood")}
+    readers: dict[str, Reader] = {"number_prediction": framed(Predictor(options.model))}
+    if options.cnn is not None:
+        readers["plain CNN, resized"] = resized(Predictor(options.cnn))
+        readers["plain CNN, framed"] = framed(Predictor(options.cnn))
+    try:
+        readers["RapidOCR, one digit"] = rapid_ocr()
+    except ImportError:
+        print("rapidocr is not installed: left out\n")
+    accuracy_table(digits, readers)
+    trust(digits, others, readers["number_prediction"])
+
+
+def load(folder: Path) -> tuple[list[Page], list[dict[str, str]]]:
+    with (folder / "labels.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    if (folder / "data.npz").exists():
+        images = np.load(folder / "data.npz", allow_pickle=False)["images"]
+        return [to_page(image) for image in images], rows
+    return [to_page(folder / row["file"]) for row in rows], rows
+
+
+def accuracy_table(
+    digits: dict[str, tuple[list[Page], list[dict[str, str]]]], readers: dict[str, Reader]
+) -> None:
+    print("| set | pictures | " + " | ".join(readers) + " |")
+    print("|---|---|" + "---|" * len(readers))
+    every: dict[str, list[float]] = {name: [] for name in readers}
+    for name, (pages, rows) in digits.items():
+        correct = {reader: read(pages).correct(rows) for reader, read in readers.items()}
+        for reader, right in correct.items():
+            every[reader].append(float(right.mean()))
+        print_row(name, len(rows), [right.mean() for right in correct.values()])
+        kinds = np.array([row.get("kind") or "" for row in rows])
+        for kind in sorted(set(kinds) - {""}):
+            chosen = kinds == kind
+            print_row(
+                f"{name}, {kind}", int(chosen.sum()), [right[chosen].mean() for right in correct.values()]
+            )
+    print_row(
+        "macro", sum(len(rows) for _, rows in digits.values()), [np.mean(each) for each in every.values()]
+    )
+
+
+def print_row(name: str, count: int, shares: list[float]) -> None:
+    print(
+        f"| {name} | {count:,} | " + " | ".join(f"{100 * share:.2f}%" for share in shares) + " |", flush=True
+    )
+
+
+def trust(
+    digits: dict[str, tuple[list[Page], list[dict[str, str]]]],
+    others: dict[str, tuple[list[Page], list[dict[str, str]]]],
+    read: Reader,
+) -> None:
+    """When our own model can be trusted: non-digits, calibration, coverage."""
+    known = [(read(pages), rows) for pages, rows in digits.values()]
+    is_digit = np.concatenate([answers.is_digit for answers, _ in known])
+    correct = np.concatenate([answers.correct(rows) for answers, rows in known])
+    confidence = np.concatenate([answers.confidence for answers, _ in known])
+    print(f"\nreal digits kept: {(is_digit >= IS_DIGIT_THRESHOLD).mean():.4f}")
+    for name, (pages, rows) in others.items():
+        found = read(pages).is_digit
+        alike = np.array([row["label"] in LOOKALIKES for row in rows])
+        for title, chosen in ((name, ~alike), (f"{name}, look-alikes", alike)):
+            if chosen.any():
+                truth = np.concatenate([np.ones(len(is_digit)), np.zeros(int(chosen.sum()))])
+                area = roc_auc_score(truth, np.concatenate([is_digit, found[chosen]]))
+                accepted = (found[chosen] >= IS_DIGIT_THRESHOLD).mean()
+                print(f"{title}: AUROC {area:.4f}, accepted {accepted:.4f} of {int(chosen.sum()):,}")
+    answered = is_digit >= IS_DIGIT_THRESHOLD
+    error = reliability(confidence[answered], correct[answered]).expected_calibration_error
+    print(f"ECE of what is answered, pooled: {error:.4f}")
+    sure = answered & (confidence >= SURE)
+    print(f"accuracy at confidence {SURE} and more: {correct[sure].mean():.4f}, coverage {sure.mean():.4f}")
+
+
+def framed(predictor: Predictor) -> Reader:
+    def read(pages: list[Page]) -> Answers:
+        answer = predictor.run(pages)
+        return Answers(answer.probabilities.argmax(1), answer.probabilities.max(1), answer.is_digit)
+
+    return read
+
+
+def resized(predictor: Predictor) -> Reader:
+    """As most public projects do: 28x28, ink taken to be dark, no framing."""
+    network = Network(predictor)
+
+    def read(pages: list[Page]) -> Answers:
+        small = [
+            np.asarray(Image.fromarray(page).resize((28, 28), Image.Resampling.BILINEAR)) for page in pages
+        ]
+        probabilities = network.probabilities((255 - np.stack(small)).astype(np.float32) / 255)
+        return Answers(probabilities.argmax(1), probabilities.max(1), np.ones(len(pages), np.float32))
+
+    return read
+
+
+def rapid_ocr() -> Reader:
+    """RapidOCR's recogniser; of its characters only the ten digits count, the best of all places."""
+    from rapidocr import RapidOCR
+
+    recogniser = RapidOCR().text_rec
+    characters = recogniser.postprocess_op.character
+    columns = np.array([characters.index(str(digit)) for digit in range(10)])
+
+    def read(pages: list[Page]) -> Answers:
+        scores = []
+        for page in pages:
+            picture = np.repeat(page[:, :, np.newaxis], 3, axis=2)
+            batch = recogniser.resize_norm_img(picture, max(page.shape[1] / page.shape[0], 320 / 48))
+            scores.append(recogniser.session(batch[np.newaxis])[0][:, columns].max(0))
+        stacked = np.stack(scores)
+        shares = stacked / stacked.sum(1, keepdims=True)
+        return Answers(shares.argmax(1), shares.max(1), np.ones(len(pages), np.float32))
+
+    return read
+
+
+if __name__ == "__main__":
+    main()
