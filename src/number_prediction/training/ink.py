@@ -23,7 +23,9 @@ MAX_SIDE = 1024
 CELLS = 32
 """Cells a side of the grid on which the paper is estimated."""
 WINDOW = 21
-"""Cells: a stroke narrower than this, wherever it lies, leaves paper in the window."""
+"""Cells: a stroke narrower than this, or than half of it at the page's edge, leaves paper in the window."""
+NOISY_WINDOW = 13
+"""The same for photographs and scans: it follows the edges of shadows more closely."""
 POLARITY_WINDOW = 21
 """Cells of the window in which the light and the dark side are told apart."""
 DARKEST_PAPER = 0.1
@@ -57,10 +59,12 @@ class PageInk(nn.Module):
         cells = area_matrix(CELLS, height) @ grey @ area_matrix(CELLS, width).T
         is_light = _paper_is_light(cells)
         grey = torch.where(is_light, grey, 1 - grey)
-        paper = _paper(torch.where(is_light, cells, 1 - cells))
-        paper = interpolation_matrix(height, CELLS) @ paper @ interpolation_matrix(width, CELLS).T
-        darker = (paper - grey) / paper.clamp(min=DARKEST_PAPER)  # as the eye does: light falls on both
-        ink, is_blank = _threshold(darker)
+        cells = torch.where(is_light, cells, 1 - cells)
+        wide = _darker(grey, _paper(cells, WINDOW))
+        sigma = _noise(wide)
+        noisy = (sigma / NOISY).clamp(0, 1)
+        darker = torch.lerp(wide, _darker(grey, _paper(cells, NOISY_WINDOW)), noisy)
+        ink, is_blank = _threshold(darker, sigma, noisy)
         return torch.where(is_blank, 0.0, ink * keep_digit(ink))
 
 
@@ -88,39 +92,45 @@ def _paper_is_light(cells: Tensor) -> Tensor:
     return (weight * (2 * cells - light - dark)).sum((1, 2), keepdim=True) >= 0
 
 
-def _paper(cells: Tensor) -> Tensor:
+def _darker(grey: Tensor, paper: Tensor) -> Tensor:
+    """How much darker than the paper each pixel is, as a share of the paper: light falls on both alike."""
+    rows = interpolation_matrix(grey.shape[1], CELLS)
+    columns = interpolation_matrix(grey.shape[2], CELLS)
+    everywhere = rows @ paper @ columns.T
+    return (everywhere - grey) / everywhere.clamp(min=DARKEST_PAPER)
+
+
+def _paper(cells: Tensor, window: int) -> Tensor:
     """Grey of light paper under dark strokes (N, CELLS, CELLS): closing about a plane, then smoothing.
 
     Without the plane, closing would take the brightest of the window for the paper at the dark end of a
     gradient.
     """
-    plane = _plane(_dilate(cells, WINDOW))
-    closed = _erode(_dilate(cells - plane, WINDOW), WINDOW)
-    padded = F.pad(closed.unsqueeze(1), (2, 2, 2, 2), mode="replicate")
-    return F.avg_pool2d(padded, 5, 1).squeeze(1) + plane
+    plane = _plane(_dilate(cells, window), window)
+    closed = _erode(_dilate(cells - plane, window), window)
+    padded = F.pad(closed.unsqueeze(1), (1, 1, 1, 1), mode="replicate")
+    return F.avg_pool2d(padded, 3, 1).squeeze(1) + plane
 
 
-def _plane(lightest: Tensor) -> Tensor:
+def _plane(lightest: Tensor, window: int) -> Tensor:
     """Gradient of the light (N, CELLS, CELLS), 0 in the middle, from the lightest of each window.
 
     Only windows that lie within the page are compared, so that a gradient is measured as it is, and the edge
     of a shadow, on both sides of which they see the light, as none.
     """
-    first, last = WINDOW // 2, CELLS - 1 - WINDOW // 2
+    first, last = window // 2, CELLS - 1 - window // 2
     along_x = (lightest[:, :, last] - lightest[:, :, first]).mean(1) / (last - first)
     along_y = (lightest[:, last, :] - lightest[:, first, :]).mean(1) / (last - first)
     place = torch.arange(CELLS) - (CELLS - 1) / 2
     return along_x[:, None, None] * place + along_y[:, None, None] * place.unsqueeze(1)
 
 
-def _threshold(darker: Tensor) -> tuple[Tensor, Tensor]:
+def _threshold(darker: Tensor, sigma: Tensor, noisy: Tensor) -> tuple[Tensor, Tensor]:
     """How much darker than the paper -> ink in [0, 1], and whether the page is blank (N, 1, 1) bool."""
-    sigma = _noise(darker)
     peak = darker.amax((1, 2), keepdim=True)
     is_stroke = (darker > 0.5 * peak).to(torch.float32)
     strokes = is_stroke.sum((1, 2), keepdim=True).clamp(min=1)
     contrast = (darker * is_stroke).sum((1, 2), keepdim=True) / strokes
-    noisy = (sigma / NOISY).clamp(0, 1)
     floor = torch.maximum(torch.minimum(FLOOR_SIGMAS * sigma, FLOOR_LIMIT * contrast), FLOOR_SHARE * contrast)
     low = noisy * floor
     high = peak + noisy * FULL * (contrast - peak)
