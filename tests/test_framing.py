@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -11,14 +12,22 @@ from PIL import Image
 
 from number_prediction import Predictor, Splits
 from number_prediction.training.data import to_frames
+from number_prediction.training.framing import Framing
 
 MNIST_SIZE = 10_000
 
 
 def test_framing_gives_mnist_images_back(mnist: Splits) -> None:
+    images = torch.tensor(mnist.test.images).to(torch.float32)
+    difference = (Framing()(images / 255) * 255 - images).abs().amax((1, 2))
+    assert float((difference <= 2).float().mean()) >= 0.999
+
+
+def test_so_does_the_whole_preparation_but_for_dust(mnist: Splits) -> None:
+    """In two of a hundred images a speck of a few pixels lies apart from the digit, and is left out."""
     images = mnist.test.images
     difference = np.abs(to_frames(images).astype(int) - images).max((1, 2))
-    assert (difference <= 2).mean() >= 0.999
+    assert (difference <= 2).mean() >= 0.975
 
 
 def likeness(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

@@ -30,7 +30,7 @@ WHOLE = 0.25
 """Share of the main component's ink from which another one is a mark of its own."""
 SPECK = 0.02
 """Share of it below which another one is dust."""
-REACH = 0.2
+REACH = 0.35
 """How far beside the main component, in its sizes, a detached part may lie."""
 CUT_PART = (0.1, 0.7)
 """Shares of the main component's ink between which one at the page's edge can be part of the digit: if the
