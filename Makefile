@@ -72,10 +72,10 @@ nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
 	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks
 
 compare: $(INSTALLED) ## the table of the README: three recipes over three seeds (half an hour)
-	@$(BIN)/number-prediction compare --seeds 3 --output runs/comparison
+	@$(BIN)/number-prediction compare mlp cnn resnet --seeds 3 --output runs/comparison
 
-model: $(INSTALLED) ## train the model in the package anew (five minutes)
-	@$(BIN)/number-prediction train resnet --seed 0 --output $(MODEL_RUN)
+model: $(INSTALLED) ## train the model in the package anew (twenty minutes)
+	@$(BIN)/number-prediction train handwriting --seed 0 --output $(MODEL_RUN)
 	@$(BIN)/number-prediction evaluate $(MODEL_RUN)
 	@$(BIN)/number-prediction export $(MODEL_RUN) --output src/number_prediction/assets/models/digit.onnx
 

@@ -77,12 +77,23 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "One character a picture. The paper must be of one colour, darker or lighter than the ink: shadows, "
-        "ruled paper and neighbouring writing are not removed. Only a blank picture is refused "
-        "(`is_digit` 0); a letter or a scribble is answered with some class.",
+        _limits(abstains=recipe.get("companions") is not None),
         "",
     ]
     return "\n".join(lines)
+
+
+def _limits(*, abstains: bool) -> str:
+    known = (
+        "One character a picture; of several marks the heaviest near the middle is read, and whole ones beside "
+        "it stay in the frame. Rules and squares are not removed where they cross the writing. "
+    )
+    if abstains:
+        return known + (
+            "Blank paper is refused, and `is_digit` tells letters, signs, scribbles and several digits from a "
+            "digit, as far as they are like those that were generated for the training."
+        )
+    return known + "Only a blank picture is refused (`is_digit` 0); a letter is answered with some class."
 
 
 def _figures(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
