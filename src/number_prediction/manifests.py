@@ -85,15 +85,15 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 
 def _limits(*, abstains: bool) -> str:
     known = (
-        "One character a picture; of several marks the heaviest near the middle is read, and whole ones beside "
-        "it stay in the frame. Rules and squares are not removed where they cross the writing. "
+        "One character a picture; of several marks the heaviest near the middle is read, and whole ones "
+        "beside it stay in the frame. Rules and squares are not removed where they cross the writing. "
     )
     if abstains:
         return known + (
-            "Blank paper is refused, and `is_digit` tells letters, signs, scribbles and several digits from a "
-            "digit, as far as they are like those that were generated for the training."
+            "Blank paper is refused, and `is_digit` tells letters, signs, scribbles and several digits from "
+            "a digit, as far as they are like those that were generated for the training."
         )
-    return known + "Only a blank picture is refused (`is_digit` 0); a letter is answered with some class."
+    return known + "Only a blank picture is refused (`is_digit` 0); a letter is answered."
 
 
 def _figures(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
