@@ -37,7 +37,7 @@ run: $(INSTALLED) ## train the CNN on MNIST, evaluate it on the test part, open 
 
 test: check ## check, then run all tests but those in a browser
 	@echo "running the tests"
-	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 -m "not browser" # two processes; their threads do not spin
+	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser" # two processes; their threads do not spin
 
 browsertest: $(INSTALLED) ## try the report in an installed Chromium
 	@echo "trying the report in a browser"
