@@ -9,6 +9,10 @@ if TYPE_CHECKING:  # the command line imports this module and has no time for Nu
     import numpy as np
     from numpy.typing import NDArray
 
+GLYPHS = ("", *"0123456789", ".", ",", "-", "+", "/", ":")
+"""What a line of a number is made of; the first is the blank of CTC (Graves et al., 2006)."""
+DEFAULT_THRESHOLD = 0.5
+"""Below this `is_digit` a model abstains whose manifest names no threshold."""
 NOT_A_DIGIT = "none"
 """Class of pictures that are no digit: a model that knows it abstains from them; it is never a label."""
 FRAME_SIZE = 28

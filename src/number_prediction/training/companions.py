@@ -31,8 +31,8 @@ class Companions:
 
     writings: int = 600
     """Of each writing of a digit."""
-    others: int = 320
-    """Of each letter and sign."""
+    others: int = 240
+    """Of each writing of a letter or sign."""
     scribbles: int = 9000
     doodles: int = 8000
     blots: int = 2400
@@ -63,16 +63,21 @@ def add_companions(split: Split, companions: Companions, *, seed: int) -> Split:
     generator = np.random.default_rng(seed)
     images = [np.asarray(split.images)]
     labels = [split.labels]
-    for digit, writings in DIGITS.items():
-        widest = WIDEST_PEN.get(digit, WIDEST)
-        for writing in writings:
-            count = round(companions.writings * share)
-            images.append(_frame(write(writing, generator, widest=widest) for _ in range(count)))
-            labels.append(np.full(count, digit, np.uint8))
+    for digit, frames in draw_writings(round(companions.writings * share), generator):
+        images.append(frames)
+        labels.append(np.full(len(frames), digit, np.uint8))
     for negatives in _draw_nondigits(split, companions, share, generator):
         images.append(negatives)
         labels.append(np.full(len(negatives), len(names), np.uint8))
     return Split(np.concatenate(images), np.concatenate(labels), (*names, NOT_A_DIGIT))
+
+
+def draw_writings(count: int, generator: np.random.Generator) -> Iterable[tuple[int, NDArray[np.uint8]]]:
+    """Each writing of each digit: the digit and `count` frames (count, 28, 28)."""
+    for digit, writings in DIGITS.items():
+        widest = WIDEST_PEN.get(digit, WIDEST)
+        for writing in writings:
+            yield digit, frame_pictures(write(writing, generator, widest=widest) for _ in range(count))
 
 
 def _draw_nondigits(
@@ -86,24 +91,25 @@ def _draw_nondigits(
         return range(round(number * share))
 
     for writings in OTHERS.values():
-        yield _frame(
-            write(writings[i % len(writings)], generator, widest=WIDEST) for i in count(companions.others)
-        )
-    yield _frame(nondigits.scribble(generator) for _ in count(companions.scribbles))
-    yield _frame(nondigits.doodle(generator) for _ in count(companions.doodles))
-    yield _frame(nondigits.blot(generator) for _ in count(companions.blots))
-    yield _frame(nondigits.texture(generator) for _ in count(companions.textures))
-    yield _frame(nondigits.ruling(generator) for _ in count(companions.rulings))
-    yield _frame(nondigits.several_digits(generator, frames) for _ in count(companions.several_digits))
+        for writing in writings:
+            yield frame_pictures(write(writing, generator, widest=WIDEST) for _ in count(companions.others))
+    yield frame_pictures(nondigits.scribble(generator) for _ in count(companions.scribbles))
+    yield frame_pictures(nondigits.doodle(generator) for _ in count(companions.doodles))
+    yield frame_pictures(nondigits.blot(generator) for _ in count(companions.blots))
+    yield frame_pictures(nondigits.texture(generator) for _ in count(companions.textures))
+    yield frame_pictures(nondigits.ruling(generator) for _ in count(companions.rulings))
+    yield frame_pictures(
+        nondigits.several_digits(generator, frames) for _ in count(companions.several_digits)
+    )
     if len(telltale):
-        yield _frame(
+        yield frame_pictures(
             nondigits.half_digit(generator, telltale[generator.integers(len(telltale))])
             for _ in count(companions.half_digits)
         )
 
 
 @torch.no_grad()
-def _frame(pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def frame_pictures(pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Frames (N, 28, 28) uint8 of ink (H, W) uint8 of any sizes."""
     inks = list(pictures)
     frames = np.zeros((len(inks), FRAME_SIZE, FRAME_SIZE), np.uint8)

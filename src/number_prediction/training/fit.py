@@ -15,16 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction.runs import Record, Run, Settings
-from number_prediction.splits import Split, Splits
-from number_prediction.training.calibration import fit_temperature
-from number_prediction.training.companions import add_companions
+from number_prediction.splits import Splits
 from number_prediction.training.devices import pick_device
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.state import TrainingState, initial_state
+from number_prediction.training.tasks import Task, make_task
 from number_prediction.types import TrainingError
 
 LOG_EVERY = 20
@@ -33,9 +31,6 @@ SAVE_EVERY = 30.0
 """Seconds between two checkpoints besides those after a validation."""
 VALIDATIONS = 8
 """Validations in a training, evenly spread; more where it has more epochs."""
-VALIDATION_BATCH = 1000
-VALIDATION_SEED = 1_000_000
-"""Added to the seed for the companions of the validation part: none of them are trained on."""
 
 
 class Interrupted(Exception):  # noqa: N818 it is no error
@@ -60,18 +55,15 @@ def fit(run: Run, splits: Splits) -> Iterator[Record]:
     recipe = Recipe.from_dict(settings.recipe)
     pick_device(settings.device)
     torch.set_num_threads(settings.threads)
-    train, validation = splits.train, splits.validation
-    if recipe.companions is not None:
-        train = add_companions(train, recipe.companions, seed=settings.seed)
-        validation = add_companions(validation, recipe.companions, seed=settings.seed + VALIDATION_SEED)
-    state = initial_state(recipe, settings, train)
+    task = make_task(recipe, settings, splits)
+    state = initial_state(recipe, settings, task)
     try:
         if run.checkpoint_path.exists():
             state.restore(run)
         else:
             state.save(run)
         run.truncate_log(state.step)
-        yield from _steps(run, recipe, settings, state, validation)
+        yield from _steps(run, recipe, settings, state, task)
     except OSError as error:
         raise TrainingError(
             f"{run.folder}: {error.strerror or error}; the last good checkpoint stays. "
@@ -80,9 +72,8 @@ def fit(run: Run, splits: Splits) -> Iterator[Record]:
 
 
 def _steps(
-    run: Run, recipe: Recipe, settings: Settings, state: TrainingState, validation: Split
+    run: Run, recipe: Recipe, settings: Settings, state: TrainingState, task: Task
 ) -> Iterator[Record]:
-    device = torch.device(settings.device)
     validations = min(state.steps, max(VALIDATIONS, round(recipe.epochs)))
     validate_every = math.ceil(state.steps / validations)
     losses: list[Tensor] = []
@@ -91,7 +82,7 @@ def _steps(
         while state.step < state.steps:
             started = time.perf_counter()
             rate = learning_rate(recipe, state.step, state.steps)
-            losses.append(_train_batch(recipe, settings, state, rate))
+            losses.append(_train_batch(recipe, settings, state, task, rate))
             state.step += 1
             ends_training = state.step == state.steps
             is_validated = state.step % validate_every == 0 or ends_training
@@ -116,15 +107,10 @@ def _steps(
                 logged_seconds = state.seconds
                 losses.clear()
             if is_validated:
-                logits, labels = compute_logits(state.result, validation, device)
-                yield _log(
-                    run,
-                    state,
-                    validation_loss=float(F.cross_entropy(logits, labels)),
-                    validation_accuracy=float((logits.argmax(1) == labels).float().mean()),
-                )
+                found = task.validate(state.result)
+                yield _log(run, state, validation_loss=found.loss, validation_accuracy=found.accuracy)
                 if ends_training:
-                    state.temperature = fit_temperature(logits, labels)
+                    state.temperature, state.threshold = task.calibrate(state.result)
             if is_validated or interrupted.is_set() or time.monotonic() - saved_at > SAVE_EVERY:
                 state.save(run)
                 saved_at = time.monotonic()
@@ -132,16 +118,17 @@ def _steps(
                 raise Interrupted
 
 
-def _train_batch(recipe: Recipe, settings: Settings, state: TrainingState, rate: float) -> Tensor:
+def _train_batch(recipe: Recipe, settings: Settings, state: TrainingState, task: Task, rate: float) -> Tensor:
     """One step of the optimiser; returns the loss, a scalar tensor on the device."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    frames, labels = state.batches.next()
+    frames, targets = state.batches.next()
     with torch.autocast(settings.device, torch.bfloat16, enabled=settings.precision == "bf16"):
-        logits = state.network(frames)
-        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        loss = task.loss(state.network(frames), targets)
     state.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
+    if recipe.largest_gradient:
+        nn.utils.clip_grad_norm_(state.network.parameters(), recipe.largest_gradient)
     state.optimizer.step()
     if state.average is not None:
         state.average.update_parameters(state.network)
@@ -160,19 +147,6 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     progress = (step + 1) / (steps + 1)
     rise = progress / recipe.warmup if recipe.warmup else 1.0
     return recipe.learning_rate * min(rise, (1 - progress) / (1 - recipe.warmup))
-
-
-@torch.no_grad()
-def compute_logits(network: nn.Module, split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Logits (N, C) float32 and labels (N,) int64 of a split of frames, in evaluation mode and fp32."""
-    was_training = network.training
-    network.eval()
-    logits = [
-        network(torch.tensor(split.images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
-        for begin in range(0, len(split), VALIDATION_BATCH)
-    ]
-    network.train(was_training)
-    return torch.cat(logits), torch.tensor(split.labels, dtype=torch.int64, device=device)
 
 
 @contextmanager

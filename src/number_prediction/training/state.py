@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from number_prediction.runs import Run, Settings
-from number_prediction.splits import Split
 from number_prediction.training.architectures import Normalization
-from number_prediction.training.batches import Batches
+from number_prediction.training.batches import Stream
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.recipes import Recipe
-from number_prediction.types import TrainingError
+from number_prediction.training.tasks import Task
+from number_prediction.types import DEFAULT_THRESHOLD, TrainingError
 
 
 @dataclass
@@ -25,7 +25,7 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     average: AveragedModel | None
     """Exponential moving average of weights and batch-norm statistics; None where the recipe has none."""
-    batches: Batches
+    batches: Stream
     classes: tuple[str, ...]
     steps: int
     """Batches in the whole training."""
@@ -33,6 +33,8 @@ class TrainingState:
     seconds: float = 0.0
     temperature: float = 1.0
     """What the logits are to be divided by; fitted on the validation part after the last batch."""
+    threshold: float = DEFAULT_THRESHOLD
+    """Of `is_digit`; below it the model abstains. Chosen on the validation part after the last batch."""
 
     @property
     def result(self) -> nn.Module:
@@ -56,6 +58,7 @@ class TrainingState:
             "steps": self.steps,
             "seconds": self.seconds,
             "temperature": self.temperature,
+            "threshold": self.threshold,
             "classes": list(self.classes),
             "data_sha256": self.batches.data_sha256,
         }
@@ -82,15 +85,14 @@ class TrainingState:
         if torch.cuda.is_available():
             torch.cuda.set_rng_state_all(list(_under("random.cuda", tensors).values()))
         self.step, self.seconds = metadata["step"], metadata["seconds"]
-        self.temperature = metadata["temperature"]
+        self.temperature, self.threshold = metadata["temperature"], metadata["threshold"]
 
 
-def initial_state(recipe: Recipe, settings: Settings, train: Split) -> TrainingState:
+def initial_state(recipe: Recipe, settings: Settings, task: Task) -> TrainingState:
     """The state before the first batch, by the seed of the settings."""
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
-    pixels = torch.tensor(train.images).to(torch.float32) / 255
-    network = build_network(recipe, len(train.classes), pixels.mean(), pixels.std())
+    network = build_network(recipe, len(task.classes), task.mean, task.std)
     network = network.to(device)
     if device.type != "mps":
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -101,20 +103,13 @@ def initial_state(recipe: Recipe, settings: Settings, train: Split) -> TrainingS
             multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay),  # type: ignore[no-untyped-call]
             use_buffers=True,
         )
-    batches = Batches(
-        train,
-        batch_size=recipe.batch_size,
-        augmentation=recipe.augmentation,
-        seed=settings.seed,
-        device=device,
-    )
     return TrainingState(
         network.train(),
         _optimizer(recipe, network),
         average,
-        batches,
-        classes=train.classes,
-        steps=max(1, round(recipe.epochs * len(batches)), recipe.min_batches),
+        task.batches,
+        classes=task.classes,
+        steps=max(1, round(recipe.epochs * len(task.batches)), recipe.min_batches),
     )
 
 
@@ -125,6 +120,7 @@ class TrainedNetwork:
     network: nn.Module
     """Frames (N, 28, 28) in [0, 1] -> logits (N, C); on the CPU, in evaluation mode."""
     temperature: float
+    threshold: float
     classes: tuple[str, ...]
     steps: int
     seconds: float
@@ -143,12 +139,14 @@ def load_trained(run: Run) -> TrainedNetwork:
     network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
     network.load_state_dict(_under("average.module" if recipe.ema_decay else "network", tensors))
     return TrainedNetwork(
-        network.eval(), metadata["temperature"], classes, metadata["steps"], metadata["seconds"]
+        network=network.eval(),
+        classes=classes,
+        **{name: metadata[name] for name in ("temperature", "threshold", "steps", "seconds")},
     )
 
 
 def build_network(recipe: Recipe, class_count: int, mean: Tensor, std: Tensor) -> nn.Module:
-    """Frames (N, 28, 28) in [0, 1] -> logits (N, C): normalization, then the recipe's architecture."""
+    """Frames in [0, 1] -> logits: normalization, then the recipe's architecture."""
     return nn.Sequential(Normalization(mean, std), recipe.architecture(class_count))
 
 
@@ -159,6 +157,8 @@ def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         {"params": matrices, "weight_decay": recipe.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
 
 

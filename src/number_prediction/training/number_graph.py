@@ -1,0 +1,41 @@
+"""The number graph: a page with one line of writing -> glyph probabilities by time step, and where they lie."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from number_prediction.training.ink import PageInk
+from number_prediction.training.line_framing import LineFraming
+
+
+class NumberAnswer(NamedTuple):
+    """Outputs of the number graph, in the order of the ONNX file's."""
+
+    frame: Tensor
+    """(N, 32, 384) float32 in [0, 1]: what the network saw."""
+    probabilities: Tensor
+    """(N, T, G) float32 over GLYPHS, each row sums to 1; step t is 384 / T pixels of the frame wide."""
+    place: Tensor
+    """(N, 3) float32: left and top of the frame on the page, and the side of its pixels, in pixels of the page."""
+
+
+class NumberGraph(nn.Module):
+    """Ink, line framing, network and softmax in one module, of dynamic batch, height and width."""
+
+    def __init__(self, network: nn.Module, *, temperature: float = 1.0) -> None:
+        """`network` maps lines (N, 32, W) in [0, 1] to logits (N, T, G), which are divided by `temperature`."""
+        super().__init__()
+        self.ink = PageInk(keep=None)
+        self.framing = LineFraming()
+        self.network = network
+        self.temperature = temperature
+
+    def forward(self, page: Tensor) -> NumberAnswer:  # (N, H, W) uint8
+        ink = self.ink(page)
+        frame, place = self.framing(ink)
+        logits = self.network(frame) / self.temperature
+        reduced = torch.ones(page.shape[2]).sum() / torch.ones(ink.shape[2]).sum()
+        return NumberAnswer(frame, torch.softmax(logits, dim=2), place * reduced.round())
