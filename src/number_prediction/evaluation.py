@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from number_prediction import metrics
 from number_prediction.images import Page
-from number_prediction.predictor import IS_DIGIT_THRESHOLD, Predictor
+from number_prediction.predictor import Predictor
 from number_prediction.splits import Split
-from number_prediction.types import DataError
+from number_prediction.types import DEFAULT_THRESHOLD, DataError
 
 METRICS_FILE = "metrics.json"
 _CHUNK = 1000
@@ -39,6 +39,8 @@ class Evaluation:
     """(N, 28, 28), ink 255: what the network saw."""
     seconds: float
     """Time the predictor took, decoding of files included."""
+    threshold: float = DEFAULT_THRESHOLD
+    """Below this `is_digit` the model abstains."""
     temperature: float | None = None
     """What the graph divides its logits by, by the model's manifest; None where it has none."""
     rejected: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
@@ -57,7 +59,7 @@ class Evaluation:
     @cached_property
     def abstained(self) -> NDArray[np.bool_]:
         """(N,) where the model says "not a digit"."""
-        return np.asarray(self.is_digit < IS_DIGIT_THRESHOLD)
+        return np.asarray(self.is_digit < self.threshold)
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -232,6 +234,7 @@ def evaluate(
         is_digit=np.concatenate(is_digit),
         frames=np.concatenate(frames),
         seconds=seconds,
+        threshold=predictor.threshold,
         temperature=float(manifest["training"]["temperature"]) if manifest else None,
         rejected=np.empty(0, np.intp) if rejected is None else rejected,
     )

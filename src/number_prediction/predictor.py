@@ -23,7 +23,7 @@ from PIL import Image
 
 from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.manifests import manifest_path, read_manifest
-from number_prediction.types import FRAME_SIZE, DigitPrediction, ImageError, ModelError
+from number_prediction.types import DEFAULT_THRESHOLD, FRAME_SIZE, DigitPrediction, ImageError, ModelError
 
 BATCH_SIZE = 50
 """Pages a call of the graph; larger batches are no faster and take more memory."""
@@ -33,8 +33,6 @@ CHUNK_SIZE = 1000
 """Pictures decoded before the graph is called."""
 MAX_CHUNK_PIXELS = 8_000_000
 """Pixels decoded before the graph is called."""
-IS_DIGIT_THRESHOLD = 0.2
-"""Below this `is_digit` the model abstains: 98.5% of real digits outside MNIST stay (benchmarks/LOG.md)."""
 OUTPUTS = ("frame", "probabilities", "is_digit")
 """Outputs of the graph, in order."""
 CLASSES_KEY = "classes"
@@ -87,6 +85,8 @@ class Predictor:
             raise ModelError(f"{self.path}: not a digit graph; export one with number-prediction export RUN")
         self.classes: tuple[str, ...] = tuple(json.loads(metadata[CLASSES_KEY]))
         """(C,) the names of the classes."""
+        self.threshold = float((self.manifest or {}).get("is_digit_threshold", DEFAULT_THRESHOLD))
+        """Below this `is_digit` the model abstains."""
         self.threads = threads or os.cpu_count() or 1
         """Batches that are run at once."""
 
@@ -180,7 +180,7 @@ class Predictor:
             is_digit = float(answer.is_digit[index])
             probabilities = answer.probabilities[index]
             yield DigitPrediction(
-                label=int(probabilities.argmax()) if is_digit >= IS_DIGIT_THRESHOLD else None,
+                label=int(probabilities.argmax()) if is_digit >= self.threshold else None,
                 probabilities=probabilities,
                 is_digit=is_digit,
                 frame=answer.frames[index],

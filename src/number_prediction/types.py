@@ -9,6 +9,8 @@ if TYPE_CHECKING:  # the command line imports this module and has no time for Nu
     import numpy as np
     from numpy.typing import NDArray
 
+DEFAULT_THRESHOLD = 0.5
+"""Below this `is_digit` a model abstains whose manifest names no threshold."""
 NOT_A_DIGIT = "none"
 """Class of pictures that are no digit: a model that knows it abstains from them; it is never a label."""
 FRAME_SIZE = 28

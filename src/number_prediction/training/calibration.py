@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes the confidence of a network mean what it says."""
+"""Two numbers fitted after training: a temperature for confidence, and a threshold for abstaining."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from number_prediction.types import DEFAULT_THRESHOLD
+
 LOWEST, HIGHEST = 0.2, 5.0
 """Bounds of the temperature: where all answers are right, the best one would be 0."""
+KEPT = 0.99
+"""Share of the digits that the threshold keeps."""
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -33,3 +37,12 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     temperature = 1 / max(float(inverse.detach()), 1e-6)
     return min(max(temperature, LOWEST), HIGHEST)
+
+
+def choose_threshold(is_digit: Tensor) -> float:
+    """The largest threshold of `is_digit` that keeps KEPT of the digits, at most DEFAULT_THRESHOLD.
+
+    Args:
+        is_digit: (N,) float32 in [0, 1], of pictures that are digits and were not trained on.
+    """
+    return min(float(is_digit.quantile(1 - KEPT)), DEFAULT_THRESHOLD)

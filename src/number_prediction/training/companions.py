@@ -31,8 +31,8 @@ class Companions:
 
     writings: int = 600
     """Of each writing of a digit."""
-    others: int = 320
-    """Of each letter and sign."""
+    others: int = 240
+    """Of each writing of a letter or sign."""
     scribbles: int = 9000
     doodles: int = 8000
     blots: int = 2400
@@ -86,9 +86,8 @@ def _draw_nondigits(
         return range(round(number * share))
 
     for writings in OTHERS.values():
-        yield _frame(
-            write(writings[i % len(writings)], generator, widest=WIDEST) for i in count(companions.others)
-        )
+        for writing in writings:
+            yield _frame(write(writing, generator, widest=WIDEST) for _ in count(companions.others))
     yield _frame(nondigits.scribble(generator) for _ in count(companions.scribbles))
     yield _frame(nondigits.doodle(generator) for _ in count(companions.doodles))
     yield _frame(nondigits.blot(generator) for _ in count(companions.blots))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from number_prediction.files import write_atomically
 from number_prediction.manifests import manifest_path, read_manifest, write_manifest
 from number_prediction.mnist import load_mnist
-from number_prediction.predictor import CLASSES_KEY, IS_DIGIT_THRESHOLD, OUTPUTS, GraphAnswer, Predictor
+from number_prediction.predictor import CLASSES_KEY, OUTPUTS, GraphAnswer, Predictor
 from number_prediction.runs import Run
 from number_prediction.training.graph import DigitGraph
 from number_prediction.training.state import TrainedNetwork, load_trained
@@ -71,7 +71,7 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
     candidate = output.with_name(f".{output.name}.candidate")
     try:
         write_atomically(candidate, content)
-        parity = check_parity(graph, Predictor(candidate))
+        parity = check_parity(graph, Predictor(candidate), trained.threshold)
     finally:
         candidate.unlink(missing_ok=True)
     manifest = _manifest(run, trained, classes, content, parity)
@@ -116,8 +116,12 @@ def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
     return content
 
 
-def check_parity(graph: DigitGraph, predictor: Predictor) -> Parity:
-    """Compare torch and ONNX Runtime; raise ModelError where they disagree."""
+def check_parity(graph: DigitGraph, predictor: Predictor, threshold: float) -> Parity:
+    """Compare torch and ONNX Runtime; an `is_digit` below `threshold` is an abstention.
+
+    Raises:
+        ModelError: they disagree.
+    """
     generator = np.random.default_rng(0)
     odd = [generator.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
     different, largest, pictures = 0, 0.0, 0
@@ -126,8 +130,7 @@ def check_parity(graph: DigitGraph, predictor: Predictor) -> Parity:
         expected, answer = _run_torch(graph, pages), predictor.run(pages)
         difference = np.abs(expected.probabilities - answer.probabilities).max()
         different += int((expected.probabilities.argmax(1) != answer.probabilities.argmax(1)).sum())
-        accepted = expected.is_digit >= IS_DIGIT_THRESHOLD
-        different += int((accepted != (answer.is_digit >= IS_DIGIT_THRESHOLD)).sum())
+        different += int(((expected.is_digit >= threshold) != (answer.is_digit >= threshold)).sum())
         largest = max(largest, float(difference))
         pictures += len(pages)
     parity = Parity(pictures, different, largest)
@@ -158,6 +161,7 @@ def _manifest(
         "sha256": sha256,
         "bytes": len(content),
         "classes": list(classes),
+        "is_digit_threshold": trained.threshold,
         "input": "page: (batch, height, width) uint8, any size",
         "outputs": {
             "frame": "(batch, 28, 28) float32 in [0, 1]",

@@ -14,13 +14,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction.runs import Record, Run, Settings
 from number_prediction.splits import Split, Splits
-from number_prediction.training.calibration import fit_temperature
+from number_prediction.training.calibration import choose_threshold, fit_temperature
 from number_prediction.training.companions import add_companions
 from number_prediction.training.devices import pick_device
 from number_prediction.training.recipes import Recipe
@@ -125,11 +126,26 @@ def _steps(
                 )
                 if ends_training:
                     state.temperature = fit_temperature(logits, labels)
+                    if recipe.companions is not None:
+                        state.threshold = _threshold(state, validation)
             if is_validated or interrupted.is_set() or time.monotonic() - saved_at > SAVE_EVERY:
                 state.save(run)
                 saved_at = time.monotonic()
             if interrupted.is_set():
                 raise Interrupted
+
+
+@torch.no_grad()
+def _threshold(state: TrainingState, validation: Split) -> float:
+    """The threshold of `is_digit`, chosen on validation digits rewritten as those of training are."""
+    generator = torch.Generator().manual_seed(VALIDATION_SEED)
+    digits = torch.tensor(np.asarray(validation.images)[validation.labels < len(validation.classes) - 1])
+    network = state.result.eval()
+    logits = []
+    for begin in range(0, len(digits), VALIDATION_BATCH):
+        frames = digits[begin : begin + VALIDATION_BATCH].to(state.batches.images.device)
+        logits.append(network(state.batches.augmentation(frames.to(torch.float32) / 255, generator)))
+    return choose_threshold(1 - torch.softmax(torch.cat(logits) / state.temperature, 1)[:, -1].cpu())
 
 
 def _train_batch(recipe: Recipe, settings: Settings, state: TrainingState, rate: float) -> Tensor:

@@ -50,7 +50,7 @@ def write(writing: Writing, generator: np.random.Generator, *, widest: float) ->
     """One writing, each point moved a little, stretched, slanted, with a pen of up to `widest` pixels."""
     sheet = Sheet()
     pen = float(np.exp(generator.uniform(np.log(THINNEST), np.log(widest))))
-    tremble = generator.uniform(0.01, 0.05)
+    tremble = generator.uniform(0.01, 0.06)
     slant = generator.uniform(-0.25, 0.35)
     width, height = 0.8 * HEIGHT * float(np.exp(generator.uniform(-0.6, 0.55))), HEIGHT
     if width > WIDEST:

@@ -31,7 +31,10 @@ FACTORS = (2, 3, 4, 5)
 
 @dataclass(frozen=True, kw_only=True)
 class Rewriting:
-    """Largest change of each kind; each digit draws its own. 0 leaves a kind out."""
+    """Largest change of each kind; each digit draws its own. 0 leaves a kind out.
+
+    A third of the digits are changed with full strength, the others with less, down to not at all.
+    """
 
     rotation: float = 12.0
     """Degrees, either way."""
@@ -63,18 +66,19 @@ class Rewriting:
         ink = self._warp(frames, draw)
         ink = self._change_pen(ink, draw)
         ink = self._pixelate(ink, draw)
-        amount = (draw() * 1.6 - 0.6).clamp(min=0) * self.blur
+        amount = (draw() * 1.6 - 0.6).clamp(min=0) * self.blur * draw.strength
         ink = torch.lerp(ink, _smooth(_smooth(ink)), amount)
-        gain = 1 + draw().square() * self.hardness
+        gain = 1 + draw().square() * self.hardness * draw.strength
         ink = ((ink - 0.5 * (1 - 1 / gain) * (draw() < 0.7)) * gain).clamp(0, 1)
         framed: Tensor = Framing()((ink - DUST).clamp(min=0) / (1 - DUST))
         return framed
 
     def _warp(self, frames: Tensor, draw: _Draw) -> Tensor:  # (N, 28, 28) -> (N, SIZE, SIZE)
-        angle = draw.within(math.radians(self.rotation)).flatten()
-        slant = draw.within(self.shear).flatten()
-        width, height = (draw.within(self.scale).flatten().exp() for _ in range(2))
-        flat = (draw() < self.stretched) * draw() * self.stretch
+        strength = draw.strength.flatten()
+        angle = strength * draw.within(math.radians(self.rotation)).flatten()
+        slant = strength * draw.within(self.shear).flatten()
+        width, height = ((strength * draw.within(self.scale).flatten()).exp() for _ in range(2))
+        flat = (draw() < self.stretched * draw.strength) * draw() * self.stretch
         height = height * flat.flatten().exp()
         cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
         to_x = torch.stack([cos * width, (cos * slant - sin) * height, zero], dim=1)
@@ -88,7 +92,7 @@ class Rewriting:
         return F.grid_sample(frames.unsqueeze(1), grid, align_corners=False).squeeze(1)
 
     def _change_pen(self, ink: Tensor, draw: _Draw) -> Tensor:
-        change = draw() * (self.thicker + self.thinner) - self.thinner
+        change = draw.strength * (draw() * (self.thicker + self.thinner) - self.thinner)
         once = _spread(ink, torch.maximum)  # one pixel of the frame thicker
         twice = _spread(once, torch.maximum)
         thrice = _spread(twice, torch.maximum)
@@ -99,7 +103,7 @@ class Rewriting:
         return torch.where(change > 0, thicker, torch.lerp(ink, thin, (-change).clamp(0, 1)))
 
     def _pixelate(self, ink: Tensor, draw: _Draw) -> Tensor:
-        chosen = draw() < self.pixelated
+        chosen = draw() < self.pixelated * draw.strength
         factor = FACTORS[draw.integer(len(FACTORS))]
         coarse = F.avg_pool2d(ink.unsqueeze(1), factor, ceil_mode=True).squeeze(1)
         coarse = torch.where(draw() < 0.7, (coarse > 0.25 + 0.3 * draw()).to(ink.dtype), coarse)
@@ -112,6 +116,8 @@ class _Draw:
 
     def __init__(self, count: int, generator: Generator, device: torch.device) -> None:
         self.count, self.generator, self.device = count, generator, device
+        self.strength = (1.5 * self()).clamp(max=1)
+        """(N, 1, 1) in [0, 1]: share of the largest changes that these digits may draw."""
 
     def __call__(self) -> Tensor:
         """Uniform in [0, 1)."""
@@ -123,7 +129,7 @@ class _Draw:
 
     def knots(self) -> Tensor:
         """Displacements (N, 2, KNOTS, KNOTS), of which each digit has its own strength."""
-        strength = self().unsqueeze(1)
+        strength = (self() * self.strength).unsqueeze(1)
         knots = torch.rand(self.count, 2, KNOTS, KNOTS, generator=self.generator) * 2 - 1
         return knots.to(self.device) * strength
 

@@ -14,7 +14,7 @@ from number_prediction.training.architectures import Normalization
 from number_prediction.training.batches import Batches
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.recipes import Recipe
-from number_prediction.types import TrainingError
+from number_prediction.types import DEFAULT_THRESHOLD, TrainingError
 
 
 @dataclass
@@ -33,6 +33,8 @@ class TrainingState:
     seconds: float = 0.0
     temperature: float = 1.0
     """What the logits are to be divided by; fitted on the validation part after the last batch."""
+    threshold: float = DEFAULT_THRESHOLD
+    """Of `is_digit`; below it the model abstains. Chosen on the validation part after the last batch."""
 
     @property
     def result(self) -> nn.Module:
@@ -56,6 +58,7 @@ class TrainingState:
             "steps": self.steps,
             "seconds": self.seconds,
             "temperature": self.temperature,
+            "threshold": self.threshold,
             "classes": list(self.classes),
             "data_sha256": self.batches.data_sha256,
         }
@@ -82,7 +85,7 @@ class TrainingState:
         if torch.cuda.is_available():
             torch.cuda.set_rng_state_all(list(_under("random.cuda", tensors).values()))
         self.step, self.seconds = metadata["step"], metadata["seconds"]
-        self.temperature = metadata["temperature"]
+        self.temperature, self.threshold = metadata["temperature"], metadata["threshold"]
 
 
 def initial_state(recipe: Recipe, settings: Settings, train: Split) -> TrainingState:
@@ -125,6 +128,7 @@ class TrainedNetwork:
     network: nn.Module
     """Frames (N, 28, 28) in [0, 1] -> logits (N, C); on the CPU, in evaluation mode."""
     temperature: float
+    threshold: float
     classes: tuple[str, ...]
     steps: int
     seconds: float
@@ -143,7 +147,9 @@ def load_trained(run: Run) -> TrainedNetwork:
     network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
     network.load_state_dict(_under("average.module" if recipe.ema_decay else "network", tensors))
     return TrainedNetwork(
-        network.eval(), metadata["temperature"], classes, metadata["steps"], metadata["seconds"]
+        network=network.eval(),
+        classes=classes,
+        **{name: metadata[name] for name in ("temperature", "threshold", "steps", "seconds")},
     )
 
 
