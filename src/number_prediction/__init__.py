@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from number_prediction.evaluation import Evaluation, evaluate
     from number_prediction.mnist import load_mnist
     from number_prediction.predictor import Predictor
+    from number_prediction.sources import iterate_pages
     from number_prediction.splits import Split, Splits
     from number_prediction.types import (
         DataError,
@@ -31,6 +32,7 @@ _MODULES = {
     "evaluation": ("Evaluation", "evaluate"),
     "mnist": ("load_mnist",),
     "predictor": ("Predictor",),
+    "sources": ("iterate_pages",),
     "splits": ("Split", "Splits"),
     "types": (
         "DataError",
@@ -58,6 +60,7 @@ __all__ = [
     "TrainingError",
     "__version__",
     "evaluate",
+    "iterate_pages",
     "load_dataset",
     "load_mnist",
 ]

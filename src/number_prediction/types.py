@@ -15,6 +15,8 @@ NOT_A_DIGIT = "none"
 """Class of pictures that are no digit: a model that knows it abstains from them; it is never a label."""
 FRAME_SIZE = 28
 """Height and width of a frame, in pixels."""
+PDF_DPI = 200
+"""Pixels an inch at which a PDF is rendered, unless told otherwise: an A4 page has 1,654 x 2,339."""
 MAX_DATA_BYTES = 4_000_000_000
 """Largest array that is read from one file: five million pictures of 28x28, half the memory of a laptop."""
 
