@@ -39,6 +39,7 @@ def predict(
     What cannot be read gives an error row, the others are read all the same, and the exit status is 1.
     """
     chosen_format = choose_format(output_format, output, resume=resume)
+
     from number_prediction.predictor import Predictor
     from number_prediction.reading import read_digits
     from number_prediction.tables import digit_layout
@@ -52,7 +53,12 @@ def predict(
         output=output,
         resume=resume,
         dpi=dpi,
-        settings={"command": "predict", "model": predictor.sha256, "top": top},
+        settings={
+            "command": "predict",
+            "model": predictor.sha256,
+            "threshold": predictor.threshold,
+            "top": top,
+        },
     )
 
 
