@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from number_prediction.evaluation import Evaluation, evaluate
     from number_prediction.mnist import load_mnist
     from number_prediction.predictor import Predictor
-    from number_prediction.sources import iterate_pages
     from number_prediction.rosters import AssignedReading, Assignment, assign
+    from number_prediction.sources import iterate_pages
     from number_prediction.splits import Split, Splits
     from number_prediction.types import (
         ConstraintError,
@@ -85,9 +85,9 @@ __all__ = [
     "decimals",
     "decode",
     "evaluate",
-    "iterate_pages",
     "iban_digits",
     "isbn",
+    "iterate_pages",
     "length",
     "load_dataset",
     "load_mnist",
