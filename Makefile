@@ -74,7 +74,7 @@ nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
 compare: $(INSTALLED) ## the table of the README: three recipes over three seeds (half an hour)
 	@$(BIN)/number-prediction compare mlp cnn resnet --seeds 3 --output runs/comparison
 
-model: $(INSTALLED) ## train the model in the package anew (twenty minutes)
+model: $(INSTALLED) ## train the model in the package anew (half an hour)
 	@$(BIN)/number-prediction train handwriting --seed 0 --output $(MODEL_RUN)
 	@$(BIN)/number-prediction evaluate $(MODEL_RUN)
 	@$(BIN)/number-prediction export $(MODEL_RUN) --output src/number_prediction/assets/models/digit.onnx

@@ -26,7 +26,6 @@ from number_prediction import Predictor
 from number_prediction.images import Page, to_page
 from number_prediction.metrics import reliability
 from number_prediction.network import Network
-from number_prediction.predictor import IS_DIGIT_THRESHOLD
 
 LOOKALIKES = ("slash", "z", "dot")
 """Symbols that look like digits."""
@@ -40,10 +39,12 @@ class Answers:
     labels: NDArray[np.intp]
     confidence: NDArray[np.float32]
     is_digit: NDArray[np.float32]
+    answered: NDArray[np.bool_]
+    """Where it does not abstain."""
 
     def correct(self, rows: list[dict[str, str]]) -> NDArray[np.bool_]:
         wanted = np.array([int(row["label"]) for row in rows])
-        return (self.labels == wanted) & (self.is_digit >= IS_DIGIT_THRESHOLD)
+        return (self.labels == wanted) & self.answered
 
 
 Reader = Callable[[list[Page]], Answers]
@@ -117,17 +118,20 @@ def trust(
     is_digit = np.concatenate([answers.is_digit for answers, _ in known])
     correct = np.concatenate([answers.correct(rows) for answers, rows in known])
     confidence = np.concatenate([answers.confidence for answers, _ in known])
-    print(f"\nreal digits kept: {(is_digit >= IS_DIGIT_THRESHOLD).mean():.4f}")
+    answered = np.concatenate([answers.answered for answers, _ in known])
+    print(f"\nreal digits kept: {answered.mean():.4f}")
+    accepted = []
     for name, (pages, rows) in others.items():
-        found = read(pages).is_digit
+        found = read(pages)
         alike = np.array([row["label"] in LOOKALIKES for row in rows])
         for title, chosen in ((name, ~alike), (f"{name}, look-alikes", alike)):
             if chosen.any():
                 truth = np.concatenate([np.ones(len(is_digit)), np.zeros(int(chosen.sum()))])
-                area = roc_auc_score(truth, np.concatenate([is_digit, found[chosen]]))
-                accepted = (found[chosen] >= IS_DIGIT_THRESHOLD).mean()
-                print(f"{title}: AUROC {area:.4f}, accepted {accepted:.4f} of {int(chosen.sum()):,}")
-    answered = is_digit >= IS_DIGIT_THRESHOLD
+                area = roc_auc_score(truth, np.concatenate([is_digit, found.is_digit[chosen]]))
+                share = found.answered[chosen].mean()
+                print(f"{title}: AUROC {area:.4f}, accepted {share:.4f} of {int(chosen.sum()):,}")
+        accepted.append(found.answered[~alike])
+    print(f"non-digits without look-alikes accepted: {np.concatenate(accepted).mean():.4f}")
     error = reliability(confidence[answered], correct[answered]).expected_calibration_error
     print(f"ECE of what is answered, pooled: {error:.4f}")
     sure = answered & (confidence >= SURE)
@@ -137,7 +141,8 @@ def trust(
 def framed(predictor: Predictor) -> Reader:
     def read(pages: list[Page]) -> Answers:
         answer = predictor.run(pages)
-        return Answers(answer.probabilities.argmax(1), answer.probabilities.max(1), answer.is_digit)
+        answered = answer.is_digit >= predictor.threshold
+        return Answers(answer.probabilities.argmax(1), answer.probabilities.max(1), answer.is_digit, answered)
 
     return read
 
@@ -151,9 +156,14 @@ def resized(predictor: Predictor) -> Reader:
             np.asarray(Image.fromarray(page).resize((28, 28), Image.Resampling.BILINEAR)) for page in pages
         ]
         probabilities = network.probabilities((255 - np.stack(small)).astype(np.float32) / 255)
-        return Answers(probabilities.argmax(1), probabilities.max(1), np.ones(len(pages), np.float32))
+        return always_answers(probabilities)
 
     return read
+
+
+def always_answers(probabilities: NDArray[np.float32]) -> Answers:
+    ones = np.ones(len(probabilities), np.float32)
+    return Answers(probabilities.argmax(1), probabilities.max(1), ones, ones > 0)
 
 
 def rapid_ocr() -> Reader:
@@ -172,7 +182,7 @@ def rapid_ocr() -> Reader:
             scores.append(recogniser.session(batch[np.newaxis])[0][:, columns].max(0))
         stacked = np.stack(scores)
         shares = stacked / stacked.sum(1, keepdims=True)
-        return Answers(shares.argmax(1), shares.max(1), np.ones(len(pages), np.float32))
+        return always_answers(shares)
 
     return read
 

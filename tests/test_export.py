@@ -21,7 +21,7 @@ from number_prediction.training.state import load_trained
 def test_torch_and_onnx_runtime_agree_over_the_whole_test_part(small_run: Run) -> None:
     trained = load_trained(small_run)
     graph = DigitGraph(trained.network, temperature=trained.temperature).eval()
-    parity = check_parity(graph, Predictor(small_run.folder))
+    parity = check_parity(graph, Predictor(small_run.folder), trained.threshold)
     assert parity.pictures >= 10_000
     assert parity.different_labels == 0
     assert parity.largest_difference <= 1e-4
@@ -33,7 +33,7 @@ def test_a_graph_that_answers_otherwise_does_not_pass(small_run: Run) -> None:
     last.data[3] += 0.01
     graph = DigitGraph(trained.network, temperature=trained.temperature).eval()
     with pytest.raises(ModelError, match="disagree"):
-        check_parity(graph, Predictor(small_run.folder))
+        check_parity(graph, Predictor(small_run.folder), trained.threshold)
 
 
 def test_one_file_holds_all_and_has_dynamic_sizes(small_run: Run, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jinja2
 import numpy as np
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+FIGURES_FOLDER = "figures"
+"""Where figures lie in the folder of a report."""
 _DOTS_PER_INCH = 130
 
 
@@ -32,6 +35,24 @@ def figure_to_png(figure: Figure) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
     return stream.getvalue()
+
+
+class Illustrations(NamedTuple):
+    """Figures as a page and a folder hold them."""
+
+    urls: dict[str, str]
+    """Name -> what goes into the `src` of an image."""
+    files: dict[str, bytes]
+    """Path in the report's folder -> PNG."""
+
+
+def illustrate(figures: Mapping[str, Figure]) -> Illustrations:
+    """Encode figures once, for the page and for FIGURES_FOLDER."""
+    pngs = {name: figure_to_png(figure) for name, figure in figures.items()}
+    return Illustrations(
+        {name: data_url(png) for name, png in pngs.items()},
+        {f"{FIGURES_FOLDER}/{name}.png": png for name, png in pngs.items()},
+    )
 
 
 def picture_to_png(pixels: NDArray[np.uint8]) -> bytes:

@@ -14,7 +14,7 @@ import pandas
 from matplotlib.figure import Figure
 
 from number_prediction import data_plots, exploration, plots
-from number_prediction.document import data_url, figure_to_png, render
+from number_prediction.document import illustrate, render
 from number_prediction.files import write_together
 from number_prediction.splits import Split, Splits
 
@@ -104,12 +104,10 @@ def compare(first: Split, second: Split, names: tuple[str, str], *, seed: int = 
 
 def write_exploration(found: Findings, folder: Path, *, title: str) -> Path:
     """Write explore.html, figures/*.png and tables/*.csv; returns the page, which needs no other file."""
-    images = {name: figure_to_png(figure) for name, figure in found.figures.items()}
-    urls = {name: data_url(content) for name, content in images.items()}
-    page = render("explore.html.j2", title=title, figures=urls, tables=_shown(found.tables))
+    illustrations = illustrate(found.figures)
+    page = render("explore.html.j2", title=title, figures=illustrations.urls, tables=_shown(found.tables))
     tables = {f"tables/{name}.csv": table.to_csv(index=False) for name, table in found.tables.items()}
-    figures = {f"figures/{name}.png": content for name, content in images.items()}
-    write_together(folder, {**tables, **figures, EXPLORE_FILE: page})
+    write_together(folder, {**tables, **illustrations.files, EXPLORE_FILE: page})
     return folder / EXPLORE_FILE
 
 

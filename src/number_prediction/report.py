@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from number_prediction import explain_plots, plots
 from number_prediction.analysis import Analysis
-from number_prediction.document import data_url, figure_to_png, render
+from number_prediction.document import illustrate, render
 from number_prediction.evaluation import METRICS_FILE, Evaluation
 from number_prediction.explorer import ExplorerData
 from number_prediction.explorer_sheets import build_explorer
@@ -22,7 +22,6 @@ from number_prediction.manifests import record_evaluation
 from number_prediction.runs import Record, Run, Settings
 
 REPORT_FILE = "report.html"
-FIGURES_FOLDER = "figures"
 ACCEPTANCE = (0.99, 0.995, 0.999, 1.0)
 """Accuracies for which the page says how much could be accepted automatically."""
 
@@ -80,21 +79,20 @@ def write_report(
         Path of report.html: one file that needs no other and no network.
     """
     drawn = _draw(evaluation, records) | (_draw_analysis(evaluation, analysis) if analysis else {})
-    images = {name: figure_to_png(figure) for name, figure in drawn.items()}
+    illustrations = illustrate(drawn)
     metrics = evaluation.to_dict() | (analysis.to_dict() if analysis else {})
     page = render(
         "report.html.j2",
         metrics=metrics,
-        figures={name: data_url(content) for name, content in images.items()},
+        figures=illustrations.urls,
         explorer=(explorer or build_explorer(evaluation, analysis)).to_dict(),
         picture=f"picture {analysis.picture}, {evaluation.describe(analysis.picture)}" if analysis else "",
         acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
         settings=settings,
         facts=_facts(settings) if settings else {},
     )
-    figures = {f"{FIGURES_FOLDER}/{name}.png": content for name, content in images.items()}
     text = {METRICS_FILE: json.dumps(metrics, indent=2) + "\n", REPORT_FILE: page}
-    write_together(folder, {**figures, **text})
+    write_together(folder, {**illustrations.files, **text})
     return folder / REPORT_FILE
 
 

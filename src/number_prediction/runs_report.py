@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from number_prediction import run_plots
-from number_prediction.document import data_url, figure_to_png, picture_to_png, render
+from number_prediction.document import data_url, illustrate, picture_to_png, render
 from number_prediction.evaluation import Evaluation, evaluate
 from number_prediction.files import write_together
 from number_prediction.manifests import read_manifest
@@ -267,14 +267,14 @@ def write_runs_report(measured: Sequence[MeasuredRun], pairs: Sequence[PairCompa
         tables["pairs"] = tabulate_pairs(pairs, names)
         tables["disagreements"] = tabulate_disagreements(measured)
     drawn = _draw(measured, pairs, tables["classes"])
-    images = {name: figure_to_png(figure) for name, figure in drawn.items()}
+    illustrations = illustrate(drawn)
     page = render(
         "runs.html.j2",
         names=names,
         data=measured[0].evaluation.data,
         pictures=len(measured[0].evaluation.labels),
         conclusion=conclude(measured, pairs),
-        figures={name: data_url(content) for name, content in images.items()},
+        figures=illustrations.urls,
         runs=tables["runs"].to_dict("records"),
         settings=_differing_settings(measured),
         classes=tables["classes"].to_dict("records"),
@@ -282,9 +282,8 @@ def write_runs_report(measured: Sequence[MeasuredRun], pairs: Sequence[PairCompa
         gallery=_gallery(measured, tables["disagreements"]) if pairs else [],
         disagreements=len(tables["disagreements"]) if pairs else 0,
     )
-    figures = {f"figures/{name}.png": content for name, content in images.items()}
     rows = {f"tables/{name}.csv": table.to_csv(index=False) for name, table in tables.items()}
-    write_together(folder, {**figures, **rows, RUNS_FILE: page})
+    write_together(folder, {**illustrations.files, **rows, RUNS_FILE: page})
     return folder / RUNS_FILE
 
 

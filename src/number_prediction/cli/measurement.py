@@ -28,6 +28,14 @@ class Part(StrEnum):
 
 
 PartOption = Annotated[Part, typer.Option(help="Part of the data set; all takes every part.")]
+MeasuredOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mnist|PATH",
+        help="Data set, as for train; one that no run was trained on and is not divided is taken whole.",
+        show_default="the run's own, else mnist",
+    ),
+]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the report in the browser.")]
 
 
@@ -38,14 +46,7 @@ def evaluate(
             metavar="RUN|MODEL.onnx", help="What to measure.", show_default="the model in the package"
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="mnist|PATH",
-            help="Data set, as for train; one that is not divided is taken whole.",
-            show_default="the run's own, else mnist",
-        ),
-    ] = None,
+    data: MeasuredOption = None,
     part: PartOption = Part.test,
     output: Annotated[
         Path | None,
@@ -125,14 +126,7 @@ def report(
     folders: Annotated[
         list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs with the same classes.")
     ],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="mnist|PATH",
-            help="Data set, as for train; one that no run was trained on and is not divided is taken whole.",
-            show_default="the runs' own",
-        ),
-    ] = None,
+    data: MeasuredOption = None,
     part: PartOption = Part.test,
     output: Annotated[
         Path | None,
