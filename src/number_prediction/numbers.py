@@ -133,7 +133,7 @@ class NumberPredictor:
     def iterate_numbers(
         self, images: Pictures, constraint: Constraint | None = None
     ) -> Iterator[NumberPrediction | ImageError]:
-        """As `predict_numbers`, for any number of pictures; for one that cannot be read, the error instead."""
+        """As `predict_numbers`, for any number of pictures; the error for one that cannot be read."""
         waiting: list[Page | ImageError] = []
         for image in as_pictures(images):
             waiting.append(try_page(image))
@@ -145,7 +145,9 @@ class NumberPredictor:
     def _answer(
         self, pages: list[Page | ImageError], constraint: Constraint | None
     ) -> Iterator[NumberPrediction | ImageError]:
-        frames, lattices, places = self.model.run([page for page in pages if not isinstance(page, ImageError)])
+        frames, lattices, places = self.model.run(
+            [page for page in pages if not isinstance(page, ImageError)]
+        )
         index = 0
         for page in pages:
             if isinstance(page, ImageError):
@@ -162,7 +164,7 @@ def locate(
     lattice: NDArray[np.float32],
     place: NDArray[np.float32],
 ) -> NumberPrediction:
-    """Give each glyph of a reading its box on the page; `place` is left, top and side of the frame's pixels."""
+    """Give each glyph its box on the page; `place` is left, top and side of the frame's pixels."""
     step = frame.shape[1] / len(lattice)
     middles = [(glyph.begin + glyph.end) / 2 * step for glyph in reading.glyphs]
     glyphs = []

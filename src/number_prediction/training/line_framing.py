@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction.training.grids import area_matrix
-from number_prediction.training.strings import DIGIT_HEIGHT, LINE_HEIGHT
+from number_prediction.types import LINE_HEIGHT, LINE_WIDTH
 
-LINE_WIDTH = 384
+DIGIT_HEIGHT = 22.0
+"""Pixels of the frame that the digits of a line are high."""
 ROWS, COLUMNS = 32, 64
 """Cells of the grid."""
 INKED = 0.06
@@ -33,7 +34,7 @@ class LineFrame(NamedTuple):
     frame: Tensor
     """(N, LINE_HEIGHT, LINE_WIDTH) float32 in [0, 1]."""
     place: Tensor
-    """(N, 3) float32: left and top of the frame in pixels of the ink; how many of them one of its own spans."""
+    """(N, 3) float32, in pixels of the ink: left and top of the frame, side of one of its pixels."""
 
 
 class LineFraming(nn.Module):

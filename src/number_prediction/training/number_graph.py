@@ -1,4 +1,4 @@
-"""The number graph: a page with one line of writing -> glyph probabilities by time step, and where they lie."""
+"""The number graph: a page with one line of writing -> glyph probabilities by time step, and their place."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class NumberAnswer(NamedTuple):
     probabilities: Tensor
     """(N, T, G) float32 over GLYPHS, each row sums to 1; step t is 384 / T pixels of the frame wide."""
     place: Tensor
-    """(N, 3) float32: left and top of the frame on the page, and the side of its pixels, in pixels of the page."""
+    """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
 
 
 class NumberGraph(nn.Module):
     """Ink, line framing, network and softmax in one module, of dynamic batch, height and width."""
 
     def __init__(self, network: nn.Module, *, temperature: float = 1.0) -> None:
-        """`network` maps lines (N, 32, W) in [0, 1] to logits (N, T, G), which are divided by `temperature`."""
+        """`network` maps lines (N, 32, W) in [0, 1] to logits (N, T, G); divided by `temperature`."""
         super().__init__()
         self.ink = PageInk(keep=None)
         self.framing = LineFraming()

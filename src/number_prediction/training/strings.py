@@ -21,12 +21,10 @@ from torch import Tensor
 
 from number_prediction.training.ctc import Texts
 from number_prediction.training.glyphs import Glyphs
+from number_prediction.training.line_framing import DIGIT_HEIGHT
 from number_prediction.training.strokes import bend, change_pen, soften
-from number_prediction.types import GLYPHS
+from number_prediction.types import GLYPHS, LINE_HEIGHT
 
-LINE_HEIGHT = 32
-DIGIT_HEIGHT = 22.0
-"""Pixels of a line's digits, where the framing is exact."""
 PATCH = 44
 """Pixels a side of the picture of one glyph before it is put into its line."""
 MARK = 0.25

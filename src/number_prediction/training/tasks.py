@@ -113,20 +113,23 @@ class DigitTask:
         temperature = fit_temperature(*compute_logits(network, self._validation, self._device))
         if self._recipe.companions is None:
             return Calibration(temperature, DEFAULT_THRESHOLD)
-        none = len(self.classes) - 1
-        rewritten = self._rewrite(self._validation.select(np.flatnonzero(self._validation.labels != none)))
-        logits, _ = compute_logits(network, rewritten, self._device)
-        is_digit = 1 - torch.softmax(logits / temperature, 1)[:, none].cpu()
+        is_digit = 1 - torch.softmax(self._rewritten_logits(network) / temperature, 1)[:, -1].cpu()
         return Calibration(temperature, choose_threshold(is_digit))
 
-    def _rewrite(self, digits: Split) -> Split:
-        """Digits augmented as those of training are: they stand for hands that are not known yet."""
+    @torch.no_grad()
+    def _rewritten_logits(self, network: nn.Module) -> Tensor:
+        """Of validation digits augmented as those of training are: they stand for unknown hands."""
         generator = torch.Generator().manual_seed(VALIDATION_SEED)
-        images = []
+        is_digit = self._validation.labels < len(self.classes) - 1
+        digits = torch.tensor(np.asarray(self._validation.images)[is_digit])
+        was_training = network.training
+        network.eval()
+        logits = []
         for begin in range(0, len(digits), VALIDATION_BATCH):
-            frames = torch.tensor(np.asarray(digits.images[begin : begin + VALIDATION_BATCH])) / 255
-            images.append((self.batches.augmentation(frames, generator) * 255).round().to(torch.uint8))
-        return Split(torch.cat(images).numpy(), digits.labels, digits.classes)
+            frames = digits[begin : begin + VALIDATION_BATCH].to(self._device).to(torch.float32) / 255
+            logits.append(network(self.batches.augmentation(frames, generator)))
+        network.train(was_training)
+        return torch.cat(logits)
 
 
 class NumberTask:
