@@ -70,7 +70,8 @@ class StringComposer:
         rights = (PATCH - marked.flip(1).to(torch.uint8).argmax(1)).tolist()
         index = 0
         for line, text in enumerate(texts):
-            kept.append(_place(canvas[line], patches, index, text, lefts, rights, hands[line], random, width))
+            placed = _place(canvas[line], patches, index, text, lefts, rights, hands[line], random, width)
+            kept.append(_without_end_marks(placed))
             index += len(text)
         for line in range(count):
             self._add_neighbours(canvas[line], random)
@@ -138,7 +139,7 @@ class _Hand:
     """How one line is written."""
 
     def __init__(self, random: np.random.Generator) -> None:
-        self.slant = random.normal(0.1, 0.25)
+        self.slant = float(np.clip(random.normal(0.15, 0.3), -0.7, 0.9))
         self.rotation = random.normal(0, 3)
         self.size = float(np.clip(np.exp(random.normal(-0.08, 0.13)), 0.6, 1.2))
         self.wide = float(np.exp(random.normal(0, 0.15)))
@@ -181,6 +182,13 @@ def _text(random: np.random.Generator, width: int) -> tuple[int, ...]:
     if random.random() < 0.01:
         text = ""
     return tuple(GLYPHS.index(glyph) for glyph in text)
+
+
+def _without_end_marks(text: tuple[int, ...]) -> tuple[int, ...]:
+    """What is to be read: a dot or comma after a number ends a sentence or makes it ordinal."""
+    while text and GLYPHS[text[-1]] in (".", ","):
+        text = text[:-1]
+    return text
 
 
 def _place(
