@@ -116,9 +116,9 @@ class LineNet(nn.Module):
     def __init__(self, class_count: int) -> None:
         super().__init__()
         self.stages = nn.Sequential(
-            conv_block(1, 24, pool=True),
-            Residual(24),
-            conv_block(24, 48, pool=True),
+            conv_block(1, 16, pool=True),
+            Residual(16),
+            conv_block(16, 48, pool=True),
             Residual(48),
             conv_block(48, 96, pool=(2, 1)),
             Residual(96),

@@ -27,6 +27,8 @@ from number_prediction.types import GLYPHS, LINE_HEIGHT
 
 PATCH = 44
 """Pixels a side of the picture of one glyph before it is put into its line."""
+SMALL_ZEROS, ZERO_SIZE = 0.4, (0.5, 0.95)
+"""Share of the zeros that are written smaller than other digits, and how much smaller."""
 MARK = 0.25
 """Ink above this counts for a glyph's width."""
 
@@ -48,6 +50,7 @@ class StringComposer:
         self._frames = torch.tensor(glyphs.frames)
         self._of_glyph = [np.flatnonzero(glyphs.places == place) for place in range(len(GLYPHS))]
         self._digits = np.flatnonzero(glyphs.places <= 10)
+        self._is_zero = glyphs.places == GLYPHS.index("0")
         self._seed = seed
         content = hashlib.sha256(glyphs.frames.tobytes())
         content.update(glyphs.places.tobytes())
@@ -95,7 +98,9 @@ class StringComposer:
 
         angle = np.radians(of_line("rotation") + random.normal(0, 3, count)).astype(np.float32)
         slant = of_line("slant") + random.normal(0, 0.05, count).astype(np.float32)
-        size = of_line("size") * np.exp(random.normal(0, 0.08, count)).astype(np.float32)
+        size = of_line("size") * np.exp(random.normal(0, 0.12, count)).astype(np.float32)
+        is_zero = self._is_zero[sources] & (random.random(count) < SMALL_ZEROS)
+        size = np.where(is_zero, size * random.uniform(*ZERO_SIZE, count), size).astype(np.float32)
         wide = of_line("wide") * np.exp(random.normal(0, 0.08, count)).astype(np.float32)
         scale = 20 / DIGIT_HEIGHT * PATCH / 28
         cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros(count, np.float32)
@@ -153,7 +158,7 @@ class _Hand:
             self.gap, self.uneven = random.uniform(4, 12), 2.0
         else:
             self.gap, self.uneven = random.uniform(12, 30), 4.0
-        self.wander = abs(random.normal(0, 0.9))
+        self.wander = abs(random.normal(0, 1.2))
         self.slope = random.normal(0, 0.03)
 
 
