@@ -8,6 +8,7 @@ out. Lines are composed as they are needed: frames (B, 32, W), texts.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +17,9 @@ from torch import Generator, Tensor
 
 from number_prediction.splits import Split
 from number_prediction.training.augment import Augmentation
-from number_prediction.training.ctc import Texts
+from number_prediction.training.ctc import Written
 from number_prediction.training.rewriting import Rewriting
-from number_prediction.training.strings import StringComposer
+from number_prediction.training.strings import Lines, StringComposer
 
 WIDTH = 160
 """Pixels of the lines of which a batch holds `batch_size`."""
@@ -36,7 +37,7 @@ class Stream(Protocol):
     def __len__(self) -> int:
         """Batches an epoch."""
 
-    def next(self) -> tuple[Tensor, Tensor | Texts]:
+    def next(self) -> tuple[Tensor, Tensor | Written]:
         """The next batch: what the network takes, on the device, and what it should say."""
 
     def state(self) -> dict[str, Tensor]:
@@ -106,7 +107,10 @@ class Batches:
 
 
 class LineBatches:
-    """An endless, seeded, resumable stream of composed lines, of one width a batch."""
+    """An endless, seeded, resumable stream of composed lines, of one width a batch.
+
+    The next batch is composed while the network learns from this one.
+    """
 
     def __init__(
         self, composer: StringComposer, *, batch_size: int, epoch: int, seed: int, device: torch.device
@@ -115,19 +119,27 @@ class LineBatches:
         self.composer, self.batch_size, self.device = composer, batch_size, device
         self.data_sha256 = composer.data_sha256
         self._epoch, self._seed, self.position = epoch, seed, 0
+        self._ahead = ThreadPoolExecutor(1, "lines")
+        self._coming: tuple[int, Future[Lines]] | None = None
 
     def __len__(self) -> int:
         """Batches an epoch."""
         return self._epoch // self.batch_size
 
-    def next(self) -> tuple[Tensor, Texts]:
+    def next(self) -> tuple[Tensor, Written]:
         """The next batch: frames (B, 32, W) float32, texts."""
-        random = np.random.default_rng([self._seed, self.position, 1])
+        if self._coming is None or self._coming[0] != self.position:
+            self._coming = self.position, self._ahead.submit(self._compose, self.position)
+        lines = self._coming[1].result()
+        self.position += 1
+        self._coming = self.position, self._ahead.submit(self._compose, self.position)
+        return lines.frames.to(self.device), lines.written
+
+    def _compose(self, number: int) -> Lines:
+        random = np.random.default_rng([self._seed, number, 1])
         width = int(random.choice(list(LINE_WIDTHS), p=list(LINE_WIDTHS.values())))
         count = max(1, round(self.batch_size * WIDTH / width))
-        lines = self.composer.batch(self.position, count, width)
-        self.position += 1
-        return lines.frames.to(self.device), lines.texts
+        return self.composer.batch(number, count, width)
 
     def state(self) -> dict[str, Tensor]:
         """Where the stream stands."""

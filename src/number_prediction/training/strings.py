@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from number_prediction.training.ctc import Texts
+from number_prediction.training.ctc import Written
 from number_prediction.training.glyphs import Glyphs
 from number_prediction.training.line_framing import DIGIT_HEIGHT
 from number_prediction.training.strokes import bend, change_pen, soften
@@ -28,9 +29,13 @@ from number_prediction.types import GLYPHS, LINE_HEIGHT
 PATCH = 44
 """Pixels a side of the picture of one glyph before it is put into its line."""
 SMALL_ZEROS, ZERO_SIZE = 0.4, (0.5, 0.95)
-"""Share of the zeros that are written smaller than other digits, and how much smaller."""
+"""Share of the zeros that are written smaller than other digits, most on the base line; how much smaller."""
 MARK = 0.25
 """Ink above this counts for a glyph's width."""
+
+
+_Placed: TypeAlias = "tuple[float, ...]"
+"""Middles of the glyphs of a line."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,8 @@ class Lines:
 
     frames: Tensor
     """(B, LINE_HEIGHT, W) float32 in [0, 1]."""
-    texts: Texts
-    """B texts as places in GLYPHS."""
+    written: Written
+    """What they say, and where."""
 
 
 class StringComposer:
@@ -67,21 +72,22 @@ class StringComposer:
         sources = np.array([random.choice(self._of_glyph[glyph]) for glyph in glyphs], np.int64)
         patches = self._write(sources, owner, hands, random)
         canvas = torch.zeros(count, LINE_HEIGHT + 2 * PATCH, width + 2 * PATCH)
-        kept: list[tuple[int, ...]] = []
+        kept: list[_Placed] = []
         marked = patches.amax(1) > MARK  # (K, PATCH)
         lefts = marked.to(torch.uint8).argmax(1).tolist()
         rights = (PATCH - marked.flip(1).to(torch.uint8).argmax(1)).tolist()
         index = 0
         for line, text in enumerate(texts):
             placed = _place(canvas[line], patches, index, text, lefts, rights, hands[line], random, width)
-            kept.append(_without_end_marks(placed))
+            kept.append(placed[: _without_end_marks(text[: len(placed)])])
             index += len(text)
         for line in range(count):
             self._add_neighbours(canvas[line], random)
         lines = canvas[:, PATCH:-PATCH, PATCH:-PATCH].clone()
         for line in range(count):
             _add_rules(lines[line], random)
-        return Lines(_spoil(lines, random), tuple(kept))
+        read = tuple(text[: len(placed)] for text, placed in zip(texts, kept, strict=True))
+        return Lines(_spoil(lines, random), Written(read, tuple(kept), width))
 
     def _write(
         self,
@@ -100,12 +106,15 @@ class StringComposer:
         slant = of_line("slant") + random.normal(0, 0.05, count).astype(np.float32)
         size = of_line("size") * np.exp(random.normal(0, 0.12, count)).astype(np.float32)
         is_zero = self._is_zero[sources] & (random.random(count) < SMALL_ZEROS)
+        full = size
         size = np.where(is_zero, size * random.uniform(*ZERO_SIZE, count), size).astype(np.float32)
+        drop = (full - size) * random.uniform(0, 1.1, count).astype(np.float32) * DIGIT_HEIGHT / PATCH
         wide = of_line("wide") * np.exp(random.normal(0, 0.08, count)).astype(np.float32)
         scale = 20 / DIGIT_HEIGHT * PATCH / 28
-        cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros(count, np.float32)
-        to_x = np.stack([cos / (size * wide), (cos * slant - sin) / size, zero], 1) * scale
-        to_y = np.stack([sin / (size * wide), (sin * slant + cos) / size, zero], 1) * scale
+        cos, sin = np.cos(angle), np.sin(angle)
+        x_of_y, y_of_y = (cos * slant - sin) / size, (sin * slant + cos) / size
+        to_x = np.stack([cos / (size * wide), x_of_y, -drop * x_of_y], 1) * scale
+        to_y = np.stack([sin / (size * wide), y_of_y, -drop * y_of_y], 1) * scale
         matrices = torch.tensor(np.stack([to_x, to_y], 1), dtype=torch.float32)
         grid = (_corner_grid() @ matrices.transpose(1, 2)).reshape(count, PATCH, PATCH, 2)
         knots = random.uniform(-1, 1, (count, 2, 4, 4)) * random.uniform(0, 0.09, (count, 1, 1, 1))
@@ -115,7 +124,7 @@ class StringComposer:
         pen = torch.tensor(of_line("pen") + random.normal(0, 0.15, count).astype(np.float32)).reshape(
             -1, 1, 1
         )
-        ink = change_pen(ink, pen.clamp(min=-0.6))
+        ink = change_pen(ink, pen.clamp(min=-0.5))
         peak = ink.amax((1, 2), keepdim=True).clamp(min=1e-3)
         strength = torch.tensor(np.exp(-np.abs(random.normal(0, 0.15, count))), dtype=torch.float32)
         return ink / peak * strength.reshape(-1, 1, 1)
@@ -147,8 +156,8 @@ class _Hand:
         self.slant = float(np.clip(random.normal(0.15, 0.3), -0.7, 0.9))
         self.rotation = random.normal(0, 3)
         self.size = float(np.clip(np.exp(random.normal(-0.08, 0.13)), 0.6, 1.2))
-        self.wide = float(np.exp(random.normal(0, 0.15)))
-        self.pen = random.uniform(-0.6, 1.2)
+        self.wide = float(np.clip(np.exp(random.normal(-0.12, 0.22)), 0.5, 1.4))
+        self.pen = random.uniform(-0.5, 1.0)
         kind = random.random()
         if kind < 0.2:
             self.gap, self.uneven = random.uniform(-3, 0.5), 0.8  # touching
@@ -189,11 +198,11 @@ def _text(random: np.random.Generator, width: int) -> tuple[int, ...]:
     return tuple(GLYPHS.index(glyph) for glyph in text)
 
 
-def _without_end_marks(text: tuple[int, ...]) -> tuple[int, ...]:
-    """What is to be read: a dot or comma after a number ends a sentence or makes it ordinal."""
+def _without_end_marks(text: tuple[int, ...]) -> int:
+    """How much is to be read: a dot or comma after a number ends a sentence or makes it ordinal."""
     while text and GLYPHS[text[-1]] in (".", ","):
         text = text[:-1]
-    return text
+    return len(text)
 
 
 def _place(
@@ -206,10 +215,11 @@ def _place(
     hand: _Hand,
     random: np.random.Generator,
     width: int,
-) -> tuple[int, ...]:
-    """Put the glyphs of one line side by side; returns those that fit."""
+) -> _Placed:
+    """Put the glyphs of one line side by side; returns where those are that fit."""
     x = 0.0
     places: list[int] = []
+    middles: list[float] = []
     for k in range(len(text)):
         glyph = first + k
         if k:
@@ -218,19 +228,20 @@ def _place(
         if x + rights[glyph] - lefts[glyph] > width - 4:
             break
         places.append(round(x) - lefts[glyph])
+        middles.append(x + (rights[glyph] - lefts[glyph]) / 2)
         x += rights[glyph] - lefts[glyph]
     if not places:
         return ()
     slack = max(0, width - 4 - x)
     begin = 2 + (random.uniform(0, slack) if random.random() < 0.5 else min(slack, random.uniform(2, 8)))
-    middle = (LINE_HEIGHT - PATCH) / 2 + random.normal(0, 1.2)
+    height = (LINE_HEIGHT - PATCH) / 2 + random.normal(0, 1.2)
     for k, place in enumerate(places):
         left = PATCH + round(begin) + place
         drop = hand.slope * (place - x / 2) + random.normal(0, hand.wander)
-        top = PATCH + round(middle + float(np.clip(drop, -5, 5)))
+        top = PATCH + round(height + float(np.clip(drop, -5, 5)))
         part = canvas[top : top + PATCH, max(0, left) : left + PATCH]
         torch.maximum(part, patches[first + k][:, : part.shape[1]], out=part)
-    return text[: len(places)]
+    return tuple(round(begin) + middle for middle in middles)
 
 
 def _add_rules(line: Tensor, random: np.random.Generator) -> None:
@@ -287,11 +298,11 @@ def _add_borders(
 
     if random.random() < 0.06:  # a border at a side
         side = random.random()
-        thick = int(random.integers(1, 4))
+        thick = int(min(10, 1 + random.geometric(0.4)))
         if side < 0.7:
-            vertical(int(random.integers(0, 4)), thick)
+            vertical(int(random.integers(0, 6)), thick)
         if side > 0.5:
-            vertical(width - thick - int(random.integers(0, 4)), thick)
+            vertical(width - thick - int(random.integers(0, 6)), thick)
     if random.random() < 0.02:  # squares
         step = int(random.integers(8, 20))
         for x in range(int(random.integers(step)), width, step):
@@ -318,7 +329,7 @@ def _spoil(lines: Tensor, random: np.random.Generator) -> Tensor:
         low = F.interpolate(small, (height, width), mode="bilinear").squeeze(1)
         lines = torch.where(draw() < 0.6, low, lines)
     noise = torch.tensor(random.normal(0, 1, (count, height, width)), dtype=torch.float32)
-    lines = lines + noise * (draw(-0.1, 0.1)).clamp(min=0)
+    lines = lines + noise * draw(-0.16, 0.08).clamp(min=0)
     gain = 1 + draw().square() * 2
     lines = ((lines - 0.5 * (1 - 1 / gain) * (draw() < 0.6)) * gain).clamp(0, 1)
     return lines * draw(0.75, 1.0)

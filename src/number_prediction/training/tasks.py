@@ -17,7 +17,7 @@ from number_prediction.splits import Split, Splits
 from number_prediction.training.batches import Batches, LineBatches, Stream
 from number_prediction.training.calibration import choose_threshold, fit_line_temperature, fit_temperature
 from number_prediction.training.companions import add_companions
-from number_prediction.training.ctc import Texts, ctc_loss, read_greedily
+from number_prediction.training.ctc import Written, aligned_loss, ctc_loss, read_greedily
 from number_prediction.training.glyphs import draw_glyphs
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.strings import Lines, StringComposer
@@ -59,7 +59,7 @@ class Task(Protocol):
     def batches(self) -> Stream:
         """What is trained on."""
 
-    def loss(self, logits: Tensor, targets: Tensor | Texts) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
         """Mean loss of a batch, scalar."""
 
     def validate(self, network: nn.Module) -> Validation:
@@ -99,7 +99,7 @@ class DigitTask:
             device=self._device,
         )
 
-    def loss(self, logits: Tensor, targets: Tensor | Texts) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
         assert isinstance(targets, Tensor)
         return F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
 
@@ -156,20 +156,20 @@ class NumberTask:
         pixels = torch.cat([lines.frames.flatten() for lines in self._validation])
         self.mean, self.std = pixels.mean(), pixels.std()
 
-    def loss(self, logits: Tensor, targets: Tensor | Texts) -> Tensor:
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
         assert not isinstance(targets, Tensor)
-        return ctc_loss(logits, targets)
+        return aligned_loss(logits, targets)
 
     def validate(self, network: nn.Module) -> Validation:
         losses, right = [], []
         for logits, lines in self._answers(network):
-            losses.append(float(ctc_loss(logits, lines.texts)))
+            losses.append(float(ctc_loss(logits, lines.written.texts)))
             read = read_greedily(logits)
-            right += [text == wanted for text, wanted in zip(read, lines.texts, strict=True)]
+            right += [text == wanted for text, wanted in zip(read, lines.written.texts, strict=True)]
         return Validation(float(np.mean(losses)), float(np.mean(right)))
 
     def calibrate(self, network: nn.Module) -> Calibration:
-        answers = [(logits, lines.texts) for logits, lines in self._answers(network)]
+        answers = [(logits, lines.written.texts) for logits, lines in self._answers(network)]
         return Calibration(fit_line_temperature(answers), DEFAULT_THRESHOLD)
 
     @torch.no_grad()
