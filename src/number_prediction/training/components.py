@@ -92,7 +92,8 @@ def _choose(labels: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     distance = place.square().sum(0)
     central = OFF_CENTRE + torch.exp(-distance / (2 * CENTRALITY**2))
     edge = (place.abs().amax(0) > 0.5 - 1 / CELLS).to(torch.float32)
-    measured = mass.unsqueeze(1) * torch.stack([torch.ones(CELLS**2), central, edge, distance, *place])
+    one = torch.ones(CELLS**2)
+    measured = mass.unsqueeze(1) * torch.stack([one, central, edge, distance, *place])  # (N, 6, CELLS ** 2)
     totals = torch.zeros(1, 6, CELLS**2).expand(labels.shape[0], -1, -1)
     totals = totals.scatter_add(2, labels.unsqueeze(1).expand(-1, 6, -1), measured)
     weight = totals[:, 0]

@@ -99,9 +99,8 @@ class PageInk(nn.Module):
         digit = components.keep_digit(coarse @ written @ coarse.T)
         spread = nearest_matrix(rules.CELLS, CELLS)
         kept = (spread @ digit.cells @ spread.T) * written / cells.clamp(min=1e-6)
-        kept = (kept @ nearest_matrix(width, rules.CELLS).T).index_select(
-            2, cell_of_pixel(height, rules.CELLS)
-        )
+        columns = kept @ nearest_matrix(width, rules.CELLS).T
+        kept = columns.index_select(2, cell_of_pixel(height, rules.CELLS))
         return DigitInk((marks.ink * kept).squeeze(1), marks, digit.second_mark, digit.at_edge)
 
 
@@ -121,7 +120,7 @@ def find_marks(page: Tensor) -> Marks:
     sampled = pixel_of_cell(SAMPLES, height)
     papers = rows.index_select(0, sampled) @ torch.cat([wide, narrow], 1) @ columns
     sigma, narrow_sigma = _noise(_darker(grey.index_select(2, sampled), papers)).chunk(2, 1)
-    noisy = (sigma / NOISY).clamp(0, 1)
+    noisy = (sigma / NOISY).clamp(0, 1)  # light that falls off is noise about the wide paper only
     paper = wide + noisy * (narrow - wide)  # torch.lerp takes thrice as long in the exported graph
     sigma = sigma + noisy * (narrow_sigma - sigma)
     ink, contrast = _threshold(_darker(grey, rows @ paper @ columns), sigma, noisy)

@@ -21,6 +21,7 @@ THICKEST = 2
 SLACK = 2
 """Cells to either side of the middle by which a line may wander on its way across the page."""
 NEAR = 2 * SLACK + 1
+"""Rows of cells within that reach of one."""
 INKED = 0.04
 """Share of a cell that is ink from which a line may pass through it."""
 CROSSING = 0.95
@@ -33,9 +34,7 @@ PALE = 0.5
 
 def remove_rules(cells: Tensor) -> Tensor:
     """Without the horizontal lines, then without the vertical ones: so their crossings go too."""
-    both = torch.cat(
-        [cells, cells.transpose(2, 3)], 1
-    )  # (N, 2, CELLS, CELLS): the page, and lying on its side
+    both = torch.cat([cells, cells.transpose(2, 3)], 1)  # the page upright, and lying on its side
     inked = (_largest(both, NEAR) > INKED).to(torch.float32).mean(3, keepdim=True)
     along = (inked > CROSSING).to(torch.float32)  # (N, 2, CELLS, 1): rows near which a line stays
     row = torch.arange(CELLS, dtype=torch.float32).unsqueeze(1)
