@@ -7,8 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from number_prediction.training.ink import PageInk
+from number_prediction.training.ink import find_marks
 from number_prediction.training.line_framing import LineFraming
+
+
+SMALLEST_SIGMAS = 3.0
+"""A line whose strokes stand out by less than this many standard deviations of the paper's noise is blank."""
 
 
 class NumberAnswer(NamedTuple):
@@ -28,14 +32,12 @@ class NumberGraph(nn.Module):
     def __init__(self, network: nn.Module, *, temperature: float = 1.0) -> None:
         """`network` maps lines (N, 32, W) in [0, 1] to logits (N, T, G); divided by `temperature`."""
         super().__init__()
-        self.ink = PageInk(keep=None)
         self.framing = LineFraming()
         self.network = network
         self.temperature = temperature
 
     def forward(self, page: Tensor) -> NumberAnswer:  # (N, H, W) uint8
-        ink = self.ink(page)
-        frame, place = self.framing(ink)
+        marks = find_marks(page, SMALLEST_SIGMAS)
+        frame, place = self.framing(marks.ink.squeeze(1))
         logits = self.network(frame) / self.temperature
-        reduced = torch.ones(page.shape[2]).sum() / torch.ones(ink.shape[2]).sum()
-        return NumberAnswer(frame, torch.softmax(logits, dim=2), place * reduced.round())
+        return NumberAnswer(frame, torch.softmax(logits, dim=2), place * marks.scale)

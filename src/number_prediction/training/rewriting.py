@@ -33,7 +33,8 @@ FACTORS = (2, 3, 4, 5)
 class Rewriting:
     """Largest change of each kind; each digit draws its own. 0 leaves a kind out.
 
-    A third of the digits are changed with full strength, the others with less, down to not at all.
+    A third of the digits are changed with full strength, the others with less, down to not at all. One of which
+    nothing would be left stays as it is.
     """
 
     rotation: float = 12.0
@@ -70,8 +71,8 @@ class Rewriting:
         ink = torch.lerp(ink, soften(soften(ink)), amount)
         gain = 1 + draw().square() * self.hardness * draw.strength
         ink = ((ink - 0.5 * (1 - 1 / gain) * (draw() < 0.7)) * gain).clamp(0, 1)
-        framed: Tensor = Framing()((ink - DUST).clamp(min=0) / (1 - DUST))
-        return framed
+        framed: Tensor = Framing()((ink - DUST).clamp(min=0) / (1 - DUST)).frame
+        return torch.where(framed.amax((1, 2), keepdim=True) > 0, framed, frames)
 
     def _warp(self, frames: Tensor, draw: _Draw) -> Tensor:  # (N, 28, 28) -> (N, SIZE, SIZE)
         strength = draw.strength.flatten()
