@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from number_prediction.training.ink import find_marks
 from number_prediction.training.line_framing import LineFraming
 
-
 SMALLEST_SIGMAS = 3.0
 """A line whose strokes stand out by less than this many standard deviations of the paper's noise is blank."""
 

@@ -33,8 +33,8 @@ FACTORS = (2, 3, 4, 5)
 class Rewriting:
     """Largest change of each kind; each digit draws its own. 0 leaves a kind out.
 
-    A third of the digits are changed with full strength, the others with less, down to not at all. One of which
-    nothing would be left stays as it is.
+    A third of the digits are changed with full strength, the others with less, down to not at all. One of
+    which nothing would be left stays as it is.
     """
 
     rotation: float = 12.0

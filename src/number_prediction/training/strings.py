@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ PATCH = 44
 """Pixels a side of the picture of one glyph before it is put into its line."""
 SMALL_ZEROS, ZERO_SIZE = 0.4, (0.5, 0.95)
 """Share of the zeros that are written smaller than other digits, most on the base line; how much smaller."""
+KERNING_ROWS = 3
+"""Rows above and below in which glyphs keep their distance."""
 MARK = 0.25
 """Ink above this counts for a glyph's width."""
 
@@ -56,6 +58,7 @@ class StringComposer:
         self._of_glyph = [np.flatnonzero(glyphs.places == place) for place in range(len(GLYPHS))]
         self._digits = np.flatnonzero(glyphs.places <= 10)
         self._is_zero = glyphs.places == GLYPHS.index("0")
+        self._is_one = glyphs.places == GLYPHS.index("1")
         self._seed = seed
         content = hashlib.sha256(glyphs.frames.tobytes())
         content.update(glyphs.places.tobytes())
@@ -73,12 +76,10 @@ class StringComposer:
         patches = self._write(sources, owner, hands, random)
         canvas = torch.zeros(count, LINE_HEIGHT + 2 * PATCH, width + 2 * PATCH)
         kept: list[_Placed] = []
-        marked = patches.amax(1) > MARK  # (K, PATCH)
-        lefts = marked.to(torch.uint8).argmax(1).tolist()
-        rights = (PATCH - marked.flip(1).to(torch.uint8).argmax(1)).tolist()
+        room = _measure(patches)
         index = 0
         for line, text in enumerate(texts):
-            placed = _place(canvas[line], patches, index, text, lefts, rights, hands[line], random, width)
+            placed = _place(canvas[line], patches, index, text, room, hands[line], random, width)
             kept.append(placed[: _without_end_marks(text[: len(placed)])])
             index += len(text)
         for line in range(count):
@@ -104,7 +105,8 @@ class StringComposer:
 
         angle = np.radians(of_line("rotation") + random.normal(0, 3, count)).astype(np.float32)
         slant = of_line("slant") + random.normal(0, 0.05, count).astype(np.float32)
-        size = of_line("size") * np.exp(random.normal(0, 0.12, count)).astype(np.float32)
+        size = of_line("size") * np.exp(random.normal(0, 1, count) * of_line("uneven_size"))
+        size = np.where(self._is_one[sources], size * of_line("tall_ones"), size)
         is_zero = self._is_zero[sources] & (random.random(count) < SMALL_ZEROS)
         full = size
         size = np.where(is_zero, size * random.uniform(*ZERO_SIZE, count), size).astype(np.float32)
@@ -153,9 +155,11 @@ class _Hand:
     """How one line is written."""
 
     def __init__(self, random: np.random.Generator) -> None:
-        self.slant = float(np.clip(random.normal(0.15, 0.3), -0.7, 0.9))
+        self.slant = float(np.clip(random.normal(0.2, 0.3), -0.7, 0.9))
         self.rotation = random.normal(0, 3)
-        self.size = float(np.clip(np.exp(random.normal(-0.08, 0.13)), 0.6, 1.2))
+        self.size = float(np.clip(np.exp(random.normal(-0.12, 0.16)), 0.55, 1.15))
+        self.uneven_size = random.uniform(0.05, 0.18)
+        self.tall_ones = random.uniform(1.0, 1.5) if random.random() < 0.3 else 1.0
         self.wide = float(np.clip(np.exp(random.normal(-0.12, 0.22)), 0.5, 1.4))
         self.pen = random.uniform(-0.5, 1.0)
         kind = random.random()
@@ -167,6 +171,7 @@ class _Hand:
             self.gap, self.uneven = random.uniform(4, 12), 2.0
         else:
             self.gap, self.uneven = random.uniform(12, 30), 4.0
+        self.kerning = random.uniform(0.3, 1)
         self.wander = abs(random.normal(0, 1.2))
         self.slope = random.normal(0, 0.03)
 
@@ -205,39 +210,66 @@ def _without_end_marks(text: tuple[int, ...]) -> int:
     return len(text)
 
 
+class _Room(NamedTuple):
+    """How much room glyphs take, in pixels from the left of each one's picture."""
+
+    lefts: list[int]
+    rights: list[int]
+    meets: list[float]
+    """How far right of one's picture that of the next lies if they just do not touch."""
+
+
+def _measure(patches: Tensor) -> _Room:
+    """Of pictures (K, PATCH, PATCH), in the order in which they are written."""
+    column = torch.arange(PATCH, dtype=torch.float32)
+    marked = patches > MARK
+    far = 2.0 * PATCH
+    left = torch.where(marked, column, far).amin(2)  # (K, PATCH): of each row
+    right = torch.where(marked, column + 1, -far).amax(2)
+    lefts, rights = left.amin(1), right.amax(1)
+    near = 2 * KERNING_ROWS + 1
+    right = F.max_pool1d(right, near, 1, KERNING_ROWS)
+    left = -F.max_pool1d(-left, near, 1, KERNING_ROWS)
+    meets = (right - left.roll(-1, 0)).amax(1)
+    boxes = rights - lefts.roll(-1, 0)
+    meets = torch.where(meets > -PATCH, meets, boxes)  # no row of one is a row of the next
+    return _Room(lefts.to(torch.int64).tolist(), rights.to(torch.int64).tolist(), meets.tolist())
+
+
 def _place(
     canvas: Tensor,
     patches: Tensor,
     first: int,
     text: tuple[int, ...],
-    lefts: list[int],
-    rights: list[int],
+    room: _Room,
     hand: _Hand,
     random: np.random.Generator,
     width: int,
 ) -> _Placed:
     """Put the glyphs of one line side by side; returns where those are that fit."""
-    x = 0.0
-    places: list[int] = []
+    x, end = -float(room.lefts[first]) if text else 0.0, 0.0
+    places: list[float] = []
     middles: list[float] = []
     for k in range(len(text)):
         glyph = first + k
         if k:
             small = text[k] in (11, 12) or text[k - 1] in (11, 12)
+            boxes = room.rights[glyph - 1] - room.lefts[glyph]
+            x += boxes + hand.kerning * (room.meets[glyph - 1] - boxes)
             x += (min(hand.gap, 3) if small else hand.gap) + random.normal(0, hand.uneven)
-        if x + rights[glyph] - lefts[glyph] > width - 4:
+        if x + room.rights[glyph] > width - 4:
             break
-        places.append(round(x) - lefts[glyph])
-        middles.append(x + (rights[glyph] - lefts[glyph]) / 2)
-        x += rights[glyph] - lefts[glyph]
+        places.append(x)
+        middles.append(x + (room.lefts[glyph] + room.rights[glyph]) / 2)
+        end = max(end, x + room.rights[glyph])
     if not places:
         return ()
-    slack = max(0, width - 4 - x)
+    slack = max(0, width - 4 - end)
     begin = 2 + (random.uniform(0, slack) if random.random() < 0.5 else min(slack, random.uniform(2, 8)))
     height = (LINE_HEIGHT - PATCH) / 2 + random.normal(0, 1.2)
     for k, place in enumerate(places):
-        left = PATCH + round(begin) + place
-        drop = hand.slope * (place - x / 2) + random.normal(0, hand.wander)
+        left = PATCH + round(begin) + round(place)
+        drop = hand.slope * (place - end / 2) + random.normal(0, hand.wander)
         top = PATCH + round(height + float(np.clip(drop, -5, 5)))
         part = canvas[top : top + PATCH, max(0, left) : left + PATCH]
         torch.maximum(part, patches[first + k][:, : part.shape[1]], out=part)
@@ -296,11 +328,11 @@ def _add_borders(
     def vertical(x: int, thick: int) -> None:
         line[:, max(0, x) : max(0, x + thick)].clamp_(min=ink)
 
-    if random.random() < 0.06:  # a border at a side
+    if random.random() < 0.1:  # a border at a side
         side = random.random()
         thick = int(min(10, 1 + random.geometric(0.4)))
         if side < 0.7:
-            vertical(int(random.integers(0, 6)), thick)
+            vertical(int(random.integers(0, 9)), thick)
         if side > 0.5:
             vertical(width - thick - int(random.integers(0, 6)), thick)
     if random.random() < 0.02:  # squares
