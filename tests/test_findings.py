@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from number_prediction import Predictor, Splits
 from number_prediction.findings import MEASURES, WARNINGS, describe, find_warnings
-from number_prediction.predictor import MAX_BATCH_PIXELS
+from number_prediction.models import MAX_BATCH_PIXELS
 
 Page = NDArray[np.uint8]
 SIDE = 200

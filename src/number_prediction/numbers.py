@@ -6,8 +6,9 @@ each glyph is given its place in the picture.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +19,16 @@ from numpy.typing import NDArray
 from number_prediction.constraints import Constraint
 from number_prediction.decoding import decode
 from number_prediction.images import Page
-from number_prediction.models import OnnxModel, Pictures, as_pictures, packaged_model, try_page
-from number_prediction.types import GLYPHS, GlyphReading, ImageError, ModelError, Reading
+from number_prediction.models import Model, Pictures, iterate_chunks
+from number_prediction.types import (
+    GLYPHS,
+    LINE_HEIGHT,
+    LINE_WIDTH,
+    GlyphReading,
+    ImageError,
+    ModelError,
+    Reading,
+)
 
 OUTPUTS = ("frame", "probabilities", "place")
 """Outputs of the graph, in order."""
@@ -27,8 +36,6 @@ GLYPHS_KEY = "glyphs"
 """ONNX metadata: the glyphs as a JSON list."""
 INKED = 0.3
 """Ink of the frame from which a pixel is part of a glyph's box."""
-CHUNK_SIZE = 100
-"""Pictures decoded before the graph is called."""
 
 
 class Box(NamedTuple):
@@ -90,6 +97,18 @@ class NumberPrediction:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class LineAnswer:
+    """Outputs of the graph for N pages."""
+
+    frames: NDArray[np.float32]
+    """(N, 32, 384) float32 in [0, 1]."""
+    lattices: list[NDArray[np.float32]]
+    """N times (T, G) float32: probabilities of GLYPHS by time step."""
+    places: NDArray[np.float32]
+    """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
+
+
 class NumberPredictor:
     """A loaded model for numbers. Make one and keep it; it may be used by several threads at once."""
 
@@ -103,10 +122,26 @@ class NumberPredictor:
         Raises:
             ModelError: missing, altered since its manifest was written, or not a number graph.
         """
-        path = packaged_model("number") if model is None else Path(model)
-        self.model = OnnxModel(path, OUTPUTS, GLYPHS_KEY, manifest_required=model is None, threads=threads)
-        if self.model.names != GLYPHS:
-            raise ModelError(f"{self.model.path}: made for other glyphs; export it again")
+        self._model = Model(
+            model, packaged="number", outputs=OUTPUTS, metadata=(GLYPHS_KEY,), threads=threads
+        )
+        if tuple(json.loads(self._model.metadata[GLYPHS_KEY])) != GLYPHS:
+            raise ModelError(f"{self.path}: made for other glyphs; export it again")
+
+    @property
+    def path(self) -> Path:
+        """The model file."""
+        return self._model.path
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the model file, hexadecimal."""
+        return self._model.sha256
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        """The manifest beside the model file, see `manifests`; None where there is none."""
+        return self._model.manifest
 
     def predict_numbers(
         self, images: Pictures, constraint: Constraint | None = None
@@ -134,27 +169,34 @@ class NumberPredictor:
         self, images: Pictures, constraint: Constraint | None = None
     ) -> Iterator[NumberPrediction | ImageError]:
         """As `predict_numbers`, for any number of pictures; the error for one that cannot be read."""
-        waiting: list[Page | ImageError] = []
-        for image in as_pictures(images):
-            waiting.append(try_page(image))
-            if len(waiting) == CHUNK_SIZE:
-                yield from self._answer(waiting, constraint)
-                waiting = []
-        yield from self._answer(waiting, constraint)
+        for pages in iterate_chunks(images):
+            yield from self._answer(pages, constraint)
+
+    def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> LineAnswer:
+        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
+
+        Raises:
+            ModelError: an answer is no number.
+        """
+        frames, lattices, places = self._model.run(pages, OUTPUTS)
+        return LineAnswer(
+            np.array(frames, np.float32).reshape(-1, LINE_HEIGHT, LINE_WIDTH),
+            lattices,
+            np.array(places, np.float32).reshape(-1, 3),
+        )
 
     def _answer(
         self, pages: list[Page | ImageError], constraint: Constraint | None
     ) -> Iterator[NumberPrediction | ImageError]:
-        frames, lattices, places = self.model.run(
-            [page for page in pages if not isinstance(page, ImageError)]
-        )
+        answer = self.run([page for page in pages if not isinstance(page, ImageError)])
         index = 0
         for page in pages:
             if isinstance(page, ImageError):
                 yield page
                 continue
-            reading = decode(lattices[index], GLYPHS, constraint)[0]
-            yield locate(reading, frames[index], lattices[index], places[index])
+            lattice = answer.lattices[index]
+            reading = decode(lattice, GLYPHS, constraint)[0]
+            yield locate(reading, answer.frames[index], lattice, answer.places[index])
             index += 1
 
 
@@ -186,7 +228,7 @@ def _box(
     """Box on the page of the ink between two columns of the frame, about the column `middle`."""
     begin, end = max(0, round(left)), min(frame.shape[1], max(round(left) + 1, round(right)))
     inked = frame[:, begin:end] > INKED
-    columns = _run_about(inked.any(0), round(middle) - begin)
+    columns = _run_about(np.asarray(inked.any(0)), round(middle) - begin)
     rows = np.flatnonzero(inked[:, columns].any(1))
     top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, frame.shape[0])
     x, y, side = (float(value) for value in place)
