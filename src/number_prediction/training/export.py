@@ -10,8 +10,10 @@ import hashlib
 import json
 import logging
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,10 +24,11 @@ from number_prediction.files import write_atomically
 from number_prediction.manifests import manifest_path, read_manifest, write_manifest
 from number_prediction.mnist import load_mnist
 from number_prediction.predictor import CLASSES_KEY, OUTPUTS, GraphAnswer, Predictor
-from number_prediction.runs import Run
+from number_prediction.runs import Run, Settings
+from number_prediction.splits import Pages
 from number_prediction.training.graph import DigitGraph
 from number_prediction.training.state import TrainedNetwork, load_trained
-from number_prediction.types import NOT_A_DIGIT, ModelError
+from number_prediction.types import ModelError
 
 PROBABILITY_TOLERANCE = 1e-4
 ODD_SHAPES = ((1, 1), (1, 57), (57, 1), (2, 2), (28, 28), (31, 17), (150, 90), (300, 400))
@@ -64,21 +67,18 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
     trained = load_trained(run)
     if not output.parent.is_dir():
         raise ModelError(f"{output.parent}: no such folder to export to; make it first")
-    abstains = trained.classes[-1] == NOT_A_DIGIT
-    classes = trained.classes[:-1] if abstains else trained.classes
-    graph = DigitGraph(trained.network, temperature=trained.temperature, abstains=abstains).eval()
-    content = to_onnx(graph, classes)
-    candidate = output.with_name(f".{output.name}.candidate")
-    try:
-        write_atomically(candidate, content)
-        parity = check_parity(graph, Predictor(candidate), trained.threshold)
-    finally:
-        candidate.unlink(missing_ok=True)
-    manifest = _manifest(run, trained, classes, content, parity)
+    content = to_onnx(trained.graph(), trained.names)
+    parity = check_content(content, trained)
+    manifest = describe_model(content, trained, run.settings(), parity, evaluations=_known(run, content))
+    write_model(output, content, manifest)
+    return output
+
+
+def write_model(output: Path, content: bytes, manifest: Mapping[str, Any]) -> None:
+    """Write a model file with its manifest and model card; the file's folder is there."""
     manifest_path(output).unlink(missing_ok=True)  # it would refuse the new model
     write_atomically(output, content)
     write_manifest(output, manifest)
-    return output
 
 
 def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
@@ -116,23 +116,41 @@ def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
     return content
 
 
-def check_parity(graph: DigitGraph, predictor: Predictor, threshold: float) -> Parity:
+def check_content(content: bytes, trained: TrainedNetwork, *, pages: Pages | None = None) -> Parity:
+    """`check_parity` of an ONNX file that is not written yet and the network it was made of."""
+    with TemporaryDirectory() as folder:
+        candidate = Path(folder) / "candidate.onnx"
+        candidate.write_bytes(content)
+        return check_parity(trained.graph(), Predictor(candidate), trained.threshold, pages=pages)
+
+
+def check_parity(
+    graph: DigitGraph, predictor: Predictor, threshold: float, *, pages: Pages | None = None
+) -> Parity:
     """Compare torch and ONNX Runtime; an `is_digit` below `threshold` is an abstention.
+
+    Args:
+        graph: what torch runs.
+        predictor: what ONNX Runtime runs.
+        threshold: of `is_digit`.
+        pages: (N, H, W) uint8, compared besides those of odd sizes; by default MNIST's test images.
 
     Raises:
         ModelError: they disagree.
     """
+    if pages is None:
+        pages = load_mnist().test.images
     generator = np.random.default_rng(0)
     odd = [generator.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
     different, largest, pictures = 0, 0.0, 0
-    for pages in (load_mnist().test.images, *odd):
-        assert isinstance(pages, np.ndarray)
-        expected, answer = _run_torch(graph, pages), predictor.run(pages)
+    for some in (pages, *odd):
+        assert isinstance(some, np.ndarray)
+        expected, answer = _run_torch(graph, some), predictor.run(some)
         difference = np.abs(expected.probabilities - answer.probabilities).max()
         different += int((expected.probabilities.argmax(1) != answer.probabilities.argmax(1)).sum())
         different += int(((expected.is_digit >= threshold) != (answer.is_digit >= threshold)).sum())
         largest = max(largest, float(difference))
-        pictures += len(pages)
+        pictures += len(some)
     parity = Parity(pictures, different, largest)
     if not parity.holds:
         raise ModelError(
@@ -148,17 +166,21 @@ def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
     return GraphAnswer(*(torch.cat(parts).numpy() for parts in zip(*answers, strict=True)))
 
 
-def _manifest(
-    run: Run, trained: TrainedNetwork, classes: tuple[str, ...], content: bytes, parity: Parity
+def describe_model(
+    content: bytes,
+    trained: TrainedNetwork,
+    settings: Settings,
+    parity: Parity,
+    *,
+    evaluations: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    settings = run.settings()
-    sha256 = hashlib.sha256(content).hexdigest()
-    evaluations: dict[str, Any] = {}
-    if manifest_path(run.model_path).exists():
-        known = read_manifest(run.model_path)
-        evaluations = known["evaluations"] if known["sha256"] == sha256 else {}
+    """The manifest of a model: what the file is, what decided its training, how far it is from torch.
+
+    `evaluations`: name of what was measured on -> figures of this very file, see `record_evaluation`.
+    """
+    classes = trained.names
     return {
-        "sha256": sha256,
+        "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "classes": list(classes),
         "is_digit_threshold": trained.threshold,
@@ -182,5 +204,14 @@ def _manifest(
             "environment": dict(settings.environment),
         },
         "parity": asdict(parity),
-        "evaluations": evaluations,
+        "evaluations": dict(evaluations or {}),
     }
+
+
+def _known(run: Run, content: bytes) -> dict[str, Any]:
+    """The evaluations of a run's model, where it is the same file."""
+    if not manifest_path(run.model_path).exists():
+        return {}
+    manifest = read_manifest(run.model_path)
+    is_same = manifest["sha256"] == hashlib.sha256(content).hexdigest()
+    return dict(manifest["evaluations"]) if is_same else {}

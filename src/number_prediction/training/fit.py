@@ -149,18 +149,47 @@ def _threshold(state: TrainingState, validation: Split) -> float:
 
 
 def _train_batch(recipe: Recipe, settings: Settings, state: TrainingState, rate: float) -> Tensor:
-    """One step of the optimiser; returns the loss, a scalar tensor on the device."""
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    frames, labels = state.batches.next()
-    with torch.autocast(settings.device, torch.bfloat16, enabled=settings.precision == "bf16"):
-        logits = state.network(frames)
-        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-    state.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    state.optimizer.step()
+    """The next batch; returns the loss, a scalar tensor on the device."""
+    loss = train_step(
+        state.network,
+        state.optimizer,
+        state.batches.next(),
+        rate=rate,
+        label_smoothing=recipe.label_smoothing,
+        precision=settings.precision,
+    )
     if state.average is not None:
         state.average.update_parameters(state.network)
+    return loss
+
+
+def train_step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: tuple[Tensor, Tensor],
+    *,
+    rate: float,
+    label_smoothing: float,
+    precision: str,
+) -> Tensor:
+    """One step of the optimiser; returns the loss, a scalar tensor on the device.
+
+    Args:
+        network: frames -> logits, in training.
+        optimizer: of its weights.
+        batch: frames (B, 28, 28) float32 in [0, 1] and labels (B,) int64.
+        rate: the learning rate.
+        label_smoothing: share of the target spread evenly over the classes.
+        precision: "bf16" or "fp32".
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    frames, labels = batch
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        loss = F.cross_entropy(network(frames), labels, label_smoothing=label_smoothing)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
     return loss.detach()
 
 

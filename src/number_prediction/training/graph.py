@@ -53,7 +53,10 @@ class DigitGraph(nn.Module):
         self.abstains = abstains
 
     def forward(self, page: Tensor) -> DigitAnswer:  # (N, H, W) uint8
-        frame = self.preparation(page)
+        return self.answer(self.preparation(page))
+
+    def answer(self, frame: Tensor) -> DigitAnswer:
+        """What the graph says of frames (N, 28, 28) float32 in [0, 1]."""
         logits = self.network(frame) / self.temperature
         is_digit = (frame.amax((1, 2)) > 0).to(torch.float32)
         if self.abstains:

@@ -13,8 +13,9 @@ from number_prediction.splits import Split
 from number_prediction.training.architectures import Normalization
 from number_prediction.training.batches import Batches
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
+from number_prediction.training.graph import DigitGraph
 from number_prediction.training.recipes import Recipe
-from number_prediction.types import DEFAULT_THRESHOLD, TrainingError
+from number_prediction.types import DEFAULT_THRESHOLD, NOT_A_DIGIT, TrainingError
 
 
 @dataclass
@@ -113,7 +114,7 @@ def initial_state(recipe: Recipe, settings: Settings, train: Split) -> TrainingS
     )
     return TrainingState(
         network.train(),
-        _optimizer(recipe, network),
+        make_optimizer(recipe, network),
         average,
         batches,
         classes=train.classes,
@@ -130,8 +131,23 @@ class TrainedNetwork:
     temperature: float
     threshold: float
     classes: tuple[str, ...]
+    """Of the logits; NOT_A_DIGIT, where it is one of them, is the last."""
     steps: int
     seconds: float
+
+    @property
+    def abstains(self) -> bool:
+        """Whether one of the classes is "not a digit"."""
+        return self.classes[-1] == NOT_A_DIGIT
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes that are answered."""
+        return self.classes[:-1] if self.abstains else self.classes
+
+    def graph(self) -> DigitGraph:
+        """Page -> answer."""
+        return DigitGraph(self.network, temperature=self.temperature, abstains=self.abstains).eval()
 
 
 def load_trained(run: Run) -> TrainedNetwork:
@@ -158,7 +174,8 @@ def build_network(recipe: Recipe, class_count: int, mean: Tensor, std: Tensor) -
     return nn.Sequential(Normalization(mean, std), recipe.architecture(class_count))
 
 
-def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    """Stochastic gradient descent as the recipe says, over all weights of a network."""
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     groups = [

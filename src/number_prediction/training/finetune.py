@@ -1,0 +1,350 @@
+"""A model and labelled pictures of one hand or form -> the model that reads them too, if it forgot nothing.
+
+In: an exported model and a data set of 10 to 1,000 pictures. Out: a folder with the adapted model, or none.
+Each batch holds a few of the pictures, rewritten, among many of the kind that the model was trained on, so
+that it learns the ones and keeps the others; the statistics of its batch normalisations stay. In the end it
+must read MNIST and a replay set, neither of which it was trained on, as well as before.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from number_prediction.datasets import EMBEDDED, canonical_source, display_name, load_evaluation_split
+from number_prediction.images import PictureFiles
+from number_prediction.predictor import Predictor
+from number_prediction.runs import Record, Run, Settings, describe_environment
+from number_prediction.splits import Split, divide, join
+from number_prediction.training.batches import Batches
+from number_prediction.training.calibration import choose_threshold, fit_temperature
+from number_prediction.training.data import to_frames
+from number_prediction.training.devices import usable_precision
+from number_prediction.training.export import check_content, describe_model, write_model
+from number_prediction.training.fit import LOG_EVERY, compute_logits, learning_rate, train_step
+from number_prediction.training.guard import (
+    HELD_OUT,
+    MNIST,
+    OWN,
+    REPLAY,
+    Answers,
+    Figure,
+    answer,
+    compare,
+    find_fallen,
+    is_digit_by_label,
+)
+from number_prediction.training.recipes import Recipe
+from number_prediction.training.replay import draw_replay
+from number_prediction.training.rewriting import Rewriting
+from number_prediction.training.state import TrainedNetwork, make_optimizer
+from number_prediction.training.weights import open_model
+from number_prediction.types import NOT_A_DIGIT, DataError, ModelError, TrainingError
+
+FEWEST, MOST = 10, 1000
+"""Pictures that a model can be adapted to."""
+FEWEST_TO_HOLD_OUT = 30
+"""Pictures from which on some are held out."""
+MOSTLY = 0.9
+"""Share of the pictures trained on that is to be answered as they are labelled."""
+DIGITS = tuple(str(digit) for digit in range(10))
+_CPU = torch.device("cpu")
+_PARITY_PICTURES = 1000
+"""Of MNIST: the graph is the one that was checked when the model was exported, only its weights are new."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """How a model is adapted, and how it is guarded."""
+
+    steps: int = 250
+    """Batches."""
+    batch_size: int = 160
+    """Pictures a batch, new and replayed ones."""
+    fewest_new: int = 8
+    most_new: int = 32
+    """How many of them are new."""
+    learning_rate: float = 0.006
+    """Peak of the one-cycle schedule."""
+    warmup: float = 0.1
+    """Share of the steps in which the learning rate rises."""
+    replay: int = 6000
+    """Pictures of MNIST to train on again, besides their companions; as many, at most 5,000, are measured."""
+    held_out: float = 0.2
+    """Share of the pictures that is measured on and not trained on."""
+    tolerance: float = 0.002
+    """By how much a guarded figure may fall."""
+
+    def new_in_batch(self, pictures: int) -> int:
+        """How many of so many new pictures go into each batch: one in 25, within the limits."""
+        return min(max(pictures // 25, self.fewest_new), self.most_new)
+
+    def adapt(self, recipe: Recipe, batches: int) -> Recipe:
+        """The recipe to adapt a model of that recipe by; the replay holds so many batches."""
+        return replace(
+            recipe,
+            epochs=self.steps / batches,
+            min_batches=self.steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            warmup=self.warmup,
+            ema_decay=0.0,
+            augmentation=Rewriting(),
+        )
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """What came of adapting a model."""
+
+    model: Path | None
+    """The file written; None where the old model is better, and nothing was written."""
+    figures: tuple[Figure, ...]
+    reasons: tuple[str, ...]
+    """Why nothing was written, in words."""
+    doubts: tuple[str, ...]
+    """What the figures of the new pictures leave open, in words."""
+    seconds: float
+    """All in all."""
+
+
+def finetune(
+    data: str,
+    output: Path,
+    *,
+    command: str,
+    model: Path | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    tuning: Tuning | None = None,
+    show: Callable[[Iterator[Record]], object] = list,
+) -> Finetuned:
+    """Adapt a model to pictures, and write it if it reads what it knew as well as before.
+
+    Args:
+        data: a data set as `load_dataset` takes it, of classes that the model knows, and of NOT_A_DIGIT where
+            it abstains. Of one that comes divided the training part is taken.
+        output: folder to write model.onnx, manifest and model card to; a model that is there is replaced.
+        command: what a person typed, kept with the model.
+        model: an exported model, or a run's folder; by default the model in the package.
+        seed: of order, augmentation and all that is drawn; the same threads then give the same weights.
+        threads: of the processor; by default all cores.
+        tuning: how it is adapted.
+        show: takes the records of the training as they come, to the last.
+
+    Raises:
+        DataError: too few or too many pictures, a class that the model has not, a digit without ink, or the
+            output is the folder of a run.
+        ModelError: the model cannot be trained on, or is not one of the ten digits.
+        TrainingError: the loss is no number any more.
+    """
+    begun = time.monotonic()
+    tuning = tuning or Tuning()
+    threads = threads or os.cpu_count() or 1
+    torch.set_num_threads(threads)
+    if Run(output).settings_path.exists():
+        raise DataError(f"{output}: holds a run, whose model is not replaced; choose another --output")
+    predictor = Predictor(model, threads=threads)
+    if predictor.classes != DIGITS:
+        raise ModelError(
+            f"{predictor.path}: has the classes {', '.join(predictor.classes)}; only models of the ten "
+            "digits can be adapted, for MNIST is what they must not forget"
+        )
+    opened = open_model(predictor)
+    base = opened.trained
+    own, held_out = hold_out(load_pictures(data, base.classes), tuning.held_out, seed=seed)
+    replay = draw_replay(tuning.replay, abstains=base.abstains, seed=seed)
+    measured = {OWN: own, HELD_OUT: held_out, MNIST: replay.mnist, REPLAY: replay.rewritten}
+    measured = {name: split for name, split in measured.items() if len(split)}
+    before = answer(base, measured)
+
+    new, known = _mix(own, replay.trained, tuning, seed=seed)
+    recipe = tuning.adapt(opened.recipe, len(known))
+    settings = Settings(
+        recipe=recipe.to_dict(),
+        data=EMBEDDED,
+        seed=seed,
+        threads=threads,
+        device=_CPU.type,
+        precision=usable_precision(recipe.precision, _CPU),
+        command=command,
+        environment=describe_environment(),
+    )
+    training_begun = time.monotonic()
+    torch.manual_seed(seed)
+    show(_train(base.network, new, known, recipe, settings))
+    tuned = replace(
+        base,
+        temperature=fit_temperature(*compute_logits(base.network, replay.plain, _CPU)),
+        steps=recipe.min_batches,
+        seconds=time.monotonic() - training_begun,
+    )
+    after = answer(tuned, measured)
+    if base.abstains:
+        digits = torch.tensor(is_digit_by_label(replay.rewritten))
+        tuned = replace(tuned, threshold=_choose_threshold(base, before, after, digits))
+
+    figures = compare(measured, before, after, thresholds=(base.threshold, tuned.threshold))
+    reasons = _find_reasons(figures, tolerance=tuning.tolerance)
+    written = None
+    if not reasons:
+        content = opened.to_onnx(tuned.temperature)
+        parity = check_content(content, tuned, pages=replay.mnist.images[:_PARITY_PICTURES])
+        adapted = {
+            "data": display_name(canonical_source(data)),
+            "pictures": len(own),
+            "held_out": len(held_out),
+            "base": {"file": predictor.path.name, "sha256": predictor.sha256},
+            "figures": [asdict(figure) for figure in figures],
+        }
+        manifest = {**describe_model(content, tuned, settings, parity), "adapted": adapted}
+        written = Run(output).model_path
+        output.mkdir(parents=True, exist_ok=True)
+        write_model(written, content, manifest)
+    return Finetuned(
+        model=written,
+        figures=figures,
+        reasons=tuple(reasons),
+        doubts=tuple(_find_doubts(figures)),
+        seconds=time.monotonic() - begun,
+    )
+
+
+def load_pictures(data: str, classes: tuple[str, ...]) -> Split:
+    """Frames (N, 28, 28) uint8 of the pictures to adapt to, with labels by the model's classes.
+
+    Raises:
+        DataError: fewer than FEWEST or more than MOST, a class that is not among `classes`, or a digit
+            without ink.
+    """
+    split = load_evaluation_split(data, "train", divided=False)
+    unknown = [name for name in split.classes if name not in classes]
+    if unknown:
+        hint = " (it cannot learn to refuse)" if NOT_A_DIGIT in unknown else ""
+        raise DataError(
+            f"{data}: the model has no class {', '.join(unknown)}{hint}; it has {', '.join(classes)}. Name "
+            "the folders after those, or leave the others out"
+        )
+    if not FEWEST <= len(split) <= MOST:
+        raise DataError(
+            f"{data}: {len(split):,} pictures to train on; a model is adapted to {FEWEST} to {MOST:,}. With "
+            "more, train one: number-prediction train --data"
+        )
+    labels = np.array([classes.index(name) for name in split.classes], np.uint8)[split.labels]
+    frames = to_frames(split.images)
+    blank = np.flatnonzero((frames.max((1, 2)) == 0) & (labels < len(DIGITS)))
+    if len(blank):
+        index = int(blank[0])
+        name = split.images.paths[index] if isinstance(split.images, PictureFiles) else f"picture {index}"
+        raise DataError(f"{data}: no ink is found in {name}, a {classes[labels[index]]}; leave it out")
+    return Split(frames, labels, classes)
+
+
+def hold_out(split: Split, share: float, *, seed: int) -> tuple[Split, Split]:
+    """What to train on, and a share of each class to measure on: none of fewer than FEWEST_TO_HOLD_OUT.
+
+    A class of one picture is trained on.
+    """
+    several = np.bincount(split.labels, minlength=len(split.classes))[split.labels] > 1
+    alone, shared = (split.select(np.flatnonzero(rows)) for rows in (~several, several))
+    if len(split) < FEWEST_TO_HOLD_OUT:
+        return split, split.select(slice(0))
+    kept, held_out = divide(shared, round(share * len(shared)), seed=seed)
+    return join([kept, alone], name="pictures"), held_out
+
+
+def _mix(own: Split, replayed: Split, tuning: Tuning, *, seed: int) -> tuple[Batches, Batches]:
+    """The two streams that each batch is put together from: the new pictures, and what is replayed."""
+    count = tuning.new_in_batch(len(own))
+    repeated = own.select(np.resize(np.arange(len(own)), max(len(own), count)))
+    new = Batches(repeated, batch_size=count, augmentation=Rewriting(), seed=seed, device=_CPU)
+    rest = tuning.batch_size - count
+    known = Batches(replayed, batch_size=rest, augmentation=Rewriting(), seed=seed + 1, device=_CPU)
+    return new, known
+
+
+def _train(
+    network: nn.Module, new: Batches, known: Batches, recipe: Recipe, settings: Settings
+) -> Iterator[Record]:
+    """Train a network in evaluation mode; yields the records, every LOG_EVERY batches."""
+    optimizer = make_optimizer(recipe, network)
+    losses: list[Tensor] = []
+    begun = logged = time.perf_counter()
+    for step in range(1, recipe.min_batches + 1):
+        rate = learning_rate(recipe, step - 1, recipe.min_batches)
+        frames, labels = (torch.cat(parts) for parts in zip(new.next(), known.next(), strict=True))
+        loss = train_step(
+            network,
+            optimizer,
+            (frames, labels),
+            rate=rate,
+            label_smoothing=recipe.label_smoothing,
+            precision=settings.precision,
+        )
+        losses.append(loss)
+        if step % LOG_EVERY and step < recipe.min_batches:
+            continue
+        mean_loss = float(torch.stack(losses).mean())
+        if not math.isfinite(mean_loss):
+            raise TrainingError(f"the loss is no finite number any more after {step} batches")
+        now = time.perf_counter()
+        yield Record(
+            step=step,
+            steps=recipe.min_batches,
+            epoch=step / len(known),
+            seconds=now - begun,
+            loss=mean_loss,
+            learning_rate=rate,
+            images_per_second=len(losses) * recipe.batch_size / (now - logged),
+        )
+        logged = now
+        losses.clear()
+
+
+def _choose_threshold(base: TrainedNetwork, before: Answers, after: Answers, digits: Tensor) -> float:
+    """The threshold that keeps as many of the replayed digits as the model kept before."""
+    kept = float((before[REPLAY].is_digit[digits] >= base.threshold).float().mean())
+    return choose_threshold(after[REPLAY].is_digit[digits], kept=kept)
+
+
+def _find_reasons(figures: Sequence[Figure], *, tolerance: float) -> list[str]:
+    """Why the model is not to be replaced, in words: it forgot something, or learned nothing."""
+    reasons = [
+        f"{figure.name}: fell by {100 * figure.fall:.2f} points, and may fall by {100 * tolerance:.1f}"
+        for figure in find_fallen(figures, tolerance=tolerance)
+    ]
+    own = [figure for figure in figures if figure.name in (OWN, HELD_OUT)]
+    pictures = sum(figure.pictures for figure in own)
+    before = round(sum(figure.before * figure.pictures for figure in own))
+    after = round(sum(figure.after * figure.pictures for figure in own))
+    if after <= before < pictures:
+        reasons.append(f"of your {pictures:,} pictures {after:,} are read now, and {before:,} were before")
+    return reasons
+
+
+def _find_doubts(figures: Sequence[Figure]) -> list[str]:
+    """What the figures of the new pictures leave open, in words."""
+    by_name = {figure.name: figure for figure in figures}
+    own, held_out = by_name[OWN], by_name.get(HELD_OUT)
+    doubts = []
+    if own.after < MOSTLY:
+        doubts.append(
+            f"{100 * (1 - own.after):.0f}% of the pictures that were trained on are still not answered as "
+            "they are labelled: look at their labels"
+        )
+    if held_out is None:
+        doubts.append(
+            "no picture was held out, so no figure says how well others of the kind are read; from "
+            f"{FEWEST_TO_HOLD_OUT} pictures on, some are"
+        )
+    elif held_out.after <= held_out.before:
+        doubts.append("the pictures that were held out are read no better than before")
+    return doubts

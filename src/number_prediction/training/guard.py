@@ -1,0 +1,107 @@
+"""A network before and after it was trained on -> shares of right answers side by side, and what has fallen.
+
+In: frames by name, see `Measured`. Right is a digit that is read and not refused, and a non-digit that is
+refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from number_prediction.splits import Split
+from number_prediction.training.graph import DigitAnswer
+from number_prediction.training.state import TrainedNetwork
+from number_prediction.types import NOT_A_DIGIT
+
+OWN, HELD_OUT = "your pictures, trained on", "your pictures, held out"
+MNIST, REPLAY = "MNIST, validation part", "replay set"
+REPLAYED_DIGITS, REPLAYED_NONDIGITS = "replay set, digits read", "replay set, non-digits refused"
+GUARDED = (MNIST, REPLAY)
+"""Names of the figures that may not fall."""
+_CHUNK = 250
+
+Measured: TypeAlias = Mapping[str, Split]
+"""Name of a figure -> frames (N, 28, 28) uint8 with their labels, of the classes of the network."""
+Answers: TypeAlias = Mapping[str, DigitAnswer]
+"""Name of a figure -> the graph's answers."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Shares of right answers, in [0, 1]."""
+
+    name: str
+    pictures: int
+    before: float
+    after: float
+
+    @property
+    def fall(self) -> float:
+        """By how much it fell; below 0 where it rose."""
+        return self.before - self.after
+
+
+def answer(trained: TrainedNetwork, measured: Measured) -> dict[str, DigitAnswer]:
+    """What a network says of all frames."""
+    return {name: _answer(trained, split) for name, split in measured.items()}
+
+
+def compare(
+    measured: Measured, before: Answers, after: Answers, *, thresholds: tuple[float, float]
+) -> tuple[Figure, ...]:
+    """Figures of the answers before and after, with the thresholds of `is_digit` that go with them.
+
+    The replay set has, where there are non-digits in it, two more for its parts.
+    """
+    figures = []
+    for name, split in measured.items():
+        right = [
+            _is_right(answers[name], split, threshold)
+            for answers, threshold in zip((before, after), thresholds, strict=True)
+        ]
+        parts = {name: np.full(len(split), fill_value=True)}
+        if name == REPLAY and has_nondigits(split):
+            digits = is_digit_by_label(split)
+            parts |= {REPLAYED_DIGITS: digits, REPLAYED_NONDIGITS: ~digits}
+        for part, rows in parts.items():
+            shares = (float(each[rows].mean()) for each in right)
+            figures.append(Figure(part, int(rows.sum()), *shares))
+    return tuple(figures)
+
+
+def find_fallen(figures: Sequence[Figure], *, tolerance: float) -> list[Figure]:
+    """The guarded figures that fell by more than `tolerance`."""
+    return [figure for figure in figures if figure.name in GUARDED and figure.fall > tolerance + 1e-9]
+
+
+def has_nondigits(split: Split) -> bool:
+    """Whether "not a digit" is a class of the split; it is the last then."""
+    return split.classes[-1] == NOT_A_DIGIT
+
+
+def is_digit_by_label(split: Split) -> NDArray[np.bool_]:
+    """(N,) which pictures are of a class that is answered."""
+    return np.asarray(split.labels < len(split.classes) - has_nondigits(split))
+
+
+@torch.no_grad()
+def _answer(trained: TrainedNetwork, split: Split) -> DigitAnswer:
+    graph = trained.graph()
+    frames = np.asarray(split.images)
+    answers = [
+        graph.answer(torch.tensor(frames[begin : begin + _CHUNK]).to(torch.float32) / 255)
+        for begin in range(0, len(frames), _CHUNK)
+    ]
+    return DigitAnswer(*(torch.cat(parts) for parts in zip(*answers, strict=True)))
+
+
+def _is_right(answers: DigitAnswer, split: Split, threshold: float) -> NDArray[np.bool_]:
+    kept = (answers.is_digit >= threshold).numpy()
+    is_read: NDArray[np.bool_] = answers.probabilities.argmax(1).numpy() == split.labels
+    return np.where(is_digit_by_label(split), kept & is_read, ~kept)
