@@ -37,7 +37,7 @@ run: $(INSTALLED) ## train the CNN on MNIST, evaluate it on the test part, open 
 
 test: check ## check, then run all tests but those in a browser
 	@echo "running the tests"
-	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not browser" # two processes; their threads do not spin
+	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" # two processes; their threads do not spin
 
 browsertest: $(INSTALLED) ## try the report in an installed Chromium
 	@echo "trying the report in a browser"
@@ -69,7 +69,7 @@ notebooks: $(INSTALLED) ## run the notebooks and keep their outputs
 
 nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
 	@echo "running the notebooks"
-	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 notebooks
+	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=600 notebooks
 
 compare: $(INSTALLED) ## the table of the README: three recipes over three seeds (half an hour)
 	@$(BIN)/number-prediction compare mlp cnn resnet --seeds 3 --output runs/comparison

@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from number_prediction import Predictor, Splits, load_mnist
 from number_prediction.predictor import CLASSES_KEY
 from number_prediction.runs import Run
+from tests.composed import Handwriting, read_digits
 
 CommandLine = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -32,6 +33,12 @@ def mnist() -> Splits:
 def predictor() -> Predictor:
     """The model in the package."""
     return Predictor()
+
+
+@pytest.fixture(scope="session")
+def handwriting(predictor: Predictor, mnist: Splits) -> Handwriting:
+    """Of a thousand digits, a handful are misread."""
+    return read_digits(predictor, mnist.test, 1000)
 
 
 @pytest.fixture(scope="session")

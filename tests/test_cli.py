@@ -8,14 +8,21 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from number_prediction import Predictor, Splits, __version__
+from number_prediction.cli.options import Format
+from number_prediction.cli.results import write_results
+from number_prediction.images import Page
 from number_prediction.runs import Run
+from number_prediction.tables import digit_layout
 from tests.conftest import CommandLine
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +57,11 @@ def test_the_document_is_what_help_says() -> None:
         ["report"],
         ["predict", "x.png", "--format", "xml"],
         ["predict", "x.png", "--top", "-1"],
+        ["predict", "x.png", "--dpi", "0"],
+        ["predict", "x.png", "--resume"],
+        ["predict", "x.png", "--resume", "--output", "rows.json"],
+        ["predict", "x.png", "--resume", "--output", "rows.csv", "--format", "table"],
+        ["predict", "x.png", "--output", "rows"],
         ["train", "--epochs", "many"],
         ["train", "--resume", "run", "--seed", "3"],
         ["train", "cnn", "--resume", "run"],
@@ -74,6 +86,9 @@ def test_wrong_usage_exits_2(command_line: CommandLine, arguments: list[str]) ->
         (["report", "nowhere"], b"no such folder"),
         (["export", "nowhere"], b"not a run"),
         (["predict", "x.png", "--model", "nowhere.onnx"], b"no such model"),
+        (["predict", "x.png", "--output", "nowhere/rows.json"], b"no such folder"),
+        (["predict", "x.png", "--output", "nowhere/rows.csv"], b"No such file"),
+        (["predict", "-", "--output", "rows.csv", "--resume"], b"stdin cannot be read a second time"),
         (["compare", "perceptron"], b"mlp, cnn, resnet"),
     ],
 )
@@ -128,6 +143,88 @@ def test_stdin_and_globs(command_line: CommandLine, pictures: Path) -> None:
     assert from_stdin.stdout.splitlines()[1].startswith(b"-,7,7,")
     from_glob = command_line("predict", str(pictures / "**" / "*.jpg"), "--format", "jsonl")
     assert [json.loads(line)["label"] for line in from_glob.stdout.splitlines()] == [2]
+
+
+def test_each_page_of_a_document_has_its_row(command_line: CommandLine, pictures: Path) -> None:
+    pages = [Image.open(pictures / name).convert("L") for name in ("seven.png", "blank.png", "below/two.jpg")]
+    for name in ("scan.tif", "scan.pdf"):
+        pages[0].save(pictures / name, save_all=True, append_images=pages[1:])
+        content = (pictures / name).read_bytes()
+        for arguments, stdin in (((pictures / name,), b""), (("-",), content)):
+            done = command_line("predict", *arguments, "--format", "jsonl", stdin=stdin)
+            assert done.returncode == 0, done.stderr.decode()
+            rows = [json.loads(line) for line in done.stdout.splitlines()]
+            assert [(row["path"], row["page"], row["label"]) for row in rows] == [
+                (str(arguments[0]), 1, 7),
+                (str(arguments[0]), 2, None),
+                (str(arguments[0]), 3, 2),
+            ]
+    table = command_line("predict", pictures / "scan.tif", pictures / "broken.png").stdout.decode()
+    assert "page" in table.splitlines()[1]
+    assert "│ 3    │ 2 " in table
+
+
+@pytest.mark.parametrize("name", ["rows.txt", "rows.json", "rows.jsonl", "rows.csv"])
+def test_a_file_of_results_holds_what_stdout_would(
+    command_line: CommandLine, pictures: Path, tmp_path: Path, name: str
+) -> None:
+    done = command_line("predict", pictures, "--output", name)
+    assert done.returncode == 1
+    assert done.stdout.decode() == f"{name}\n"
+    assert b"no pictures: 1 files" in done.stderr
+    output_format = {"rows.txt": "table"}.get(name, name.removeprefix("rows."))
+    content = (tmp_path / name).read_bytes()
+    assert content == command_line("predict", pictures, "--format", output_format).stdout
+    again = command_line("predict", pictures, "--output", name)
+    assert again.returncode == 1
+    assert b"is there already" in again.stderr
+    assert (tmp_path / name).read_bytes() == content
+
+
+def test_a_batch_is_gone_on_with(command_line: CommandLine, pictures: Path, tmp_path: Path) -> None:
+    arguments = ("predict", pictures, "--top", "1", "--output", "rows.csv", "--resume")
+    assert command_line(*arguments).returncode == 1
+    whole = (tmp_path / "rows.csv").read_bytes()
+    (tmp_path / "rows.csv").write_bytes(whole[: len(whole) * 2 // 3])
+    done = command_line(*arguments)
+    assert done.returncode == 1
+    assert b"there already: 2 rows" in done.stderr
+    assert [row[:3] for row in csv.reader(io.StringIO((tmp_path / "rows.csv").read_text()))] == [
+        row[:3] for row in csv.reader(io.StringIO(whole.decode()))
+    ]
+    (pictures / "broken.png").write_bytes((pictures / "seven.png").read_bytes())
+    mended = command_line(*arguments)
+    assert mended.returncode == 0, mended.stderr.decode()
+    assert b"read again: 1 files" in mended.stderr
+    other = command_line(*arguments[:2], "--top", "2", *arguments[4:])
+    assert other.returncode == 1
+    assert b"another top" in other.stderr
+
+
+def test_ctrl_c_keeps_the_rows_and_says_how_to_go_on(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(pages: Iterable[Page]) -> Iterator[dict[str, Any]]:
+        for number, _ in enumerate(pages):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield {"text": str(number), "confidence": 1.0}
+
+    path = tmp_path / "rows.jsonl"
+    with pytest.raises(typer.Exit) as stopped:
+        write_results(
+            [str(pictures)],
+            read,
+            digit_layout(0),
+            output_format=Format.jsonl,
+            output=path,
+            resume=False,
+            dpi=200,
+            settings={},
+        )
+    assert stopped.value.exit_code == 130
+    assert "--resume" in capsys.readouterr().err
+    assert [json.loads(line).get("text") for line in path.read_text().splitlines()] == ["0", "1"]
 
 
 def test_odd_file_names_are_shown_as_they_are(command_line: CommandLine, pictures: Path) -> None:

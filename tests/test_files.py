@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from number_prediction.files import write_together
+from number_prediction.files import write_atomically, write_together
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:
@@ -22,6 +22,15 @@ def test_files_and_folders_are_made(tmp_path: Path) -> None:
     assert everything_in(folder) == {"page.html": "ä".encode(), str(Path("figures/map.png")): b"\x89"}
     write_together(folder, {"page.html": "later"})
     assert (folder / "page.html").read_text() == "later"
+
+
+def test_content_made_bit_by_bit_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    write_atomically(path, (b"%d\n" % number for number in range(3)))
+    assert path.read_bytes() == b"0\n1\n2\n"
+    with pytest.raises(ZeroDivisionError):
+        write_atomically(path, (b"%d\n" % (1 // number) for number in (1, 0)))
+    assert everything_in(tmp_path) == {"rows.csv": b"0\n1\n2\n"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str | Iterable[bytes]) -> None:
     """Write `content` (text as UTF-8) to `path`: temporary file beside it, flush to disk, rename.
+
+    Content that is made bit by bit, as an iterable of bytes, is never in memory as a whole.
 
     Raises:
         OSError: the disk is full or not writable; what stood at `path` stays.
@@ -60,9 +62,11 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
-def _write_partial(path: Path, content: bytes | str) -> None:
+def _write_partial(path: Path, content: bytes | str | Iterable[bytes]) -> None:
+    if isinstance(content, bytes | str):
+        content = [content.encode() if isinstance(content, str) else content]
     with _partial(path).open("wb") as stream:
-        stream.write(content.encode() if isinstance(content, str) else content)
+        stream.writelines(content)
         stream.flush()
         os.fsync(stream.fileno())
 

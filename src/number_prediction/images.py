@@ -1,7 +1,8 @@
 """Any picture -> page: the one place where pictures are decoded.
 
 In: a path, bytes, a binary stream, a PIL image or an array. Out: a page, (H, W) uint8 grey, upright,
-as a person sees it. What is unreadable, too large or not a picture raises `ImageError`.
+as a person sees it. What is unreadable, too large or not a picture raises `ImageError`. Of a TIFF with
+several pages `tiff_pages` gives all; HEIC needs the extra `heic`.
 """
 
 from __future__ import annotations
@@ -9,38 +10,56 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, overload
+from types import ModuleType
+from typing import BinaryIO, Literal, NoReturn, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from number_prediction.types import ImageError
+from number_prediction.types import ImageError, MissingExtraError
 
 Page: TypeAlias = NDArray[np.uint8]
 """(H, W) uint8 grey."""
-ImageInput: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.generic]"
+EncodedInput: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
+ImageInput: TypeAlias = "EncodedInput | Image.Image | NDArray[np.generic]"
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-"""Formats that are decoded; Pillow never tries another decoder."""
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+"""Formats that Pillow decodes; it never tries another decoder."""
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}) | HEIC_SUFFIXES
 """File names that count as pictures when a folder is read."""
 MAX_BYTES = 64 * 2**20
-"""Largest encoded picture."""
+"""Largest encoded picture, and most that is read from what has no size, such as a pipe."""
+MAX_DOCUMENT_BYTES = 2**30
+"""Largest file of several pages, which is never in memory as a whole."""
 MAX_PIXELS = 50_000_000
 """Largest decoded picture: a 50-megapixel camera."""
 
+DecodePage: TypeAlias = Callable[[], Page]
+"""Decodes a page of a document, before the next one is asked for; raises ImageError where it is broken."""
+Kind: TypeAlias = Literal["pdf", "tiff", "heic", "other"]
+
 _LIGHT_BACKGROUND, _DARK_BACKGROUND = 255, 0
 _SIXTEEN_TO_EIGHT_BITS = 257  # 65535 / 255
+_BYTES_THAT_TELL = 1024  # some programs write a few blank lines before what makes a file a PDF
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF 6.0, and BigTIFF
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+_SUBFILE_TYPE, _REDUCED = 254, 1  # the TIFF tag, and its bit for a small copy of another page
 
 
 def to_page(image: ImageInput, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Page:
     """Turn any supported picture into a page.
 
     EXIF orientation is applied; transparent pictures are laid on white, or on black where what is
-    drawn is light; of an animation the first frame counts; 16-bit and float depths are scaled.
+    drawn is light; of an animation, or of several pages, the first one counts; 16-bit and float depths are
+    scaled. For all pages see `sources.iterate_pages`, which also reads PDF.
 
     Arrays: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, other integers in 0..255,
     uint16 (full range), bool (True is light), or float in [0, 1].
@@ -50,40 +69,169 @@ def to_page(image: ImageInput, *, max_bytes: int = MAX_BYTES, max_pixels: int = 
 
     Raises:
         ImageError: missing, not a picture, damaged, or larger than `max_bytes` (encoded) or `max_pixels`.
+        MissingExtraError: a HEIC, and the extra `heic` is not installed.
     """
     if isinstance(image, np.ndarray):
         return _array_to_page(image, max_pixels)
     if isinstance(image, Image.Image):
         return _decode(image, "picture", max_pixels)
-    if isinstance(image, bytes | bytearray | memoryview):
-        return _open(io.BytesIO(image), "picture", len(image), max_bytes, max_pixels)
+    with open_encoded(image, max_bytes=max_bytes) as encoded:
+        return decode(encoded, max_bytes=max_bytes, max_pixels=max_pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """An open file, or what else holds an encoded picture."""
+
+    stream: BinaryIO
+    """Can be sought in, and stands at its beginning."""
+    name: str
+    """What messages call it."""
+    size: int
+    """Bytes, at least 1."""
+    kind: Kind
+    """By its first bytes; what is "other" is left to Pillow."""
+
+
+@contextmanager
+def open_encoded(image: EncodedInput, *, max_bytes: int = MAX_BYTES) -> Iterator[Encoded]:
+    """Open a path, bytes or a binary stream; a regular file is not read yet, all else is.
+
+    Raises:
+        ImageError: missing or empty; something else; no regular file and larger than `max_bytes`.
+    """
     if isinstance(image, str | os.PathLike):
-        return _open_path(Path(image), max_bytes, max_pixels)
-    if hasattr(image, "read"):
-        content = _read_stream(image, max_bytes + 1)
-        return _open(io.BytesIO(content), "picture", len(content), max_bytes, max_pixels)
-    raise ImageError(
-        f"cannot read a picture from {type(image).__name__}; "
-        "give a path, bytes, a binary stream, a PIL image or an array"
-    )
+        path = Path(image)
+        stream = _open_path(path)
+        with stream:
+            status = os.fstat(stream.fileno())
+            if stat.S_ISREG(status.st_mode):
+                yield _examine(stream, str(path), status.st_size)
+            else:  # a pipe has no size
+                yield _hold(stream, str(path), max_bytes)
+    elif isinstance(image, bytes | bytearray | memoryview):
+        yield _hold(io.BytesIO(image), "picture", max_bytes)
+    elif hasattr(image, "read"):
+        yield _hold(image, "picture", max_bytes)
+    else:
+        raise ImageError(
+            f"cannot read a picture from {type(image).__name__}; "
+            "give a path, bytes, a binary stream, a PIL image or an array"
+        )
 
 
-def _read_stream(stream: BinaryIO, size: int) -> bytes:
+def _open_path(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except IsADirectoryError as error:
+        raise ImageError(f"{path}: a folder without pictures; name a picture") from error
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path}: {reason}; check the path") from error
+
+
+def _hold(stream: BinaryIO, name: str, max_bytes: int) -> Encoded:
+    """What a stream gives, in memory."""
+    content = _read(stream, name, max_bytes + 1)
+    encoded = _examine(io.BytesIO(content), name, len(content))
+    check_size(encoded, max_bytes)
+    return encoded
+
+
+def _examine(stream: BinaryIO, name: str, size: int) -> Encoded:
+    if size == 0:
+        raise ImageError(f"{name}: the file is empty")
+    start = _read(stream, name, _BYTES_THAT_TELL)
+    stream.seek(0)
+    kind: Kind = "other"
+    if start.lstrip(b"\xef\xbb\xbf\0\t\n\f\r ").startswith(b"%PDF-"):
+        kind = "pdf"
+    elif start.startswith(_TIFF_STARTS):
+        kind = "tiff"
+    elif start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
+        kind = "heic"
+    return Encoded(stream, name, size, kind)
+
+
+def _read(stream: BinaryIO, name: str, size: int) -> bytes:
     try:
         return bytes(stream.read(size))
-    except (OSError, ValueError, TypeError) as error:  # closed, or opened as text
-        raise ImageError(f"stream: {error}; give an open binary stream") from error
+    except (OSError, ValueError, TypeError) as error:  # a broken disk, a closed stream, one opened as text
+        raise ImageError(f"{name}: {error}; give a file or an open binary stream") from error
 
 
-def find_picture_files(folder: Path) -> list[Path]:
-    """All picture files in and below a folder, sorted; hidden files and folders are left out."""
+def check_size(encoded: Encoded, max_bytes: int) -> None:
+    """Raise ImageError for what is larger than `max_bytes`."""
+    if encoded.size > max_bytes:
+        raise ImageError(f"{encoded.name}: larger than {max_bytes:,} bytes; save it smaller")
+
+
+def decode(encoded: Encoded, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Page:
+    """The page of a picture, or the first one of several; raises ImageError, also for a PDF."""
+    check_size(encoded, max_bytes)
+    if encoded.kind == "pdf":
+        raise ImageError(f"{encoded.name}: a PDF and no picture; take its pages from iterate_pages")
+    with _open(encoded) as picture:
+        return _decode(picture, encoded.name, max_pixels)
+
+
+def tiff_pages(encoded: Encoded, *, max_pixels: int = MAX_PIXELS) -> Iterator[DecodePage]:
+    """The pages of a TIFF, in order; small copies of other pages are left out.
+
+    Raises:
+        ImageError: too large for a document, or not even the first page can be found.
+    """
+    check_size(encoded, MAX_DOCUMENT_BYTES)
+    number = 0
+    with _open(encoded) as picture:
+        for index in count():
+            try:
+                picture.seek(index)
+            except EOFError:
+                return
+            except Exception as error:  # as in `_decode`
+                number += 1
+                yield partial(_refuse_page, f"{encoded.name}, page {number}", error)
+                if picture.tell() != index:
+                    return  # a page says where the next one is, and this could not be followed
+                continue
+            if index and _is_reduced(picture):
+                continue
+            number += 1
+            name = f"{encoded.name}, page {number}" if index else encoded.name
+            yield partial(_decode, picture, name, max_pixels)
+
+
+def _is_reduced(picture: Image.Image) -> bool:
+    subfile_type = getattr(picture, "tag_v2", {}).get(_SUBFILE_TYPE, 0)
+    return isinstance(subfile_type, int) and bool(subfile_type & _REDUCED)
+
+
+def _refuse_page(name: str, error: Exception) -> NoReturn:
+    raise ImageError(f"{name}: the file is damaged or cut off; save it again ({error})") from error
+
+
+def import_heif() -> ModuleType:
+    """The decoder of HEIC; raises MissingExtraError where it is not installed."""
+    try:
+        import pi_heif
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(error, "heic") from error
+    return pi_heif  # type: ignore[no-any-return]
+
+
+def find_files(folder: Path) -> list[Path]:
+    """All files in and below a folder, sorted; hidden files and folders are left out."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(name.startswith(".") for name in path.relative_to(folder).parts)
-        and path.is_file()
+        if not any(name.startswith(".") for name in path.relative_to(folder).parts) and path.is_file()
     )
+
+
+def find_picture_files(folder: Path) -> list[Path]:
+    """Those of `find_files` that are pictures by their suffix."""
+    return [path for path in find_files(folder) if path.suffix.lower() in SUFFIXES]
 
 
 class PictureFiles:
@@ -111,36 +259,18 @@ class PictureFiles:
         return (to_page(path) for path in self.paths)
 
 
-def _open_path(path: Path, max_bytes: int, max_pixels: int) -> Page:
+def _open(encoded: Encoded) -> Image.Image:
+    decoder = import_heif().HeifImageFile if encoded.kind == "heic" else partial(Image.open, formats=FORMATS)
     try:
-        with path.open("rb") as stream:
-            status = os.fstat(stream.fileno())
-            if stat.S_ISREG(status.st_mode):
-                return _open(stream, str(path), status.st_size, max_bytes, max_pixels)
-            content = stream.read(max_bytes + 1)  # a pipe has no size
-            return _open(io.BytesIO(content), str(path), len(content), max_bytes, max_pixels)
-    except IsADirectoryError as error:
-        raise ImageError(f"{path}: a folder without pictures; name a picture") from error
-    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: {reason}; check the path") from error
-
-
-def _open(stream: BinaryIO, name: str, size: int, max_bytes: int, max_pixels: int) -> Page:
-    if size == 0:
-        raise ImageError(f"{name}: the file is empty")
-    if size > max_bytes:
-        raise ImageError(f"{name}: larger than {max_bytes:,} bytes; save it smaller")
-    try:
-        picture = Image.open(stream, formats=FORMATS)
+        picture: Image.Image = decoder(encoded.stream)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{name}: too many pixels; save it smaller") from error
+        raise ImageError(f"{encoded.name}: too many pixels; save it smaller") from error
     except Exception as error:  # decoders raise errors of many kinds on damaged headers
         raise ImageError(
-            f"{name}: not a picture that can be read; save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+            f"{encoded.name}: not a picture that can be read; "
+            f"save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         ) from error
-    with picture:
-        return _decode(picture, name, max_pixels)
+    return picture
 
 
 def _decode(picture: Image.Image, name: str, max_pixels: int) -> Page:

@@ -1,72 +1,92 @@
-"""What a person names on the command line -> pictures -> rows of results."""
+"""The pages of sources -> a reader -> one row of results a page.
+
+A reader is whatever takes pages and gives plain values for each; `read_digits` is one. Pages that cannot be
+decoded never reach it: their rows hold the error.
+"""
 
 from __future__ import annotations
 
-import glob
-import os
-import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from number_prediction.images import MAX_BYTES, find_picture_files
+from number_prediction.images import Page
 from number_prediction.predictor import Predictor
-from number_prediction.types import DigitPrediction, ImageError
+from number_prediction.sources import iterate_pages, open_source
+from number_prediction.types import PDF_DPI, ImageError
 
-STDIN = "-"
+Reader: TypeAlias = Callable[[Iterable[Page]], Iterable["dict[str, Any] | ImageError"]]
+"""Pages (H, W) uint8, taken one by one -> for each, in order, values ready for JSON, or an error."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """The result for one picture."""
+    """The result for one page."""
 
     path: str
-    prediction: DigitPrediction | None
-    """None where there is an error."""
-    error: str | None
-    top: int
-    """How many of the best classes are wanted besides."""
+    """The source, as it was named."""
+    page: int
+    """From 1; 1 for a source of a single picture."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """What the reader says, ready for JSON; empty where there is an error."""
+    error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        if self.prediction is None:
-            return {"path": self.path, "error": self.error}
-        values = {"path": self.path, **self.prediction.to_dict()}
-        if self.top:
-            values["top"] = [
-                {"text": text, "probability": probability}
-                for text, probability in self.prediction.top(self.top)
-            ]
-        return values
+        answer = self.values if self.error is None else {"error": self.error}
+        return {"path": self.path, "page": self.page, **answer}
 
 
-def find_pictures(names: Iterable[str]) -> Iterator[str]:
-    """The picture files that names stand for: files, folders (with all below), globs, "-".
+def read_sources(
+    names: Iterable[str],
+    read: Reader,
+    *,
+    dpi: int = PDF_DPI,
+    finished: Mapping[str, Container[int]] | None = None,
+) -> Iterator[Row]:
+    """One row a page, in the order of the sources.
 
-    A name that stands for nothing is handed on, so that it gets its error row.
+    Args:
+        names: files, or "-" for stdin, as `find_sources` gives them.
+        read: what reads a page.
+        dpi: pixels an inch at which the pages of a PDF are rendered.
+        finished: numbers of the pages of a source that are not wanted any more.
     """
-    for name in names:
-        if name == STDIN or os.path.exists(name):
-            yield from _expand(name)
-        else:
-            for found in sorted(glob.glob(name, recursive=True)) or [name]:
-                yield from _expand(found)
+    waiting: deque[Row] = deque()  # of pages that the reader has taken, and of errors between them
 
+    def pages() -> Iterator[Page]:
+        for name in names:
+            skip = finished.get(name, ()) if finished else ()
+            for number, page in iterate_pages(open_source(name), dpi=dpi, skip=skip):
+                if isinstance(page, ImageError):
+                    waiting.append(Row(name, number, error=str(page)))
+                else:
+                    waiting.append(Row(name, number))
+                    yield page
 
-def _expand(name: str) -> list[str]:
-    """A folder as the pictures in it; where there are none, and for all else, the name itself."""
-    if not os.path.isdir(name):
-        return [name]
-    return [str(path) for path in find_picture_files(Path(name))] or [name]
-
-
-def read_digits(predictor: Predictor, paths: Iterable[str], *, top: int = 0) -> Iterator[Row]:
-    """One row a picture, in order."""
-    listed = list(paths)
-    inputs = (sys.stdin.buffer.read(MAX_BYTES + 1) if path == STDIN else Path(path) for path in listed)
-    for path, answer in zip(listed, predictor.iterate_digits(inputs), strict=True):
+    for answer in read(pages()):
+        while waiting[0].error is not None:
+            yield waiting.popleft()
+        row = waiting.popleft()
         if isinstance(answer, ImageError):
-            yield Row(path, None, str(answer), top)
+            yield Row(row.path, row.page, error=str(answer))
         else:
-            yield Row(path, answer, None, top)
+            yield Row(row.path, row.page, answer)
+    yield from waiting
+
+
+def read_digits(
+    predictor: Predictor, pages: Iterable[Page], *, top: int = 0
+) -> Iterator[dict[str, Any] | ImageError]:
+    """The digit of each page; with `top` also the best classes."""
+    for answer in predictor.iterate_digits(pages):
+        if isinstance(answer, ImageError):
+            yield answer
+            continue
+        values = answer.to_dict()
+        if top:
+            values["top"] = [
+                {"text": text, "probability": probability} for text, probability in answer.top(top)
+            ]
+        yield values

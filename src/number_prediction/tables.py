@@ -1,49 +1,153 @@
-"""Rows of results -> table, JSON, JSON lines or CSV on a stream; all but the table row by row."""
+"""Rows of results -> table, JSON, JSON lines or CSV on a stream; all but the table row by row.
+
+What the values of a row mean is a matter of its reader; a `Layout` says how they become cells.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterable
-from typing import TextIO
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
 
 from number_prediction.reading import Row
-from number_prediction.types import DigitPrediction
 
 ABSTAINED = "not a digit"
-_CSV_COLUMNS = ("path", "label", "text", "confidence", "is_digit", "error")
 
 
-def write_rows(rows: Iterable[Row], output_format: str, stream: TextIO) -> int:
+@dataclass(frozen=True)
+class Layout:
+    """How the values of one reader become cells."""
+
+    columns: tuple[str, ...]
+    """Names of the columns of a CSV file, between path, and page and error."""
+    flatten: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    """Values -> cells of a CSV file by the names of their columns; what is missing stays empty."""
+    headings: tuple[str, ...]
+    """Of a table, after the picture."""
+    show: Callable[[Mapping[str, Any]], Sequence[str]]
+    """Values -> cells of a table, as many as headings."""
+
+
+def digit_layout(top: int) -> Layout:
+    """How `read_digits` is shown, with the `top` best classes."""
+    ranks = range(1, top + 1)
+    best = tuple(name for rank in ranks for name in (f"top_{rank}", f"top_{rank}_probability"))
+    return Layout(
+        columns=("label", "text", "confidence", "is_digit", *best),
+        flatten=_flatten_digit,
+        headings=("digit", "confidence", "also"),
+        show=_show_digit,
+    )
+
+
+def _flatten_digit(values: Mapping[str, Any]) -> dict[str, Any]:
+    cells = dict(values)
+    for rank, entry in enumerate(values.get("top", []), 1):
+        cells[f"top_{rank}"], cells[f"top_{rank}_probability"] = entry["text"], entry["probability"]
+    return cells
+
+
+def _show_digit(values: Mapping[str, Any]) -> tuple[str, str, str]:
+    if values["text"] is None:
+        return ABSTAINED, "", ""
+    others = values.get("top", [])[1:]
+    also = ", ".join(f"{entry['text']} {100 * entry['probability']:.1f}%" for entry in others)
+    return values["text"], f"{100 * values['confidence']:.1f}%", also
+
+
+def write_rows(rows: Iterable[Row], output_format: str, layout: Layout, stream: TextIO) -> int:
     """Write rows in a format ("table", "json", "jsonl" or "csv"); returns how many are errors."""
-    writer = {"table": _write_table, "json": _write_json, "jsonl": _write_lines, "csv": _write_csv}
-    return writer[output_format](rows, stream)
-
-
-def _write_table(rows: Iterable[Row], stream: TextIO) -> int:
-    console = Console(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
-    table = Table("picture", "digit", "confidence", "also")
+    if output_format == "table":
+        return _write_table(rows, layout, stream)
+    if output_format == "json":
+        return _write_json(rows, stream)
     failed = 0
+    stream.write(format_header(output_format, layout))
     for row in rows:
-        if row.prediction is None:
-            failed += 1
-            table.add_row(row.path, "", "", f"error: {row.error}")
-        else:
-            table.add_row(row.path, *_cells(row.prediction, row.top))
-    if not console.is_terminal:
-        console.width = 10_000  # on a pipe nothing is cut; the table takes what it needs
-    console.print(table)
+        failed += row.error is not None
+        stream.write(format_row(row, output_format, layout))
+        stream.flush()
     return failed
 
 
-def _cells(prediction: DigitPrediction, top: int) -> tuple[str, str, str]:
-    if prediction.text is None:
-        return ABSTAINED, "", ""
-    others = ", ".join(f"{text} {100 * share:.1f}%" for text, share in prediction.top(top)[1:])
-    return prediction.text, f"{100 * prediction.confidence:.1f}%", others
+def format_header(output_format: str, layout: Layout) -> str:
+    """What stands before the first row of "jsonl" (nothing) or "csv"."""
+    return _csv_line(_columns(layout)) if output_format == "csv" else ""
+
+
+def check_header(text: str, layout: Layout) -> None:
+    """Raise ValueError where the first line of a CSV file names other columns."""
+    if _read_csv_line(text) != _columns(layout):
+        raise ValueError(f"the columns are not {','.join(_columns(layout))}")
+
+
+def format_row(row: Row, output_format: str, layout: Layout) -> str:
+    """A row as "jsonl" or "csv", with the end of its line."""
+    if output_format == "jsonl":
+        return json.dumps(row.to_dict()) + "\n"
+    cells = layout.flatten(row.values)
+    return _csv_line([row.path, *(cells.get(name) for name in layout.columns), row.page, row.error])
+
+
+def parse_row(text: str, output_format: str) -> Row:
+    """A line of `format_row` -> its row, without the values; raises ValueError where it is something else."""
+    try:
+        if output_format == "jsonl":
+            values = json.loads(text)
+            path, page, error = values["path"], values["page"], values.get("error")
+        else:
+            path, *_, number, message = _read_csv_line(text)
+            page, error = int(number), message or None
+    except (KeyError, TypeError, ValueError) as failure:
+        raise ValueError(f"not a row of results ({failure})") from failure
+    if not (isinstance(path, str) and isinstance(page, int)):
+        raise ValueError("not a row of results")
+    return Row(path, page, error=error)
+
+
+def _columns(layout: Layout) -> list[str]:
+    return ["path", *layout.columns, "page", "error"]
+
+
+def _read_csv_line(text: str) -> list[str]:
+    try:
+        (cells,) = csv.reader([text.removesuffix("\n")], strict=True)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    return cells
+
+
+def _csv_line(cells: Sequence[object]) -> str:
+    stream = io.StringIO()
+    is_odd = any("\r" in cell for cell in cells if isinstance(cell, str))  # the csv module leaves that bare
+    csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if is_odd else csv.QUOTE_MINIMAL).writerow(
+        cells
+    )
+    return stream.getvalue()
+
+
+def _write_table(rows: Iterable[Row], layout: Layout, stream: TextIO) -> int:
+    console = Console(file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    listed = list(rows)
+    has_pages = any(row.page > 1 for row in listed)
+    table = Table("picture", *(["page"] if has_pages else []), *layout.headings)
+    for row in listed:
+        cells = layout.show(row.values) if row.error is None else _show_error(row.error, layout)
+        table.add_row(row.path, *([str(row.page)] if has_pages else []), *cells)
+    if not console.is_terminal:
+        console.width = 10_000  # on a pipe nothing is cut; the table takes what it needs
+    console.print(table)
+    return sum(row.error is not None for row in listed)
+
+
+def _show_error(error: str, layout: Layout) -> list[str]:
+    return [*[""] * (len(layout.headings) - 1), f"error: {error}"]
 
 
 def _write_json(rows: Iterable[Row], stream: TextIO) -> int:
@@ -53,29 +157,4 @@ def _write_json(rows: Iterable[Row], stream: TextIO) -> int:
         stream.write(separator + json.dumps(row.to_dict()))
         separator = ",\n"
     stream.write("\n]\n" if separator == ",\n" else "[]\n")
-    return failed
-
-
-def _write_lines(rows: Iterable[Row], stream: TextIO) -> int:
-    failed = 0
-    for row in rows:
-        failed += row.error is not None
-        stream.write(json.dumps(row.to_dict()) + "\n")
-    return failed
-
-
-def _write_csv(rows: Iterable[Row], stream: TextIO) -> int:
-    writer = csv.writer(stream, lineterminator="\n")
-    failed, has_header = 0, False
-    for row in rows:
-        if not has_header:
-            ranks = range(1, row.top + 1)
-            more = [name for rank in ranks for name in (f"top_{rank}", f"top_{rank}_probability")]
-            writer.writerow([*_CSV_COLUMNS, *more])
-            has_header = True
-        failed += row.error is not None
-        values = row.to_dict()
-        best = [cell for entry in values.get("top", []) for cell in (entry["text"], entry["probability"])]
-        best += [""] * (2 * row.top - len(best))
-        writer.writerow([values.get(name, "") for name in _CSV_COLUMNS] + best)
     return failed

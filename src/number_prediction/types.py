@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,10 @@ NOT_A_DIGIT = "none"
 """Class of pictures that are no digit: a model that knows it abstains from them; it is never a label."""
 FRAME_SIZE = 28
 """Height and width of a frame, in pixels."""
+PDF_DPI = 200
+"""Pixels an inch at which a PDF is rendered, unless told otherwise: an A4 page has 1,654 x 2,339."""
+GLYPHS = ("", *"0123456789.,-+/:")
+"""What a sequence model tells apart, in the order of its outputs: the blank of CTC, digits, signs."""
 MAX_DATA_BYTES = 4_000_000_000
 """Largest array that is read from one file: five million pictures of 28x28, half the memory of a laptop."""
 
@@ -37,6 +42,10 @@ class ModelError(NumberPredictionError):
 
 class TrainingError(NumberPredictionError):
     """A training run that cannot start, go on or be saved."""
+
+
+class ConstraintError(NumberPredictionError):
+    """What is known of a number is put in a way that cannot be used: contradictory, or of unknown words."""
 
 
 class MissingExtraError(NumberPredictionError):
@@ -89,4 +98,60 @@ class DigitPrediction:
             "confidence": self.confidence,
             "is_digit": self.is_digit,
             "probabilities": [float(value) for value in self.probabilities],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class GlyphReading:
+    """One glyph of a text that was read."""
+
+    glyph: str
+    """A digit or a sign."""
+    begin: int
+    """First time step of the lattice that shows it, by the most probable alignment."""
+    end: int
+    """One past the last such step."""
+    confidence: float
+    """Probability in [0, 1] that this glyph stands at its place; see decoding.py."""
+    alternatives: tuple[tuple[str, float], ...]
+    """Other glyphs at its place with their probabilities, best first; "" where nothing may stand there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A text read from a lattice."""
+
+    text: str | None
+    """What was read, "" where nothing is written; None where nothing fits the constraint."""
+    log_probability: float
+    """Natural logarithm of the probability of the text, over all its alignments; -inf without text."""
+    confidence: float
+    """Share in [0, 1] of the text in all that the constraint allows; 0 without text."""
+    log_allowed: float
+    """Logarithm of the probability of all that the constraint allows, 0 without a constraint. Where it is
+    very low the picture does not show such a number, whatever the confidence."""
+    glyphs: tuple[GlyphReading, ...]
+    """One for each glyph of the text."""
+    is_exact: bool
+    """Whether it is proven that no text is left out that is allowed and more probable; without text, that no
+    text is allowed at all."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON; None for an infinite logarithm."""
+        return {
+            "text": self.text,
+            "log_probability": self.log_probability if math.isfinite(self.log_probability) else None,
+            "confidence": self.confidence,
+            "log_allowed": self.log_allowed if math.isfinite(self.log_allowed) else None,
+            "is_exact": self.is_exact,
+            "glyphs": [
+                {
+                    "glyph": glyph.glyph,
+                    "begin": glyph.begin,
+                    "end": glyph.end,
+                    "confidence": glyph.confidence,
+                    "alternatives": [list(pair) for pair in glyph.alternatives],
+                }
+                for glyph in self.glyphs
+            ],
         }

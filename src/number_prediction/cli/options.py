@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,3 +22,43 @@ DataOption = Annotated[
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Processor threads.", show_default="one a core")
 ]
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether rows can be appended to what was written before."""
+        return self in (Format.jsonl, Format.csv)
+
+
+PicturesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH|FOLDER|GLOB|-",
+        help="Pictures, TIFF and PDF with all their pages; - reads one file from stdin.",
+    ),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="Of the results.", show_default="table, or by the suffix of --output"),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Write results there, to a file that is not there yet.", show_default="stdout"
+    ),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with an --output of jsonl or csv: read only what has no row there yet."
+    ),
+]
+DpiOption = Annotated[int, typer.Option(min=10, max=2400, metavar="N", help="At which a PDF is rendered.")]

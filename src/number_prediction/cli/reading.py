@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
-import sys
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from number_prediction.cli.console import EXIT_FAILED, say
-from number_prediction.cli.options import ThreadsOption
-
-
-class Format(StrEnum):
-    """How `predict` writes its results."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
+from number_prediction.cli.console import say
+from number_prediction.cli.options import (
+    DpiOption,
+    FormatOption,
+    OutputOption,
+    PicturesArgument,
+    ResumeOption,
+    ThreadsOption,
+)
+from number_prediction.cli.results import choose_format, write_results
+from number_prediction.types import PDF_DPI
 
 
 def predict(
-    pictures: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH|FOLDER|GLOB|-", help="Pictures; - reads one from stdin."),
-    ],
+    pictures: PicturesArgument,
     model: Annotated[
         Path | None,
         typer.Option(metavar="RUN|MODEL.onnx", help="What reads.", show_default="the model in the package"),
     ] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="Of the results.")] = Format.table,
+    output_format: FormatOption = None,
+    output: OutputOption = None,
+    resume: ResumeOption = False,
     top: Annotated[int, typer.Option(min=0, help="Also give the K best classes.", metavar="K")] = 0,
+    dpi: DpiOption = PDF_DPI,
     threads: ThreadsOption = None,
 ) -> None:
-    """Read one digit from each picture.
+    """Read one digit from each picture, and from each page of a TIFF or PDF.
 
-    A picture that cannot be read gives an error row, the others are read all the same, and the exit
-    status is 1.
+    What cannot be read gives an error row, the others are read all the same, and the exit status is 1.
     """
-    from number_prediction.predictor import Predictor
-    from number_prediction.reading import find_pictures, read_digits
-    from number_prediction.tables import write_rows
+    chosen_format = choose_format(output_format, output, resume=resume)
 
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names can be any bytes
-    rows = read_digits(Predictor(model, threads=threads), find_pictures(pictures), top=top)
-    failed = write_rows(rows, output_format, sys.stdout)
-    if failed:
-        raise typer.Exit(EXIT_FAILED)
+    from number_prediction.predictor import Predictor
+    from number_prediction.reading import read_digits
+    from number_prediction.tables import digit_layout
+
+    predictor = Predictor(model, threads=threads)
+    write_results(
+        pictures,
+        partial(read_digits, predictor, top=top),
+        digit_layout(top),
+        output_format=chosen_format,
+        output=output,
+        resume=resume,
+        dpi=dpi,
+        settings={
+            "command": "predict",
+            "model": predictor.sha256,
+            "threshold": predictor.threshold,
+            "top": top,
+        },
+    )
 
 
 def submission(

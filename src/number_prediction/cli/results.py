@@ -1,0 +1,126 @@
+"""What the commands that read pictures share: from the names that were typed to rows where they belong."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from number_prediction.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, say
+from number_prediction.cli.options import Format
+
+if TYPE_CHECKING:
+    from number_prediction.journal import Journal
+    from number_prediction.reading import Reader, Row
+    from number_prediction.tables import Layout
+
+_FORMAT_OF_SUFFIX = {".txt": Format.table, ".json": Format.json, ".jsonl": Format.jsonl, ".csv": Format.csv}
+
+
+def choose_format(output_format: Format | None, output: Path | None, *, resume: bool) -> Format:
+    """The format that --format, --output and --resume mean; raises typer.BadParameter if they contradict."""
+    if output_format is None and output is None:
+        output_format = Format.table
+    elif output_format is None and output is not None:
+        output_format = _FORMAT_OF_SUFFIX.get(output.suffix.lower())
+    if output_format is None:
+        raise typer.BadParameter(
+            f"its suffix is none of {', '.join(_FORMAT_OF_SUFFIX)}; give a --format", param_hint="--output"
+        )
+    if resume and (output is None or not output_format.can_be_resumed):
+        raise typer.BadParameter("takes an --output FILE of jsonl or csv", param_hint="--resume")
+    return output_format
+
+
+def write_results(
+    pictures: Sequence[str],
+    read: Reader,
+    layout: Layout,
+    *,
+    output_format: Format,
+    output: Path | None,
+    resume: bool,
+    dpi: int,
+    settings: Mapping[str, Any],
+) -> None:
+    """Read pictures and write a row a page; prints the path of the file it wrote.
+
+    Args:
+        pictures: files, folders, globs and "-", as they were typed.
+        read: what reads a page.
+        layout: how its values become cells.
+        output_format: as `choose_format` gives it.
+        output: a file; None is stdout.
+        resume: whether to go on with the file.
+        dpi: at which a PDF is rendered.
+        settings: all besides `dpi` that decides what rows say, ready for JSON.
+
+    Raises:
+        DataError: the file is there already, or cannot be gone on with.
+        typer.Exit: something could not be read.
+    """
+    from number_prediction.journal import Journal
+    from number_prediction.reading import read_sources
+    from number_prediction.sources import find_sources
+    from number_prediction.tables import write_rows
+
+    sources = find_sources(pictures)
+    if sources.skipped:
+        say(f"left out, as no pictures: {sources.skipped:,} files in folders")
+    read_rows = partial(read_sources, sources.names, read, dpi=dpi)
+    if output is None:
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names can be any bytes
+        failed = write_rows(read_rows(), output_format, layout, sys.stdout)
+    elif output_format.can_be_resumed:
+        journal = Journal(
+            output,
+            sources.names,
+            output_format=output_format,
+            layout=layout,
+            settings={**settings, "dpi": dpi},
+            resume=resume,
+        )
+        failed = _append_rows(journal, read_rows)
+    else:
+        failed = _write_at_once(output, read_rows(), output_format, layout)
+    if output is not None:
+        print(output)
+    if failed:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _append_rows(journal: Journal, read_rows: Callable[..., Iterator[Row]]) -> int:
+    """Write each row when it is there; how many rows are errors."""
+    if journal.kept:
+        say(f"there already: {journal.kept:,} rows")
+    if journal.changed:
+        say(f"changed since they were read, and read again: {journal.changed:,} files")
+    try:
+        with journal:
+            for row in read_rows(finished=journal.finished):
+                journal.add(row)
+    except KeyboardInterrupt:
+        say("stopped; all rows so far are kept: to go on, give the same command with --resume")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    return journal.failed
+
+
+def _write_at_once(output: Path, rows: Iterable[Row], output_format: Format, layout: Layout) -> int:
+    """Write a file when all rows are there; how many are errors."""
+    from number_prediction.files import write_atomically
+    from number_prediction.tables import write_rows
+    from number_prediction.types import DataError
+
+    if output.exists():
+        raise DataError(f"{output}: is there already; choose another output")
+    if not output.parent.is_dir():
+        raise DataError(f"{output.parent}: no such folder; make it, or choose another output")
+    written = io.StringIO()
+    failed = write_rows(rows, output_format, layout, written)
+    write_atomically(output, written.getvalue().encode("utf-8", "backslashreplace"))
+    return failed
