@@ -107,7 +107,8 @@ def _adaptation(adapted: Mapping[str, Any]) -> list[str]:
         "",
         f"From `{adapted['base']['file']}`, SHA-256 `{adapted['base']['sha256']}`, to "
         f"{adapted['pictures']:,} pictures of {adapted['data']}{held_out}. "
-        "The training above is that of the adaptation.",
+        "The training above is that of the adaptation; "
+        f"{100 * adapted['share']:.0f}% of its change was taken.",
         "",
         "| right answers | pictures | before | after |",
         "|---|---|---|---|",

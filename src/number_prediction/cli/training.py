@@ -138,7 +138,7 @@ def finetune(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of order, augmentation and replay.")] = 0,
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Batches to train.", show_default="250")
+        int | None, typer.Option(min=1, metavar="N", help="Batches to train.", show_default="300")
     ] = None,
     replay: Annotated[
         int | None,
@@ -181,6 +181,11 @@ def finetune(
         print(
             f"{figure.name:31} {figure.pictures:6,} pictures  "
             f"{100 * figure.before:6.2f}% -> {100 * figure.after:6.2f}%"
+        )
+    if done.share < 1:
+        say(
+            f"note: the weights were moved by {100 * done.share:.0f}% of what the training moved them: with "
+            "more, the model forgets too much"
         )
     for doubt in done.doubts:
         say(f"note: {doubt}")

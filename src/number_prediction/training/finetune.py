@@ -8,10 +8,11 @@ must read MNIST and a replay set, neither of which it was trained on, as well as
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,14 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from number_prediction.datasets import EMBEDDED, canonical_source, display_name, load_evaluation_split
-from number_prediction.images import PictureFiles
+from number_prediction.datasets import EMBEDDED, canonical_source, display_name
 from number_prediction.predictor import Predictor
 from number_prediction.runs import Record, Run, Settings, describe_environment
-from number_prediction.splits import Split, divide, join
+from number_prediction.splits import Split
 from number_prediction.training.batches import Batches
 from number_prediction.training.calibration import choose_threshold, fit_temperature
-from number_prediction.training.data import to_frames
+from number_prediction.training.corrections import hold_out, load_corrections
 from number_prediction.training.devices import usable_precision
 from number_prediction.training.export import check_content, describe_model, write_model
 from number_prediction.training.fit import LOG_EVERY, compute_logits, learning_rate, train_step
@@ -35,27 +35,25 @@ from number_prediction.training.guard import (
     MNIST,
     OWN,
     REPLAY,
-    Answers,
     Figure,
     answer,
     compare,
-    find_fallen,
+    find_doubts,
+    find_forgotten,
+    find_reasons,
     is_digit_by_label,
 )
 from number_prediction.training.recipes import Recipe
-from number_prediction.training.replay import draw_replay
+from number_prediction.training.replay import Replay, draw_replay
 from number_prediction.training.rewriting import Rewriting
 from number_prediction.training.state import TrainedNetwork, make_optimizer
 from number_prediction.training.weights import open_model
-from number_prediction.types import NOT_A_DIGIT, DataError, ModelError, TrainingError
+from number_prediction.types import DataError, ModelError, TrainingError
 
-FEWEST, MOST = 10, 1000
-"""Pictures that a model can be adapted to."""
-FEWEST_TO_HOLD_OUT = 30
-"""Pictures from which on some are held out."""
-MOSTLY = 0.9
-"""Share of the pictures trained on that is to be answered as they are labelled."""
 DIGITS = tuple(str(digit) for digit in range(10))
+SHARES = (1.0, 0.75, 0.5)
+"""Of the way from the old weights to the trained ones: where too much was forgotten, less of it is gone
+(Wortsman et al., "Robust fine-tuning of zero-shot models", 2022)."""
 _CPU = torch.device("cpu")
 _PARITY_PICTURES = 1000
 """Of MNIST: the graph is the one that was checked when the model was exported, only its weights are new."""
@@ -65,14 +63,14 @@ _PARITY_PICTURES = 1000
 class Tuning:
     """How a model is adapted, and how it is guarded."""
 
-    steps: int = 250
+    steps: int = 300
     """Batches."""
     batch_size: int = 160
     """Pictures a batch, new and replayed ones."""
-    fewest_new: int = 8
-    most_new: int = 32
+    fewest_new: int = 6
+    most_new: int = 12
     """How many of them are new."""
-    learning_rate: float = 0.006
+    learning_rate: float = 0.003
     """Peak of the one-cycle schedule."""
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises."""
@@ -107,6 +105,8 @@ class Finetuned:
 
     model: Path | None
     """The file written; None where the old model is better, and nothing was written."""
+    share: float
+    """Of the way from the old weights to the trained ones, that the figures are of."""
     figures: tuple[Figure, ...]
     reasons: tuple[str, ...]
     """Why nothing was written, in words."""
@@ -160,11 +160,8 @@ def finetune(
         )
     opened = open_model(predictor)
     base = opened.trained
-    own, held_out = hold_out(load_pictures(data, base.classes), tuning.held_out, seed=seed)
+    own, held_out = hold_out(load_corrections(data, base.classes), tuning.held_out, seed=seed)
     replay = draw_replay(tuning.replay, abstains=base.abstains, seed=seed)
-    measured = {OWN: own, HELD_OUT: held_out, MNIST: replay.mnist, REPLAY: replay.rewritten}
-    measured = {name: split for name, split in measured.items() if len(split)}
-    before = answer(base, measured)
 
     new, known = _mix(own, replay.trained, tuning, seed=seed)
     recipe = tuning.adapt(opened.recipe, len(known))
@@ -179,30 +176,25 @@ def finetune(
         environment=describe_environment(),
     )
     training_begun = time.monotonic()
+    network = copy.deepcopy(base.network)
     torch.manual_seed(seed)
-    show(_train(base.network, new, known, recipe, settings))
+    show(_train(network, new, known, recipe, settings))
     tuned = replace(
-        base,
-        temperature=fit_temperature(*compute_logits(base.network, replay.plain, _CPU)),
-        steps=recipe.min_batches,
-        seconds=time.monotonic() - training_begun,
+        base, network=network, steps=recipe.min_batches, seconds=time.monotonic() - training_begun
     )
-    after = answer(tuned, measured)
-    if base.abstains:
-        digits = torch.tensor(is_digit_by_label(replay.rewritten))
-        tuned = replace(tuned, threshold=_choose_threshold(base, before, after, digits))
+    tuned, figures, share = _settle(base, tuned, own, held_out, replay, tolerance=tuning.tolerance)
 
-    figures = compare(measured, before, after, thresholds=(base.threshold, tuned.threshold))
-    reasons = _find_reasons(figures, tolerance=tuning.tolerance)
+    reasons = find_reasons(figures, tolerance=tuning.tolerance)
     written = None
     if not reasons:
-        content = opened.to_onnx(tuned.temperature)
+        content = opened.to_onnx(tuned)
         parity = check_content(content, tuned, pages=replay.mnist.images[:_PARITY_PICTURES])
         adapted = {
             "data": display_name(canonical_source(data)),
             "pictures": len(own),
             "held_out": len(held_out),
             "base": {"file": predictor.path.name, "sha256": predictor.sha256},
+            "share": share,
             "figures": [asdict(figure) for figure in figures],
         }
         manifest = {**describe_model(content, tuned, settings, parity), "adapted": adapted}
@@ -211,54 +203,12 @@ def finetune(
         write_model(written, content, manifest)
     return Finetuned(
         model=written,
+        share=share,
         figures=figures,
         reasons=tuple(reasons),
-        doubts=tuple(_find_doubts(figures)),
+        doubts=tuple(find_doubts(figures)),
         seconds=time.monotonic() - begun,
     )
-
-
-def load_pictures(data: str, classes: tuple[str, ...]) -> Split:
-    """Frames (N, 28, 28) uint8 of the pictures to adapt to, with labels by the model's classes.
-
-    Raises:
-        DataError: fewer than FEWEST or more than MOST, a class that is not among `classes`, or a digit
-            without ink.
-    """
-    split = load_evaluation_split(data, "train", divided=False)
-    unknown = [name for name in split.classes if name not in classes]
-    if unknown:
-        hint = " (it cannot learn to refuse)" if NOT_A_DIGIT in unknown else ""
-        raise DataError(
-            f"{data}: the model has no class {', '.join(unknown)}{hint}; it has {', '.join(classes)}. Name "
-            "the folders after those, or leave the others out"
-        )
-    if not FEWEST <= len(split) <= MOST:
-        raise DataError(
-            f"{data}: {len(split):,} pictures to train on; a model is adapted to {FEWEST} to {MOST:,}. With "
-            "more, train one: number-prediction train --data"
-        )
-    labels = np.array([classes.index(name) for name in split.classes], np.uint8)[split.labels]
-    frames = to_frames(split.images)
-    blank = np.flatnonzero((frames.max((1, 2)) == 0) & (labels < len(DIGITS)))
-    if len(blank):
-        index = int(blank[0])
-        name = split.images.paths[index] if isinstance(split.images, PictureFiles) else f"picture {index}"
-        raise DataError(f"{data}: no ink is found in {name}, a {classes[labels[index]]}; leave it out")
-    return Split(frames, labels, classes)
-
-
-def hold_out(split: Split, share: float, *, seed: int) -> tuple[Split, Split]:
-    """What to train on, and a share of each class to measure on: none of fewer than FEWEST_TO_HOLD_OUT.
-
-    A class of one picture is trained on.
-    """
-    several = np.bincount(split.labels, minlength=len(split.classes))[split.labels] > 1
-    alone, shared = (split.select(np.flatnonzero(rows)) for rows in (~several, several))
-    if len(split) < FEWEST_TO_HOLD_OUT:
-        return split, split.select(slice(0))
-    kept, held_out = divide(shared, round(share * len(shared)), seed=seed)
-    return join([kept, alone], name="pictures"), held_out
 
 
 def _mix(own: Split, replayed: Split, tuning: Tuning, *, seed: int) -> tuple[Batches, Batches]:
@@ -309,42 +259,43 @@ def _train(
         losses.clear()
 
 
-def _choose_threshold(base: TrainedNetwork, before: Answers, after: Answers, digits: Tensor) -> float:
-    """The threshold that keeps as many of the replayed digits as the model kept before."""
-    kept = float((before[REPLAY].is_digit[digits] >= base.threshold).float().mean())
-    return choose_threshold(after[REPLAY].is_digit[digits], kept=kept)
+def _settle(
+    base: TrainedNetwork,
+    tuned: TrainedNetwork,
+    own: Split,
+    held_out: Split,
+    replay: Replay,
+    *,
+    tolerance: float,
+) -> tuple[TrainedNetwork, tuple[Figure, ...], float]:
+    """The network that lies as far on the way from `base` to `tuned` as the guard allows, calibrated.
+
+    Returns:
+        The network, its figures, and the share of the way: the smallest where the guard allows none.
+    """
+    measured = {OWN: own, HELD_OUT: held_out, MNIST: replay.mnist, REPLAY: replay.rewritten}
+    measured = {name: split for name, split in measured.items() if len(split)}
+    before = answer(base, measured)
+    for share in SHARES:
+        between = replace(tuned, network=_interpolate(base.network, tuned.network, share))
+        logits, labels = compute_logits(between.network, replay.plain, _CPU)
+        between = replace(between, temperature=fit_temperature(logits, labels))
+        after = answer(between, measured)
+        if base.abstains:
+            digits = torch.tensor(is_digit_by_label(replay.rewritten))
+            kept = float((before[REPLAY].is_digit[digits] >= base.threshold).float().mean())
+            threshold = choose_threshold(after[REPLAY].is_digit[digits], kept=kept)
+            between = replace(between, threshold=threshold)
+        figures = compare(measured, before, after, thresholds=(base.threshold, between.threshold))
+        if not find_forgotten(figures, tolerance=tolerance):
+            break
+    return between, figures, share
 
 
-def _find_reasons(figures: Sequence[Figure], *, tolerance: float) -> list[str]:
-    """Why the model is not to be replaced, in words: it forgot something, or learned nothing."""
-    reasons = [
-        f"{figure.name}: fell by {100 * figure.fall:.2f} points, and may fall by {100 * tolerance:.1f}"
-        for figure in find_fallen(figures, tolerance=tolerance)
-    ]
-    own = [figure for figure in figures if figure.name in (OWN, HELD_OUT)]
-    pictures = sum(figure.pictures for figure in own)
-    before = round(sum(figure.before * figure.pictures for figure in own))
-    after = round(sum(figure.after * figure.pictures for figure in own))
-    if after <= before < pictures:
-        reasons.append(f"of your {pictures:,} pictures {after:,} are read now, and {before:,} were before")
-    return reasons
-
-
-def _find_doubts(figures: Sequence[Figure]) -> list[str]:
-    """What the figures of the new pictures leave open, in words."""
-    by_name = {figure.name: figure for figure in figures}
-    own, held_out = by_name[OWN], by_name.get(HELD_OUT)
-    doubts = []
-    if own.after < MOSTLY:
-        doubts.append(
-            f"{100 * (1 - own.after):.0f}% of the pictures that were trained on are still not answered as "
-            "they are labelled: look at their labels"
-        )
-    if held_out is None:
-        doubts.append(
-            "no picture was held out, so no figure says how well others of the kind are read; from "
-            f"{FEWEST_TO_HOLD_OUT} pictures on, some are"
-        )
-    elif held_out.after <= held_out.before:
-        doubts.append("the pictures that were held out are read no better than before")
-    return doubts
+@torch.no_grad()
+def _interpolate(old: nn.Module, new: nn.Module, share: float) -> nn.Module:
+    """The network whose weights lie between those of two others; nothing else of them differs."""
+    between = copy.deepcopy(new)
+    for weights, start in zip(between.parameters(), old.parameters(), strict=True):
+        weights.copy_(start.lerp(weights, share))
+    return between

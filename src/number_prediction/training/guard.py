@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from number_prediction.splits import Split
+from number_prediction.training.corrections import FEWEST_TO_HOLD_OUT
 from number_prediction.training.graph import DigitAnswer
 from number_prediction.training.state import TrainedNetwork
 from number_prediction.types import NOT_A_DIGIT
@@ -24,6 +25,8 @@ MNIST, REPLAY = "MNIST, validation part", "replay set"
 REPLAYED_DIGITS, REPLAYED_NONDIGITS = "replay set, digits read", "replay set, non-digits refused"
 GUARDED = (MNIST, REPLAY)
 """Names of the figures that may not fall."""
+MOSTLY = 0.9
+"""Share of the pictures trained on that is to be answered as they are labelled."""
 _CHUNK = 250
 
 Measured: TypeAlias = Mapping[str, Split]
@@ -75,9 +78,44 @@ def compare(
     return tuple(figures)
 
 
-def find_fallen(figures: Sequence[Figure], *, tolerance: float) -> list[Figure]:
+def find_forgotten(figures: Sequence[Figure], *, tolerance: float) -> list[Figure]:
     """The guarded figures that fell by more than `tolerance`."""
     return [figure for figure in figures if figure.name in GUARDED and figure.fall > tolerance + 1e-9]
+
+
+def find_reasons(figures: Sequence[Figure], *, tolerance: float) -> list[str]:
+    """Why the old model is the better one, in words: the new one forgot something, or learned nothing."""
+    reasons = [
+        f"{figure.name}: fell by {100 * figure.fall:.2f} points, and may fall by {100 * tolerance:.1f}"
+        for figure in find_forgotten(figures, tolerance=tolerance)
+    ]
+    own = [figure for figure in figures if figure.name in (OWN, HELD_OUT)]
+    pictures = sum(figure.pictures for figure in own)
+    before = round(sum(figure.before * figure.pictures for figure in own))
+    after = round(sum(figure.after * figure.pictures for figure in own))
+    if after <= before < pictures:
+        reasons.append(f"of your {pictures:,} pictures {after:,} are answered rightly, and {before:,} were")
+    return reasons
+
+
+def find_doubts(figures: Sequence[Figure]) -> list[str]:
+    """What the figures of the new pictures leave open, in words."""
+    by_name = {figure.name: figure for figure in figures}
+    own, held_out = by_name[OWN], by_name.get(HELD_OUT)
+    doubts = []
+    if own.after < MOSTLY:
+        doubts.append(
+            f"{100 * (1 - own.after):.0f}% of the pictures that were trained on are still not answered as "
+            "they are labelled: look at their labels"
+        )
+    if held_out is None:
+        doubts.append(
+            "no picture was held out, so no figure says how well others of the kind are read; from "
+            f"{FEWEST_TO_HOLD_OUT} pictures on, some are"
+        )
+    elif held_out.after <= held_out.before:
+        doubts.append("the pictures that were held out are read no better than before")
+    return doubts
 
 
 def has_nondigits(split: Split) -> bool:

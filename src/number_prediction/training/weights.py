@@ -45,12 +45,12 @@ class OpenedModel:
     initializers: dict[str, str]
     """Name in the network's state -> name in the file."""
 
-    def to_onnx(self, temperature: float) -> bytes:
-        """The file with the network's present weights and another temperature."""
+    def to_onnx(self, trained: TrainedNetwork) -> bytes:
+        """The file with the weights and the temperature of a network that this one was trained to."""
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-        state = self.trained.network.state_dict()
+        state = trained.network.state_dict()
         for name, initializer in self.initializers.items():
             values = state[name].detach().cpu().contiguous().numpy()
             tensors[initializer].CopyFrom(numpy_helper.from_array(values, initializer))
@@ -58,7 +58,9 @@ class OpenedModel:
             _find_division(model).input[1] = TEMPERATURE
             model.graph.initializer.add(name=TEMPERATURE)
             tensors[TEMPERATURE] = model.graph.initializer[-1]
-        tensors[TEMPERATURE].CopyFrom(numpy_helper.from_array(np.array(temperature, np.float32), TEMPERATURE))
+        tensors[TEMPERATURE].CopyFrom(
+            numpy_helper.from_array(np.array(trained.temperature, np.float32), TEMPERATURE)
+        )
         content: bytes = model.SerializeToString()
         return content
 
