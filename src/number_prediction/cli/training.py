@@ -149,6 +149,10 @@ def finetune(
             show_default="6000",
         ),
     ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="X", help="Points by which what it knew may fall.", show_default="0.2"),
+    ] = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Adapt a model to a hand or a form, from 10 to 1,000 labelled pictures; prints its folder.
@@ -162,7 +166,15 @@ def finetune(
         from number_prediction.training.finetune import Tuning
         from number_prediction.training.finetune import finetune as adapt
 
-    changes = {name: value for name, value in (("steps", steps), ("replay", replay)) if value is not None}
+    changes = {
+        "steps": steps,
+        "replay": replay,
+        "tolerance": None if tolerance is None else tolerance / 100,
+    }
+    tuning = replace(
+        Tuning(),
+        **{name: value for name, value in changes.items() if value is not None},  # type: ignore[arg-type]
+    )
     try:
         done = adapt(
             data,
@@ -171,7 +183,7 @@ def finetune(
             model=model,
             seed=seed,
             threads=threads,
-            tuning=replace(Tuning(), **changes),
+            tuning=tuning,
             show=lambda records: show_progress(records, make_console()),
         )
     except KeyboardInterrupt:
