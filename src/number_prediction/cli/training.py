@@ -138,7 +138,7 @@ def finetune(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of order, augmentation and replay.")] = 0,
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Batches to train.", show_default="300")
+        int | None, typer.Option(min=1, metavar="N", help="Batches to train.", show_default="240")
     ] = None,
     replay: Annotated[
         int | None,

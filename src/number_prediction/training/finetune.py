@@ -63,7 +63,7 @@ _PARITY_PICTURES = 1000
 class Tuning:
     """How a model is adapted, and how it is guarded."""
 
-    steps: int = 300
+    steps: int = 240
     """Batches."""
     batch_size: int = 160
     """Pictures a batch, new and replayed ones."""
