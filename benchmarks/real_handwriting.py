@@ -24,12 +24,14 @@ from sklearn.metrics import roc_auc_score
 
 from number_prediction import Predictor
 from number_prediction.images import Page, to_page
+from number_prediction.lattices import read_lattice, score
 from number_prediction.metrics import reliability
 from number_prediction.network import Network
 
 LOOKALIKES = ("slash", "z", "dot")
 """Symbols that look like digits."""
 SURE = 0.99
+DIGITS = tuple("0123456789")
 
 
 @dataclass(frozen=True)
@@ -167,22 +169,25 @@ def always_answers(probabilities: NDArray[np.float32]) -> Answers:
 
 
 def rapid_ocr() -> Reader:
-    """RapidOCR's recogniser; of its characters only the ten digits count, the best of all places."""
+    """RapidOCR's recogniser, told that there is exactly one digit: of the blank and the ten digits alone."""
     from rapidocr import RapidOCR
 
-    recogniser = RapidOCR().text_rec
-    characters = recogniser.postprocess_op.character
-    columns = np.array([characters.index(str(digit)) for digit in range(10)])
+    engine = RapidOCR()
+    engine(np.full((48, 48, 3), 255, np.uint8), use_det=False, use_cls=False)  # loads the recogniser
+    recogniser = engine.text_rec
+    characters = recogniser.postprocess_op.character  # the blank first
+    columns = [0, *(characters.index(digit) for digit in DIGITS)]
 
     def read(pages: list[Page]) -> Answers:
-        scores = []
+        shares = []
         for page in pages:
             picture = np.repeat(page[:, :, np.newaxis], 3, axis=2)
             batch = recogniser.resize_norm_img(picture, max(page.shape[1] / page.shape[0], 320 / 48))
-            scores.append(recogniser.session(batch[np.newaxis])[0][:, columns].max(0))
-        stacked = np.stack(scores)
-        shares = stacked / stacked.sum(1, keepdims=True)
-        return always_answers(shares)
+            steps = recogniser.session(batch[np.newaxis])[0][:, columns] + 1e-9
+            lattice = read_lattice(steps / steps.sum(1, keepdims=True), ("", *DIGITS))
+            logs = score(lattice, DIGITS)
+            shares.append(np.exp(logs - np.logaddexp.reduce(logs)))
+        return always_answers(np.stack(shares))
 
     return read
 

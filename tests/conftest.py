@@ -37,8 +37,8 @@ def predictor() -> Predictor:
 
 @pytest.fixture(scope="session")
 def handwriting(predictor: Predictor, mnist: Splits) -> Handwriting:
-    """Of a thousand digits, a handful are misread."""
-    return read_digits(predictor, mnist.test, 1000)
+    """Of four thousand digits, some are misread."""
+    return read_digits(predictor, mnist.test, 4000)
 
 
 @pytest.fixture(scope="session")

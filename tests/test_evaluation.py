@@ -30,6 +30,7 @@ class PixelReader:
 
     sha256 = "5e" * 32
     manifest = None
+    threshold = 0.5
 
     def __init__(self, classes: Sequence[str] = DIGITS) -> None:
         self.classes = tuple(classes)

@@ -144,7 +144,8 @@ def _threshold(state: TrainingState, validation: Split) -> float:
     logits = []
     for begin in range(0, len(digits), VALIDATION_BATCH):
         frames = digits[begin : begin + VALIDATION_BATCH].to(state.batches.images.device)
-        logits.append(network(state.batches.augmentation(frames.to(torch.float32) / 255, generator)))
+        rewritten = state.batches.augmentation(frames.to(torch.float32) / 255, generator)
+        logits.append(network(rewritten[rewritten.amax((1, 2)) > 0]))  # a blank frame is never a digit
     return choose_threshold(1 - torch.softmax(torch.cat(logits) / state.temperature, 1)[:, -1].cpu())
 
 
