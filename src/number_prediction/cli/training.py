@@ -145,7 +145,7 @@ def finetune(
         typer.Option(
             min=100,
             metavar="N",
-            help="Pictures of MNIST to train on again and to test on.",
+            help="Pictures of MNIST to train on again, and to guard.",
             show_default="6000",
         ),
     ] = None,
@@ -203,10 +203,9 @@ def finetune(
         say(f"note: {doubt}")
     say(f"{done.seconds:.0f} s")
     if done.model is None:
-        say(
-            f"error: {'; '.join(done.reasons)}. The old model is kept, nothing was written: look for wrong "
-            "labels, or give more pictures"
-        )
+        for reason in done.reasons:
+            say(f"error: {reason}")
+        say("the old model is kept, nothing was written")
         raise typer.Exit(EXIT_FAILED)
     print(done.model.parent)
 

@@ -52,9 +52,9 @@ def hold_out(split: Split, share: float, *, seed: int) -> tuple[Split, Split]:
 
     A class of one picture is trained on.
     """
-    several = np.bincount(split.labels, minlength=len(split.classes))[split.labels] > 1
-    alone, shared = (split.select(np.flatnonzero(rows)) for rows in (~several, several))
     if len(split) < FEWEST_TO_HOLD_OUT:
         return split, split.select(slice(0))
+    several = np.bincount(split.labels, minlength=len(split.classes))[split.labels] > 1
+    alone, shared = (split.select(np.flatnonzero(rows)) for rows in (~several, several))
     kept, held_out = divide(shared, round(share * len(shared)), seed=seed)
     return join([kept, alone], name="corrections"), held_out

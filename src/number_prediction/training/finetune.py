@@ -3,7 +3,7 @@
 In: an exported model and a data set of 10 to 1,000 pictures. Out: a folder with the adapted model, or none.
 Each batch holds a few of the pictures, rewritten, among many of the kind that the model was trained on, so
 that it learns the ones and keeps the others; the statistics of its batch normalisations stay. In the end it
-must read MNIST and a replay set, neither of which it was trained on, as well as before.
+must read MNIST and a replay set as well as before, of which nothing was trained on or chosen by.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,7 +43,7 @@ from number_prediction.training.guard import (
     is_digit_by_label,
 )
 from number_prediction.training.recipes import Recipe
-from number_prediction.training.replay import Replay, draw_replay
+from number_prediction.training.replay import Known, draw_replay
 from number_prediction.training.rewriting import Rewriting
 from number_prediction.training.state import TrainedNetwork, make_optimizer
 from number_prediction.training.weights import open_model
@@ -54,6 +53,9 @@ DIGITS = tuple(str(digit) for digit in range(10))
 SHARES = (1.0, 0.75, 0.5)
 """Of the way from the old weights to the trained ones: where too much was forgotten, less of it is gone
 (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022)."""
+CAUTION = 0.5
+"""The share is chosen so that no figure falls by more than this part of what it may: what is chosen by is
+few pictures, and others are measured."""
 _CPU = torch.device("cpu")
 _PARITY_PICTURES = 1000
 """Of MNIST: the graph is the one that was checked when the model was exported, only its weights are new."""
@@ -75,7 +77,8 @@ class Tuning:
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises."""
     replay: int = 6000
-    """Pictures of MNIST to train on again, besides their companions; as many, at most 5,000, are measured."""
+    """Pictures of MNIST to train on again, besides their companions; as many, at most 5,000, are kept to
+    choose by and to measure."""
     held_out: float = 0.2
     """Share of the pictures that is measured on and not trained on."""
     tolerance: float = 0.002
@@ -177,18 +180,21 @@ def finetune(
     )
     training_begun = time.monotonic()
     network = copy.deepcopy(base.network)
-    torch.manual_seed(seed)
     show(_train(network, new, known, recipe, settings))
     tuned = replace(
         base, network=network, steps=recipe.min_batches, seconds=time.monotonic() - training_begun
     )
-    tuned, figures, share = _settle(base, tuned, own, held_out, replay, tolerance=tuning.tolerance)
+    tuned, share = _settle(base, tuned, replay.chosen_by, tolerance=CAUTION * tuning.tolerance)
 
+    measured = {OWN: own, HELD_OUT: held_out, **_name(replay.guarded)}
+    measured = {name: split for name, split in measured.items() if len(split)}
+    before, after = answer(base, measured), answer(tuned, measured)
+    figures = compare(measured, before, after, thresholds=(base.threshold, tuned.threshold))
     reasons = find_reasons(figures, tolerance=tuning.tolerance)
     written = None
     if not reasons:
         content = opened.to_onnx(tuned)
-        parity = check_content(content, tuned, pages=replay.mnist.images[:_PARITY_PICTURES])
+        parity = check_content(content, tuned, pages=replay.guarded.mnist.images[:_PARITY_PICTURES])
         adapted = {
             "data": display_name(canonical_source(data)),
             "pictures": len(own),
@@ -214,9 +220,8 @@ def finetune(
 def _mix(own: Split, replayed: Split, tuning: Tuning, *, seed: int) -> tuple[Batches, Batches]:
     """The two streams that each batch is put together from: the new pictures, and what is replayed."""
     count = tuning.new_in_batch(len(own))
-    repeated = own.select(np.resize(np.arange(len(own)), max(len(own), count)))
-    new = Batches(repeated, batch_size=count, augmentation=Rewriting(), seed=seed, device=_CPU)
-    rest = tuning.batch_size - count
+    new = Batches(own, batch_size=count, augmentation=Rewriting(), seed=seed, device=_CPU)
+    rest = tuning.batch_size - new.batch_size
     known = Batches(replayed, batch_size=rest, augmentation=Rewriting(), seed=seed + 1, device=_CPU)
     return new, known
 
@@ -260,36 +265,34 @@ def _train(
 
 
 def _settle(
-    base: TrainedNetwork,
-    tuned: TrainedNetwork,
-    own: Split,
-    held_out: Split,
-    replay: Replay,
-    *,
-    tolerance: float,
-) -> tuple[TrainedNetwork, tuple[Figure, ...], float]:
-    """The network that lies as far on the way from `base` to `tuned` as the guard allows, calibrated.
+    base: TrainedNetwork, tuned: TrainedNetwork, known: Known, *, tolerance: float
+) -> tuple[TrainedNetwork, float]:
+    """The network that goes as far from `base` to `tuned` as what it knows allows, calibrated.
 
     Returns:
-        The network, its figures, and the share of the way: the smallest where the guard allows none.
+        The network and the share of the way: the smallest where all fall by more than `tolerance`.
     """
-    measured = {OWN: own, HELD_OUT: held_out, MNIST: replay.mnist, REPLAY: replay.rewritten}
-    measured = {name: split for name, split in measured.items() if len(split)}
+    measured = _name(known)
     before = answer(base, measured)
+    digits = is_digit_by_label(known.rewritten)
     for share in SHARES:
         between = replace(tuned, network=_interpolate(base.network, tuned.network, share))
-        logits, labels = compute_logits(between.network, replay.plain, _CPU)
+        logits, labels = compute_logits(between.network, known.accompanied, _CPU)
         between = replace(between, temperature=fit_temperature(logits, labels))
         after = answer(between, measured)
         if base.abstains:
-            digits = torch.tensor(is_digit_by_label(replay.rewritten))
-            kept = float((before[REPLAY].is_digit[digits] >= base.threshold).float().mean())
-            threshold = choose_threshold(after[REPLAY].is_digit[digits], kept=kept)
+            kept = float((before[REPLAY].is_digit[digits] >= base.threshold).mean())
+            threshold = choose_threshold(torch.tensor(after[REPLAY].is_digit[digits]), kept=kept)
             between = replace(between, threshold=threshold)
         figures = compare(measured, before, after, thresholds=(base.threshold, between.threshold))
         if not find_forgotten(figures, tolerance=tolerance):
             break
-    return between, figures, share
+    return between, share
+
+
+def _name(known: Known) -> dict[str, Split]:
+    """What is known, by the names of the figures."""
+    return {MNIST: known.mnist, REPLAY: known.rewritten}
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from number_prediction.splits import Split
 from number_prediction.training.corrections import FEWEST_TO_HOLD_OUT
-from number_prediction.training.graph import DigitAnswer
 from number_prediction.training.state import TrainedNetwork
 from number_prediction.types import NOT_A_DIGIT
 
@@ -31,8 +30,19 @@ _CHUNK = 250
 
 Measured: TypeAlias = Mapping[str, Split]
 """Name of a figure -> frames (N, 28, 28) uint8 with their labels, of the classes of the network."""
-Answers: TypeAlias = Mapping[str, DigitAnswer]
-"""Name of a figure -> the graph's answers."""
+
+
+class Answer(NamedTuple):
+    """What a network says of N frames."""
+
+    labels: NDArray[np.int64]
+    """(N,) the most probable class of those that are answered."""
+    is_digit: NDArray[np.float32]
+    """(N,) in [0, 1]."""
+
+
+Answers: TypeAlias = Mapping[str, Answer]
+"""Name of a figure -> what is said of its frames."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ class Figure:
         return self.before - self.after
 
 
-def answer(trained: TrainedNetwork, measured: Measured) -> dict[str, DigitAnswer]:
+def answer(trained: TrainedNetwork, measured: Measured) -> dict[str, Answer]:
     """What a network says of all frames."""
     return {name: _answer(trained, split) for name, split in measured.items()}
 
@@ -86,15 +96,21 @@ def find_forgotten(figures: Sequence[Figure], *, tolerance: float) -> list[Figur
 def find_reasons(figures: Sequence[Figure], *, tolerance: float) -> list[str]:
     """Why the old model is the better one, in words: the new one forgot something, or learned nothing."""
     reasons = [
-        f"{figure.name}: fell by {100 * figure.fall:.2f} points, and may fall by {100 * tolerance:.1f}"
+        f"{figure.name}: fell by {100 * figure.fall:.2f} points, and may fall by {100 * tolerance:.1f}; look "
+        "for wrong labels, or give more pictures"
         for figure in find_forgotten(figures, tolerance=tolerance)
     ]
     own = [figure for figure in figures if figure.name in (OWN, HELD_OUT)]
     pictures = sum(figure.pictures for figure in own)
     before = round(sum(figure.before * figure.pictures for figure in own))
     after = round(sum(figure.after * figure.pictures for figure in own))
-    if after <= before < pictures:
-        reasons.append(f"of your {pictures:,} pictures {after:,} are answered rightly, and {before:,} were")
+    if before == pictures:
+        reasons.append(f"your {pictures:,} pictures are all answered rightly without it")
+    elif after <= before:
+        reasons.append(
+            f"of your {pictures:,} pictures {after:,} would be answered rightly, and {before:,} are; look "
+            "for wrong labels"
+        )
     return reasons
 
 
@@ -129,17 +145,17 @@ def is_digit_by_label(split: Split) -> NDArray[np.bool_]:
 
 
 @torch.no_grad()
-def _answer(trained: TrainedNetwork, split: Split) -> DigitAnswer:
+def _answer(trained: TrainedNetwork, split: Split) -> Answer:
     graph = trained.graph()
     frames = np.asarray(split.images)
     answers = [
-        graph.answer(torch.tensor(frames[begin : begin + _CHUNK]).to(torch.float32) / 255)
+        graph.classify(torch.tensor(frames[begin : begin + _CHUNK]).to(torch.float32) / 255)
         for begin in range(0, len(frames), _CHUNK)
     ]
-    return DigitAnswer(*(torch.cat(parts) for parts in zip(*answers, strict=True)))
+    probabilities, is_digit = (torch.cat(parts) for parts in zip(*answers, strict=True))
+    return Answer(probabilities.argmax(1).numpy(), is_digit.numpy())
 
 
-def _is_right(answers: DigitAnswer, split: Split, threshold: float) -> NDArray[np.bool_]:
-    kept = (answers.is_digit >= threshold).numpy()
-    is_read: NDArray[np.bool_] = answers.probabilities.argmax(1).numpy() == split.labels
-    return np.where(is_digit_by_label(split), kept & is_read, ~kept)
+def _is_right(answer: Answer, split: Split, threshold: float) -> NDArray[np.bool_]:
+    kept = answer.is_digit >= threshold
+    return np.where(is_digit_by_label(split), kept & (answer.labels == split.labels), ~kept)

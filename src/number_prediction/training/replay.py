@@ -1,7 +1,7 @@
 """What a model that is trained on must not forget: MNIST and what the repository generates, as frames.
 
 Out: pictures to train on beside new ones (rehearsal; Robins, "Catastrophic forgetting, rehearsal and
-pseudorehearsal", 1995), and others, drawn with another seed, to measure on.
+pseudorehearsal", 1995), others to choose by, and others again to measure on.
 """
 
 from __future__ import annotations
@@ -12,27 +12,39 @@ import numpy as np
 import torch
 
 from number_prediction.mnist import load_mnist
-from number_prediction.splits import Split
+from number_prediction.splits import Split, divide
 from number_prediction.training.companions import Companions, add_companions
 from number_prediction.training.rewriting import Rewriting
 
-TRAINED_SEED, MEASURED_SEED = 2_000_000, 3_000_000
+TRAINED_SEED, CHOSEN_SEED, GUARDED_SEED = 2_000_000, 3_000_000, 4_000_000
 """Added to the seed: the companions are none of those that a recipe was trained or validated with."""
+CHOSEN_SHARE = 0.4
+"""Of MNIST's validation part, to choose by; the rest is measured on."""
 _CHUNK = 500
 
 
 @dataclass(frozen=True, eq=False)
+class Known:
+    """What a model knows, as frames of the ten digits and, for a model that abstains, of NOT_A_DIGIT."""
+
+    mnist: Split
+    """Of MNIST alone."""
+    accompanied: Split
+    """The same with companions."""
+    rewritten: Split
+    """Those, each changed as `Rewriting` changes it."""
+
+
+@dataclass(frozen=True, eq=False)
 class Replay:
-    """Frames with their labels, of the ten digits and, for a model that abstains, of NOT_A_DIGIT."""
+    """Three sets without a picture in common."""
 
     trained: Split
     """Of MNIST's training part, and companions."""
-    mnist: Split
-    """Of MNIST's validation part."""
-    rewritten: Split
-    """The same with companions, rewritten."""
-    plain: Split
-    """A third of those, as they were before."""
+    chosen_by: Known
+    """Of MNIST's validation part; sets what is not trained."""
+    guarded: Known
+    """The rest of it; nothing is chosen by these."""
 
 
 def draw_replay(count: int, *, abstains: bool, seed: int) -> Replay:
@@ -44,23 +56,35 @@ def draw_replay(count: int, *, abstains: bool, seed: int) -> Replay:
         seed: of all that is random in it.
     """
     mnist = load_mnist()
-    generator = np.random.default_rng(seed)
-    chosen = np.sort(generator.permutation(len(mnist.train))[:count])
-    measured = mnist.validation.select(slice(count))
-    parts = [
-        add_companions(part, Companions(), seed=seed + offset)
-        for part, offset in ((mnist.train.select(chosen), TRAINED_SEED), (measured, MEASURED_SEED))
-    ]
-    trained, accompanied = parts if abstains else [_digits(part) for part in parts]
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(mnist.train))[:count])
+    held_out = mnist.validation.select(slice(count))
+    guarded, chosen_by = divide(held_out, round(CHOSEN_SHARE * len(held_out)), seed=seed)
     return Replay(
-        trained=trained,
-        mnist=Split(measured.images, measured.labels, accompanied.classes),
-        rewritten=rewrite(accompanied, seed=seed + MEASURED_SEED),
-        plain=accompanied.select(slice(None, None, 3)),
+        trained=_accompany(mnist.train.select(chosen), abstains=abstains, seed=seed + TRAINED_SEED),
+        chosen_by=_know(chosen_by, abstains=abstains, seed=seed + CHOSEN_SEED),
+        guarded=_know(guarded, abstains=abstains, seed=seed + GUARDED_SEED),
     )
 
 
-def rewrite(split: Split, *, seed: int) -> Split:
+def _know(mnist: Split, *, abstains: bool, seed: int) -> Known:
+    accompanied = _accompany(mnist, abstains=abstains, seed=seed)
+    return Known(
+        mnist=Split(mnist.images, mnist.labels, accompanied.classes),
+        accompanied=accompanied,
+        rewritten=_rewrite(accompanied, seed=seed),
+    )
+
+
+def _accompany(mnist: Split, *, abstains: bool, seed: int) -> Split:
+    """Digits with their companions; without non-digits for a model that does not abstain."""
+    accompanied = add_companions(mnist, Companions(), seed=seed)
+    if abstains:
+        return accompanied
+    digits = accompanied.select(np.flatnonzero(accompanied.labels < len(mnist.classes)))
+    return Split(digits.images, digits.labels, mnist.classes)
+
+
+def _rewrite(split: Split, *, seed: int) -> Split:
     """A split of frames (N, 28, 28) uint8, each changed as `Rewriting` changes it."""
     frames = np.asarray(split.images)
     generator = torch.Generator().manual_seed(seed)
@@ -71,9 +95,3 @@ def rewrite(split: Split, *, seed: int) -> Split:
         changed = rewriting(torch.tensor(frames[some]).to(torch.float32) / 255, generator)
         rewritten[some] = (changed * 255).round().to(torch.uint8).numpy()
     return Split(rewritten, split.labels, split.classes)
-
-
-def _digits(split: Split) -> Split:
-    """A split without its last class."""
-    kept = split.select(np.flatnonzero(split.labels < len(split.classes) - 1))
-    return Split(kept.images, kept.labels, split.classes[:-1])

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from number_prediction.predictor import OUTPUTS, Predictor
 from number_prediction.training.recipes import RECIPES, Recipe
@@ -111,7 +110,10 @@ def _match(
         name = f"{_PREFIX}{path}.weight"
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is None and name in biases:
             module.bias = nn.Parameter(torch.zeros(len(module.weight)))
-        if isinstance(module, _BatchNorm) and f"{_PREFIX}{path}.running_mean" not in weights:
+        if (
+            isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+            and f"{_PREFIX}{path}.running_mean" not in weights
+        ):
             network.set_submodule(path, nn.Identity())
     names = {}
     for name, values in network.state_dict().items():
