@@ -42,7 +42,9 @@ HAND: dict[int, Writing] = {
         ),
     ),
 }
+"""A 0 with a bar across, and a 6 like a Greek delta."""
 WIDEST = 9.0
+"""Pixels of the widest pen."""
 
 
 def main() -> None:

@@ -157,9 +157,9 @@ def finetune(
 ) -> None:
     """Adapt a model to a hand or a form, from 10 to 1,000 labelled pictures; prints its folder.
 
-    A folder named none holds pictures that are no digit. What the model knew is guarded: where it reads
-    MNIST, or a set drawn for the purpose, worse by more than 0.2 points, nothing is written and the exit
-    status is 1.
+    A folder named none holds pictures that are no digit. What the model knew is guarded: where it would read
+    MNIST or a replay set, both kept apart for this, worse by more than 0.2 points, it says so, keeps the old
+    model and exits with status 1.
     """
     with extra("train"):
         from number_prediction.progress import show_progress
