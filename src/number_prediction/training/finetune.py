@@ -53,9 +53,6 @@ DIGITS = tuple(str(digit) for digit in range(10))
 SHARES = (1.0, 0.75, 0.5)
 """Of the way from the old weights to the trained ones: where too much was forgotten, less of it is gone
 (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022)."""
-CAUTION = 0.5
-"""The share is chosen so that no figure falls by more than this part of what it may: what is chosen by is
-few pictures, and others are measured."""
 _CPU = torch.device("cpu")
 _PARITY_PICTURES = 1000
 """Of MNIST: the graph is the one that was checked when the model was exported, only its weights are new."""
@@ -184,7 +181,7 @@ def finetune(
     tuned = replace(
         base, network=network, steps=recipe.min_batches, seconds=time.monotonic() - training_begun
     )
-    tuned, share = _settle(base, tuned, replay.chosen_by, tolerance=CAUTION * tuning.tolerance)
+    tuned, share = _settle(base, tuned, replay.chosen_by, tolerance=tuning.tolerance)
 
     measured = {OWN: own, HELD_OUT: held_out, **_name(replay.guarded)}
     measured = {name: split for name, split in measured.items() if len(split)}
