@@ -15,7 +15,8 @@ from number_prediction import ModelError, Predictor, Splits, TrainingError
 from number_prediction.findings import MEASURES
 from number_prediction.predictor import MEASURES_KEY
 from number_prediction.runs import Run
-from number_prediction.training.export import check_parity, export_run, to_onnx
+from number_prediction.training.digit_export import check_parity, to_onnx
+from number_prediction.training.export import export_run
 from number_prediction.training.graph import DigitGraph
 from number_prediction.training.state import load_trained
 

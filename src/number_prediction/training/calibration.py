@@ -59,10 +59,11 @@ def fit_line_temperature(answers: Sequence[tuple[Tensor, Texts]]) -> float:
     return math.exp((low + high) / 2)
 
 
-def choose_threshold(is_digit: Tensor) -> float:
-    """The largest threshold of `is_digit` that keeps KEPT of the digits, at most DEFAULT_THRESHOLD.
+def choose_threshold(is_digit: Tensor, *, kept: float = KEPT) -> float:
+    """The largest threshold of `is_digit` that keeps that share of the digits, at most DEFAULT_THRESHOLD.
 
     Args:
         is_digit: (N,) float32 in [0, 1], of pictures that are digits and were not trained on.
+        kept: share in [0, 1].
     """
-    return min(float(is_digit.quantile(1 - KEPT)), DEFAULT_THRESHOLD)
+    return min(float(is_digit.quantile(1 - kept)), DEFAULT_THRESHOLD)

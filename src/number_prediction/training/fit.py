@@ -11,8 +11,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,10 @@ SAVE_EVERY = 30.0
 """Seconds between two checkpoints besides those after a validation."""
 VALIDATIONS = 8
 """Validations in a training, evenly spread; more where it has more epochs."""
+
+
+Target = TypeVar("Target")
+"""What the network should say of a batch."""
 
 
 class Interrupted(Exception):  # noqa: N818 it is no error
@@ -119,19 +124,52 @@ def _steps(
 
 
 def _train_batch(recipe: Recipe, settings: Settings, state: TrainingState, task: Task, rate: float) -> Tensor:
-    """One step of the optimiser; returns the loss, a scalar tensor on the device."""
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    frames, targets = state.batches.next()
-    with torch.autocast(settings.device, torch.bfloat16, enabled=settings.precision == "bf16"):
-        loss = task.loss(state.network(frames), targets)
-    state.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    if recipe.largest_gradient:
-        nn.utils.clip_grad_norm_(state.network.parameters(), recipe.largest_gradient)
-    state.optimizer.step()
+    """The next batch; returns the loss, a scalar tensor on the device."""
+    loss = train_step(
+        state.network,
+        state.optimizer,
+        state.batches.next(),
+        task.loss,
+        rate=rate,
+        largest_gradient=recipe.largest_gradient,
+        precision=settings.precision,
+    )
     if state.average is not None:
         state.average.update_parameters(state.network)
+    return loss
+
+
+def train_step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: tuple[Tensor, Target],
+    loss_of: Callable[[Tensor, Target], Tensor],
+    *,
+    rate: float,
+    largest_gradient: float,
+    precision: str,
+) -> Tensor:
+    """One step of the optimiser; returns the loss, a scalar tensor on the device.
+
+    Args:
+        network: frames -> logits, in training.
+        optimizer: of its weights.
+        batch: frames (B, H, W) float32 in [0, 1], and what the network should say of them.
+        loss_of: mean loss of logits, by what should be said.
+        rate: the learning rate.
+        largest_gradient: norm to which the gradient of all weights is cut; 0 leaves it.
+        precision: "bf16" or "fp32".
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    frames, targets = batch
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        loss = loss_of(network(frames), targets)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if largest_gradient:
+        nn.utils.clip_grad_norm_(network.parameters(), largest_gradient)
+    optimizer.step()
     return loss.detach()
 
 

@@ -81,9 +81,13 @@ class DigitGraph(nn.Module):
 
     def forward(self, page: Tensor) -> DigitAnswer:  # (N, H, W) uint8
         frame, ink, findings = self.preparation(page)
+        return DigitAnswer(frame, *self.classify(frame), ink, findings)
+
+    def classify(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames (N, 28, 28) float32 in [0, 1] -> probabilities and is_digit, see DigitAnswer."""
         logits = self.network(frame) / self.temperature
         is_digit = (frame.amax((1, 2)) > 0).to(torch.float32)
         if self.abstains:
             is_digit = is_digit * (1 - torch.softmax(logits, dim=1)[:, -1])
             logits = logits[:, :-1]
-        return DigitAnswer(frame, torch.softmax(logits, dim=1), is_digit, ink, findings)
+        return torch.softmax(logits, dim=1), is_digit

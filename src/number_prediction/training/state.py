@@ -12,9 +12,10 @@ from number_prediction.runs import Run, Settings
 from number_prediction.training.architectures import Normalization
 from number_prediction.training.batches import Stream
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
+from number_prediction.training.graph import DigitGraph
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.tasks import Task
-from number_prediction.types import DEFAULT_THRESHOLD, TrainingError
+from number_prediction.types import DEFAULT_THRESHOLD, NOT_A_DIGIT, TrainingError
 
 
 @dataclass
@@ -105,7 +106,7 @@ def initial_state(recipe: Recipe, settings: Settings, task: Task) -> TrainingSta
         )
     return TrainingState(
         network.train(),
-        _optimizer(recipe, network),
+        make_optimizer(recipe, network),
         average,
         task.batches,
         classes=task.classes,
@@ -122,8 +123,23 @@ class TrainedNetwork:
     temperature: float
     threshold: float
     classes: tuple[str, ...]
+    """Of the logits; NOT_A_DIGIT, where it is one of them, is the last."""
     steps: int
     seconds: float
+
+    @property
+    def abstains(self) -> bool:
+        """Whether one of the classes is "not a digit"."""
+        return self.classes[-1] == NOT_A_DIGIT
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes that are answered."""
+        return self.classes[:-1] if self.abstains else self.classes
+
+    def graph(self) -> DigitGraph:
+        """Page -> answer."""
+        return DigitGraph(self.network, temperature=self.temperature, abstains=self.abstains).eval()
 
 
 def load_trained(run: Run) -> TrainedNetwork:
@@ -150,7 +166,8 @@ def build_network(recipe: Recipe, class_count: int, mean: Tensor, std: Tensor) -
     return nn.Sequential(Normalization(mean, std), recipe.architecture(class_count))
 
 
-def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    """As the recipe says, over all weights of a network."""
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     groups = [
