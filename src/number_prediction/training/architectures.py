@@ -136,8 +136,8 @@ class LineNet(nn.Module):
 
     def forward(self, line: Tensor) -> Tensor:  # (N, 1, 32, W) -> (N, W / 2, C)
         columns: Tensor = self.neighbours(self.stages(line).flatten(1, 2))  # (N, STEPS * C, W / 4)
-        steps = columns.transpose(1, 2)  # (N, W / 4, STEPS * C)
-        return steps.reshape(len(line), self.STEPS * steps.shape[1], -1)
+        steps: Tensor = columns.transpose(1, 2).unflatten(2, (self.STEPS, -1))  # type: ignore[no-untyped-call]
+        return steps.flatten(1, 2)
 
 
 def conv_block(inputs: int, outputs: int, *, pool: bool | tuple[int, int] = False) -> nn.Sequential:

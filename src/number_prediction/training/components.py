@@ -57,23 +57,24 @@ class Digit(NamedTuple):
 def keep_digit(cells: Tensor) -> Digit:
     """Find the digit among the marks of each page."""
     inked = (cells > INKED * cells.amax((2, 3), keepdim=True)).to(torch.float32)
-    labels = _label(inked)
+    labels = label(inked, ROUNDS)
     kept, second_mark, at_edge = _choose(labels, (cells * inked).flatten(1))
     digit = kept.gather(1, labels).to(torch.float32).reshape(-1, 1, CELLS, CELLS)
     return Digit(F.max_pool2d(digit, 3, 1, 1), second_mark, at_edge)
 
 
-def _label(inked: Tensor) -> Tensor:
-    """Components of the cells (N, 1, CELLS, CELLS) that are 1: the number of one of its cells, for each cell.
+def label(inked: Tensor, rounds: int) -> Tensor:
+    """Components of the cells (N, 1, R, C) float32 that are 1: the number of one of its cells, for each cell.
 
-    Out: (N, CELLS ** 2) int64. Each cell sees the largest label around it; the cell that its own label names
+    Out: (N, R * C) int64. Each cell sees the largest label around it; the cell that its own label names
     is given that one (hooking), then each takes the label of the cell that its label names (shortcut). So
     whole regions are renamed at once, and labels jump along a component instead of walking (Shiloach,
     Vishkin, "An O(log n) Parallel Connectivity Algorithm", 1982). Paper keeps the numbers of its own cells.
     """
-    labels = torch.arange(CELLS**2, dtype=torch.float32).expand(inked.shape[0], -1)
-    for _ in range(ROUNDS):
-        seen = labels.reshape(-1, 1, CELLS, CELLS) * inked
+    rows, columns = inked.shape[2:]
+    labels = torch.arange(rows * columns, dtype=torch.float32).expand(inked.shape[0], -1)
+    for _ in range(rounds):
+        seen = labels.reshape(-1, 1, rows, columns) * inked
         around = (F.max_pool2d(seen, 3, 1, 1) * inked).flatten(1)
         labels = labels.scatter_reduce(1, labels.to(torch.int64), around, "amax")
         labels = labels.gather(1, labels.to(torch.int64))

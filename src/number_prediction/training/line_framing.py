@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from number_prediction.training.components import label
 from number_prediction.training.grids import area_matrix
 from number_prediction.types import LINE_HEIGHT, LINE_WIDTH
 
@@ -23,7 +23,8 @@ DIGIT_HEIGHT = 22.0
 ROWS, COLUMNS = 32, 64
 """Cells of the grid."""
 INKED = 0.06
-ROUNDS = 7
+ROUNDS = 6
+"""Rounds of label spreading."""
 MARGIN = 5.0
 """Pixels of the frame left of the first mark."""
 
@@ -63,38 +64,21 @@ def _overlap(size: int, begin: Tensor, step: Tensor, count: int) -> Tensor:
     return overlap.clamp(min=0) / step.unsqueeze(2)
 
 
-def label(inked: Tensor) -> Tensor:
-    """As components._label, for any grid."""
-    _, rows, columns = inked.shape
-    paper = ~inked
-    labels = (
-        torch.arange(1, rows * columns + 1, dtype=torch.float32).reshape(rows, columns).masked_fill(paper, 0)
-    )
-    for _ in range(ROUNDS):
-        around = F.max_pool2d(labels.unsqueeze(1), 3, 1, 1).squeeze(1).masked_fill(paper, 0).flatten(1)
-        own = labels.flatten(1).to(torch.int64)
-        names = F.pad(own.to(torch.float32), (1, 0)).scatter_reduce(1, own, around, "amax")
-        names = names.gather(1, names.to(torch.int64))
-        labels = names.gather(1, names.to(torch.int64))[:, 1:].reshape(-1, rows, columns)
-    return labels.flatten(1).to(torch.int64)
-
-
 def _extent(ink: Tensor, height: Tensor, width: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """top, bottom, left, right (N, 1) in pixels of the ink."""
     cells = area_matrix(ROWS, ink.shape[1]) @ ink @ area_matrix(COLUMNS, ink.shape[2]).T
-    inked = cells > INKED * cells.amax((1, 2), keepdim=True)
-    labels = label(inked)
+    inked = (cells > INKED * cells.amax((1, 2), keepdim=True)).to(torch.float32)
+    labels = label(inked.unsqueeze(1), ROUNDS)
     mass = (cells * inked).flatten(1)
-    size = ROWS * COLUMNS
-    index = torch.arange(size + 1)
+    index = torch.arange(ROWS * COLUMNS)
     row = torch.arange(ROWS, dtype=torch.float32).repeat_interleave(COLUMNS)
     column = torch.arange(COLUMNS, dtype=torch.float32).repeat(ROWS)
-    empty = torch.zeros(1, size + 1).expand(labels.shape[0], -1)
+    empty = torch.zeros(1, ROWS * COLUMNS).expand(labels.shape[0], -1)
 
     def largest(values: Tensor) -> Tensor:
         return empty.scatter_reduce(1, labels, values.expand_as(mass), "amax")
 
-    weight = empty.scatter_add(1, labels, mass) * (index > 0)
+    weight = empty.scatter_add(1, labels, mass)
     down, right = largest(row + 1), largest(column + 1)
     up, left = ROWS - largest(ROWS - row), COLUMNS - largest(COLUMNS - column)
     tall, wide = (down - up) * height / ROWS, (right - left) * width / COLUMNS
