@@ -27,6 +27,7 @@ from real_sets import DIGITS, load, rapidocr_lattices
 from number_prediction import NumberPredictor, Predictor, decode, load_mnist
 from number_prediction.images import Page
 from number_prediction.metrics import coverage_curve
+from number_prediction.number_evaluation import edit_distance
 
 SEED = 0
 COMPOSED = 500
@@ -67,7 +68,7 @@ def main() -> None:
         for reader, read in readers.items():
             said = [(trim(text, name), confidence) for text, confidence in read(pages)]
             right = [text == wanted for (text, _), wanted in zip(said, texts, strict=True)]
-            wrong = sum(distance(text, wanted) for (text, _), wanted in zip(said, texts, strict=True))
+            wrong = sum(edit_distance(text, wanted) for (text, _), wanted in zip(said, texts, strict=True))
             cells.append(f"{100 * np.mean(right):.2f}% | {wrong / sum(map(len, texts)):.4f}")
             if reader == "number_prediction" and name in sets:
                 ours += [(confidence, ok) for (_, confidence), ok in zip(said, right, strict=True)]
@@ -152,16 +153,6 @@ def rapid_ocr() -> Reader:
         return [(reading.text or "", reading.confidence) for reading in found]
 
     return read
-
-
-def distance(one: str, other: str) -> int:
-    """Fewest characters to insert, delete or replace (Levenshtein, 1966)."""
-    row = list(range(len(other) + 1))
-    for i, left in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, right in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (left != right))
-    return row[-1]
 
 
 def single_digits(predictor: NumberPredictor, folder: Path) -> None:

@@ -13,6 +13,18 @@ from typing import Any
 from number_prediction.files import write_atomically
 from number_prediction.types import ModelError
 
+FIGURES = {
+    "log_loss": ("log loss", "{:.4f}"),
+    "character_error_rate": ("errors a character", "{:.4f}"),
+    "expected_calibration_error": ("ECE", "{:.4f}"),
+    "coverage_at_99": ("coverage at 99% accuracy", "{:.4f}"),
+}
+"""Figures that a model card shows, where an evaluation has them: heading and format."""
+LIMITS_OF_NUMBERS = (
+    "One line a picture, written roughly level. Letters are read as digits or left out. A dot or comma after "
+    "the last digit is not read. A line of more than about 25 digits is seen too small to be read surely."
+)
+
 
 def manifest_path(model: Path) -> Path:
     """Where the manifest of a model file lies."""
@@ -53,8 +65,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"# Model card: {recipe['name']} on {training['data']}"
         + (f", adapted to {adapted['data']}" if adapted else ""),
         "",
-        f"Reads one handwritten character of the classes {', '.join(manifest['classes'])} from a picture: "
-        f"{recipe['summary']}.",
+        f"{_purpose(manifest)}: {recipe['summary']}.",
         "",
         f"- SHA-256 `{manifest['sha256']}`, {manifest['bytes']:,} bytes, "
         f"{manifest['parameters']:,} parameters",
@@ -80,10 +91,23 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        _limits(abstains=recipe.get("companions") is not None),
+        LIMITS_OF_NUMBERS
+        if reads_numbers(manifest)
+        else _limits(abstains=recipe.get("companions") is not None),
         "",
     ]
     return "\n".join(lines)
+
+
+def reads_numbers(manifest: Mapping[str, Any]) -> bool:
+    """Whether a model reads lines, not single digits."""
+    return manifest["training"]["recipe"].get("lines") is not None
+
+
+def _purpose(manifest: Mapping[str, Any]) -> str:
+    if reads_numbers(manifest):
+        return "Reads one line of handwritten digits and signs from a picture"
+    return f"Reads one handwritten character of the classes {', '.join(manifest['classes'])} from a picture"
 
 
 def _limits(*, abstains: bool) -> str:
@@ -124,15 +148,18 @@ def _adaptation(adapted: Mapping[str, Any]) -> list[str]:
 def _figures(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not evaluations:
         return ["Not evaluated yet: `number-prediction evaluate RUN`.", ""]
-    rows = [
-        "| measured on | pictures | accuracy | 95% interval | log loss | ECE |",
-        "|---|---|---|---|---|---|",
+    names = [name for name in FIGURES if all(name in summary for summary in evaluations.values())]
+    lines = [
+        "| measured on | pictures | accuracy | 95% interval | "
+        + " | ".join(FIGURES[name][0] for name in names)
+        + " |",
+        "|---|---|---|---|" + "---|" * len(names),
     ]
     for part, summary in evaluations.items():
         low, high = summary["accuracy_interval_95"]
-        rows.append(
+        cells = " | ".join(FIGURES[name][1].format(summary[name]) for name in names)
+        lines.append(
             f"| {part} | {summary['pictures']:,} | {100 * summary['accuracy']:.2f}% "
-            f"| {100 * low:.2f} to {100 * high:.2f}% | {summary['log_loss']:.4f} "
-            f"| {summary['expected_calibration_error']:.4f} |"
+            f"| {100 * low:.2f} to {100 * high:.2f}% | {cells} |"
         )
-    return [*rows, ""]
+    return [*lines, ""]

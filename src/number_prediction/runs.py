@@ -44,6 +44,11 @@ class Settings:
     environment: Mapping[str, Any]
     """Versions, processor and commit; see `describe_environment`."""
 
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether the run's model reads lines, not single digits."""
+        return self.recipe.get("lines") is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record:

@@ -21,6 +21,10 @@ from number_prediction.reading import Row
 ABSTAINED = "not a digit"
 
 
+DOUBTFUL = 0.9
+"""Confidence below which a table names a digit's alternatives."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the values of one reader become cells."""
@@ -52,6 +56,27 @@ def digit_layout(top: int, *, explain: bool = False) -> Layout:
         show=partial(_show_digit, with_others=top > 1),
         footnotes=_describe_warnings,
     )
+
+
+def number_layout() -> Layout:
+    """How `read_numbers` is shown."""
+    return Layout(
+        columns=("text", "shown", "confidence"),
+        flatten=lambda values: {name: values[name] for name in ("text", "shown", "confidence")},
+        headings=("number", "confidence", "doubtful"),
+        show=_show_number,
+    )
+
+
+def _show_number(values: Mapping[str, Any]) -> tuple[str, ...]:
+    if values["shown"] is None:
+        return "fits nothing that is allowed", "", ""
+    doubtful = [
+        f"{glyph['glyph']} or {' '.join(other for other, _ in glyph['alternatives'][:2] if other)}"
+        for glyph in values["glyphs"]
+        if glyph["confidence"] < DOUBTFUL
+    ]
+    return values["shown"], f"{100 * values['confidence']:.1f}%", ", ".join(doubtful)
 
 
 def _flatten_digit(values: Mapping[str, Any]) -> dict[str, Any]:

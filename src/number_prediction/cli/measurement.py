@@ -90,6 +90,9 @@ def evaluate(
     run = Run(model) if model is not None and model.is_dir() else None
     if run is not None and run.model_path.exists() and not run.settings_path.exists():
         run = None  # an adapted model
+    if run is not None and run.settings().reads_numbers:
+        _evaluate_lines(run, data, part)
+        return
     own_data = run.settings().data if run else "mnist"
     source = canonical_source(data or own_data)
     is_own = source == own_data
@@ -122,6 +125,45 @@ def evaluate(
     print(report)
     if open_report:
         open_in_browser(report)
+
+
+def _evaluate_lines(run: Run, data: str | None, part: Part) -> None:
+    """Measure a run that reads numbers: on lines composed of digits, or on a folder with labels.csv."""
+    from number_prediction.datasets import canonical_source, display_name
+    from number_prediction.number_evaluation import LABELS_FILE, evaluate_numbers, load_lines
+    from number_prediction.numbers import NumberPredictor
+
+    if data is not None and (Path(data) / LABELS_FILE).exists():
+        evaluation = evaluate_numbers(
+            NumberPredictor(run.folder), load_lines(Path(data)), data=Path(data).name
+        )
+        written = evaluation.write(run.evaluation_folder(Path(data).name))
+    else:
+        from number_prediction.training.data import load_frames
+        from number_prediction.training.session import evaluate_lines
+
+        own = run.settings().data
+        if data is not None and canonical_source(data) != own:
+            raise typer.BadParameter(
+                f"give a folder with {LABELS_FILE}, or leave it out to measure on lines composed of digits",
+                param_hint="--data",
+            )
+        if part is Part.all:
+            raise typer.BadParameter("lines are composed of validation or test digits", param_hint="--part")
+        split = getattr(load_frames(own), part.value)
+        words = f"{display_name(own)}, {part.value} part"
+        evaluation = evaluate_lines(run, split, part.value, data=words)
+        written = run.evaluation_folder(part.value) / "metrics.json"
+    summary = evaluation.summary()
+    low, high = summary["accuracy_interval_95"]
+    print(
+        f"whole numbers read right {100 * evaluation.accuracy:.2f}% "
+        f"(95% interval {100 * low:.2f} to {100 * high:.2f}%), "
+        f"{summary['pictures']:,} lines; errors a character {evaluation.character_error_rate:.4f}; "
+        f"ECE {summary['expected_calibration_error']:.4f}; "
+        f"coverage at 99% accuracy {100 * summary['coverage_at_99']:.1f}%"
+    )
+    print(written)
 
 
 def report(

@@ -113,9 +113,9 @@ def train(
             records = log_to_tensorboard(records, run.folder / "tensorboard")
         show_progress(records, make_console())
         say("exporting, and checking that ONNX Runtime answers as torch does")
-        evaluation = finish_run(run, splits)
+        accuracy = finish_run(run, splits)
     say(
-        f"validation accuracy {100 * evaluation.accuracy:.2f}%; on the test part: "
+        f"validation accuracy {100 * accuracy:.2f}%; on the test part: "
         f"number-prediction evaluate {run.folder}"
     )
     print(run.folder)

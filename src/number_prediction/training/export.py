@@ -38,7 +38,7 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
     if not output.parent.is_dir():
         raise ModelError(f"{output.parent}: no such folder to export to; make it first")
     settings = run.settings()
-    if settings.recipe["lines"] is None:
+    if not settings.reads_numbers:
         content = digit_export.to_onnx(trained.graph(), trained.names)
         parity = digit_export.check_content(content, trained)
         manifest = describe_digit_model(content, trained, settings, parity)

@@ -6,15 +6,27 @@ import os
 from pathlib import Path
 
 from number_prediction.datasets import EMBEDDED, canonical_source, display_name
-from number_prediction.evaluation import Evaluation, evaluate
+from number_prediction.evaluation import evaluate
+from number_prediction.images import Page
+from number_prediction.manifests import record_evaluation
+from number_prediction.number_evaluation import Lines, NumberEvaluation, evaluate_numbers
+from number_prediction.numbers import NumberPredictor
 from number_prediction.predictor import Predictor
 from number_prediction.report import report_on_run
 from number_prediction.runs import Run, Settings, describe_environment
-from number_prediction.splits import Splits
+from number_prediction.splits import Split, Splits
 from number_prediction.training.devices import pick_device, usable_precision
 from number_prediction.training.export import export_run
+from number_prediction.training.glyphs import LineRecipe, draw_glyphs
 from number_prediction.training.recipes import Recipe
+from number_prediction.training.strings import StringComposer
 from number_prediction.types import DataError
+
+LINES_SEED = 2_000_000
+"""Of the lines to measure on."""
+WIDTHS = (64, 96, 160, 256, 384)
+"""Of these lines, in pixels."""
+LINES_A_WIDTH = 400
 
 
 def start_run(
@@ -76,10 +88,38 @@ def open_run(recipe: Recipe, folder: Path, *, command: str, data: str, seed: int
     return start_run(recipe, folder, command=command, data=data, seed=seed, threads=threads)
 
 
-def finish_run(run: Run, splits: Splits) -> Evaluation:
-    """Export a trained run and report on its validation part, in the run's folder."""
+def finish_run(run: Run, splits: Splits) -> float:
+    """Export a trained run and report on its validation part, in the run's folder; returns the accuracy."""
     export_run(run)
     data = f"{display_name(run.settings().data)}, validation part"
+    if run.settings().reads_numbers:
+        return evaluate_lines(run, splits.validation, "validation", data=data).accuracy
     evaluation = evaluate(Predictor(run.folder), splits.validation, data=data)
     report_on_run(run, evaluation, "validation")
+    return evaluation.accuracy
+
+
+def evaluate_lines(run: Run, split: Split, name: str, *, data: str) -> NumberEvaluation:
+    """Measure a run's model on lines composed of the digits of a split, none of which it was trained on.
+
+    The figures go into the model's manifest and card, and into the run's folder under `name`.
+    """
+    recipe = Recipe.from_dict(run.settings().recipe)
+    assert recipe.lines is not None
+    lines = compose_lines(split, recipe.lines)
+    evaluation = evaluate_numbers(NumberPredictor(run.folder), lines, data=f"lines of {data}")
+    record_evaluation(run.model_path, name, evaluation.summary())
+    evaluation.write(run.evaluation_folder(name))
     return evaluation
+
+
+def compose_lines(split: Split, counts: LineRecipe) -> Lines:
+    """Lines of all WIDTHS, the same at every call."""
+    composer = StringComposer(draw_glyphs(split, counts, seed=LINES_SEED), seed=LINES_SEED)
+    pages: list[Page] = []
+    texts: list[str] = []
+    for number, width in enumerate(WIDTHS):
+        drawn, said = composer.draw(number, LINES_A_WIDTH, width)
+        pages += list(drawn)
+        texts += said
+    return Lines(pages, texts)

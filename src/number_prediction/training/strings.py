@@ -90,6 +90,12 @@ class StringComposer:
         read = tuple(text[: len(placed)] for text, placed in zip(texts, kept, strict=True))
         return Lines(_spoil(lines, random), Written(read, tuple(kept), width))
 
+    def draw(self, number: int, count: int, width: int) -> tuple[NDArray[np.uint8], list[str]]:
+        """Batch `number` as pictures (count, LINE_HEIGHT, width) uint8, dark on light, and their texts."""
+        lines = self.batch(number, count, width)
+        pages = (255 * (1 - lines.frames)).round().to(torch.uint8).numpy()
+        return pages, ["".join(GLYPHS[place] for place in text) for text in lines.written.texts]
+
     def _write(
         self,
         sources: NDArray[np.int64],
