@@ -9,9 +9,10 @@ INSTALLED := $(VENV)/.installed
 NOW := $(shell date +%Y%m%d-%H%M%S)
 RUN := runs/cnn-$(NOW)
 MODEL_RUN := runs/digit-$(NOW)
+NUMBER_RUN := runs/number-$(NOW)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test browsertest check wheel model docs compare nbtest notebooks clean
+.PHONY: help install run test browsertest check wheel model numbermodel docs compare nbtest notebooks clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,10 +75,15 @@ nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
 compare: $(INSTALLED) ## the table of the README: three recipes over three seeds (half an hour)
 	@$(BIN)/number-prediction compare mlp cnn resnet --seeds 3 --output runs/comparison
 
-model: $(INSTALLED) ## train the model in the package anew (half an hour)
+model: $(INSTALLED) ## train the model for digits in the package anew (half an hour)
 	@$(BIN)/number-prediction train handwriting --seed 0 --output $(MODEL_RUN)
 	@$(BIN)/number-prediction evaluate $(MODEL_RUN)
 	@$(BIN)/number-prediction export $(MODEL_RUN) --output src/number_prediction/assets/models/digit.onnx
+
+numbermodel: $(INSTALLED) ## train the model for numbers in the package anew (an hour)
+	@$(BIN)/number-prediction train number --seed 0 --output $(NUMBER_RUN)
+	@$(BIN)/number-prediction evaluate $(NUMBER_RUN)
+	@$(BIN)/number-prediction export $(NUMBER_RUN) --output src/number_prediction/assets/models/number.onnx
 
 clean: ## remove .venv, caches and builds; runs stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
