@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -114,3 +115,47 @@ def rotation(
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x, y = centre
     return Affine(cos, -sin, to[0] - cos * x + sin * y, sin, cos, to[1] - sin * x - cos * y)
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Takes points of one plane to another, as a camera does."""
+
+    matrix: NDArray[np.float64]
+    """(3, 3), of homogeneous coordinates; the last entry is 1."""
+
+    def __call__(self, points: Points) -> Points:
+        """Where points (K, 2) go."""
+        across = np.column_stack([points, np.ones(len(points))]) @ self.matrix.T
+        mapped: Points = across[:, :2] / across[:, 2:]
+        return mapped
+
+    def after(self, first: Projection) -> Projection:
+        """The map that does `first`, then this one."""
+        matrix = self.matrix @ first.matrix
+        return Projection(matrix / matrix[2, 2])
+
+    @property
+    def coefficients(self) -> tuple[float, ...]:
+        """The eight that Pillow takes."""
+        return tuple(float(value) for value in self.matrix.ravel()[:8])
+
+    def near(self, x: float, y: float, reach: float) -> Affine:
+        """The affine map that is nearest to it within `reach` pixels of a point."""
+        middle, left, right, above, below = self(
+            np.array([(x, y), (x - reach, y), (x + reach, y), (x, y - reach), (x, y + reach)])
+        )
+        (a, d), (b, e) = (right - left) / (2 * reach), (below - above) / (2 * reach)
+        return Affine(
+            float(a),
+            float(b),
+            float(middle[0] - a * x - b * y),
+            float(d),
+            float(e),
+            float(middle[1] - d * x - e * y),
+        )
+
+
+def projection_of(affine: Affine) -> Projection:
+    """An affine map as a projection."""
+    return Projection(np.array([affine[:3], affine[3:], (0.0, 0.0, 1.0)]))

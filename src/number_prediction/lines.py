@@ -4,7 +4,8 @@ In: (H, W) uint8. Out: `WrittenLine`s, which a model for lines can read, with th
 those of the page. A line is what stands close together: a number or a word; a wide gap begins another one.
 
 The page is turned by its skew, rules are taken out, and connected marks are joined to lines by their sizes
-and distances. All sizes are shares of the height of the writing itself, so that small and large stand together.
+and distances. All sizes are shares of the height of the writing itself, so that small and large writing stand
+side by side.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from PIL import Image
 
 from number_prediction.boxes import Affine, Box, Points, box_of, rotation, scaling
 from number_prediction.images import Page
-from number_prediction.masks import Indices, Marks, Mask, find_marks, paint, remove_lines
-from number_prediction.page_ink import PageInk, find_ink
+from number_prediction.masks import Indices, Marks, Mask, find_marks, paint, remove_lines, widen
+from number_prediction.page_ink import PageInk, draw_ink, find_ink
 from number_prediction.reading_order import in_reading_order
 from number_prediction.skew import find_skew
 
@@ -57,7 +58,7 @@ FILLED = 0.72
 LONE_STRONG, LONE_HIGH = 0.5, 0.3
 """Least contrast and height of a mark that stands alone, as shares of the lines': rests of rules are less."""
 STEADY = 0.6
-"""Heights: a line this long, about, is turned by half of what its marks say of its slope, a longer one by more."""
+"""Heights: a line this long, about, is turned by half of its slope, which is unsure, longer ones by more."""
 RULE, RULE_THICK, RULE_GAP = 0.04, 0.0025, 0.004
 """Length, thickness and breaks of a rule, as shares of the page's longer side."""
 
@@ -258,7 +259,8 @@ def _are_one_line(marks: Marks, ones: Indices, other: int) -> Mask:
     tall, middle = marks.bottom - marks.top, (marks.top + marks.bottom) / 2
     high = np.maximum(tall[ones], tall[other])
     is_alike: Mask = np.minimum(tall[ones], tall[other]) >= ALIKE * high
-    return is_alike & (np.abs(middle[ones] - middle[other]) <= RISE * high)
+    is_alike &= np.abs(middle[ones] - middle[other]) <= RISE * high
+    return is_alike
 
 
 def _slope(marks: Marks, members: Indices) -> tuple[float, float]:
@@ -301,22 +303,7 @@ def _cut(sheet: Sheet, marks: Marks, members: Indices) -> WrittenLine:
 
 def _clean(ink: PageInk, own: Mask, to_mask: Affine, to_page: Affine, size: tuple[int, int]) -> Page:
     """Ink of a part of the page within two pixels of a mask, as black on white."""
-    darker = ink.cut(to_page, size)
-    near = Image.fromarray(_widened(own).astype(np.uint8) * np.uint8(255))
+    near = Image.fromarray(widen(own).astype(np.uint8) * np.uint8(255))
     near = near.transform(size, Image.Transform.AFFINE, to_mask, Image.Resampling.BILINEAR)
-    share = np.asarray(near).astype(np.float32) / 255
-    marked = darker[(share > 0.9) & (darker >= ink.threshold)]
-    low = 0.5 * ink.threshold
-    high = max(0.9 * float(np.quantile(marked, 0.7)) if len(marked) else 255.0, low + 1)
-    value = np.clip((darker - low) * (1 / (high - low)), 0, 1) * share
-    return np.asarray(255 - np.rint(255 * value), np.uint8)
-
-
-def _widened(mask: Mask) -> Mask:
-    """With the pixels around set ones."""
-    wide = mask.copy()
-    for one, other in ((np.s_[1:, :], np.s_[:-1, :]), (np.s_[:, 1:], np.s_[:, :-1])):
-        before = wide.copy()
-        wide[one] |= before[other]
-        wide[other] |= before[one]
-    return wide
+    share = np.asarray(near).astype(np.float32) / np.float32(255)
+    return draw_ink(ink.cut(to_page, size), share, ink.threshold)

@@ -16,6 +16,8 @@ Indices = NDArray[np.intp]
 
 UNEVEN = 1.5
 """Most that a line is thicker than usual somewhere, times, and a pixel more."""
+SPECK = 0.005
+"""Longer side of the smallest mark that is no speck, as a share of the picture's."""
 COVERED = 0.65
 """Share of a line's length that must be thin marks."""
 
@@ -187,3 +189,22 @@ def remove_lines(mask: Mask, *, length: int, thickness: int, gap: int) -> Mask:
     return np.ascontiguousarray(
         (upright & ~find_lines(upright, length=length, thickness=thickness, gap=gap)).T
     )
+
+
+def without_specks(mask: Mask) -> Mask:
+    """Without marks that are smaller than SPECK."""
+    marks = find_marks(mask)
+    sides = np.maximum(marks.right - marks.left, marks.bottom - marks.top)
+    runs = marks.runs_of(sides >= SPECK * max(mask.shape))
+    return paint(marks.rows[runs], marks.starts[runs], marks.stops[runs], mask.shape)
+
+
+def widen(mask: Mask) -> Mask:
+    """With the pixels around set ones."""
+    down = mask.copy()
+    down[1:] |= mask[:-1]
+    down[:-1] |= mask[1:]
+    wide = down.copy()
+    wide[:, 1:] |= down[:, :-1]
+    wide[:, :-1] |= down[:, 1:]
+    return wide
