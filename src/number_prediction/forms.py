@@ -48,7 +48,7 @@ ROOM = 0.3
 """What is cut out around the box, as a share of its height: digits do not stay inside."""
 NEAR = 0.14
 """How far from its place a border may lie, as a share of the cell."""
-BORDER_LENGTH, BORDER_THICK = 0.5, 0.09
+BORDER_LENGTH, BORDER_THICK = 0.4, 0.15
 """Length of the shortest piece of a border and thickness of the thickest, as shares of the cell."""
 SMALLEST = 0.05
 """Diameter of the smallest mark that counts, as a share of the box's height."""
