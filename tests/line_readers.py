@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,21 +10,9 @@ from number_prediction import Constraint, Predictor
 from number_prediction.boxes import Box
 from number_prediction.images import Page
 from number_prediction.masks import find_marks
+from number_prediction.numbers import NumberGlyph, NumberPrediction
 
-
-@dataclass(frozen=True)
-class ReadGlyph:
-    glyph: str
-    confidence: float
-    alternatives: tuple[tuple[str, float], ...]
-    box: Box
-
-
-@dataclass(frozen=True)
-class ReadLine:
-    text: str | None
-    confidence: float
-    glyphs: tuple[ReadGlyph, ...]
+NOTHING = np.zeros((1, 1), np.float32)
 
 
 class DigitByDigit:
@@ -36,7 +23,7 @@ class DigitByDigit:
         self.lines: list[Page] = []
         """All that was given to it."""
 
-    def __call__(self, lines: Sequence[Page], constraint: Constraint | None) -> list[ReadLine]:
+    def __call__(self, lines: Sequence[Page], constraint: Constraint | None) -> list[NumberPrediction]:
         self.lines += lines
         boxes = [self._boxes(line) for line in lines]
         cuts = [self._cut(line, box) for line, of_line in zip(lines, boxes, strict=True) for box in of_line]
@@ -49,14 +36,18 @@ class DigitByDigit:
                 answer = next(answers)
                 if box.height < 0.5 * highest:
                     if box.top > line.shape[0] / 2 and box.width < 0.4 * highest:
-                        glyphs.append(ReadGlyph(",", 0.9, (), box))
+                        glyphs.append(NumberGlyph(",", 0.9, (), box))
                     continue
                 share = answer.confidence * answer.is_digit
-                glyphs.append(ReadGlyph(str(int(answer.probabilities[:10].argmax())), share, (), box))
+                glyphs.append(NumberGlyph(str(int(answer.probabilities[:10].argmax())), share, (), box))
             text = "".join(glyph.glyph for glyph in glyphs)
             confidence = float(np.prod([glyph.confidence for glyph in glyphs]))
             fits = constraint is None or constraint.allows(text)
-            readings.append(ReadLine(text if fits else None, confidence, tuple(glyphs) if fits else ()))
+            readings.append(
+                NumberPrediction(
+                    text if fits else None, confidence, tuple(glyphs) if fits else (), NOTHING, NOTHING
+                )
+            )
         return readings
 
     @staticmethod

@@ -22,6 +22,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ from number_prediction.checksums import isbn, luhn
 from number_prediction.constraints import Constraint, length, one_of, regex
 from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.lines import Sheet, straighten
-from number_prediction.masks import Indices, Marks, Mask, find_lines, find_marks, paint, widen, without_specks
+from number_prediction.masks import Indices, Marks, Mask, find_marks, paint, thicker, widen, without_specks
+from number_prediction.numbers import NumberGlyph, NumberPrediction
 from number_prediction.page_ink import PageInk, draw_ink, find_ink
-from number_prediction.pages import LineReading, PageGlyph, ReadLines, mask_text, place_glyph
+from number_prediction.pages import ReadLines, mask_text, place_glyph
 from number_prediction.registration import SIDE, register
 from number_prediction.skew import find_skew
 from number_prediction.types import ConstraintError, DataError, ImageError
@@ -48,8 +50,10 @@ ROOM = 0.3
 """What is cut out around the box, as a share of its height: digits do not stay inside."""
 NEAR = 0.14
 """How far from its place a border may lie, as a share of the cell."""
-BORDER_LENGTH, BORDER_THICK = 0.4, 0.15
-"""Length of the shortest piece of a border and thickness of the thickest, as shares of the cell."""
+BORDER_WHOLE, BORDER_PART = 0.6, 0.5
+"""Share of a border that must be inked in one row, and share of that in the rows beside it."""
+BORDER_THICK = 0.25
+"""Thickness of the thickest border, as a share of the cell's width."""
 SMALLEST = 0.05
 """Diameter of the smallest mark that counts, as a share of the box's height."""
 REST = 0.25
@@ -98,7 +102,7 @@ class FieldReading:
     """The number, "" where nothing is written; None where nothing fits what is known."""
     confidence: float
     """Probability in [0, 1] of the text; 1 of an empty field, 0 without a text."""
-    glyphs: tuple[PageGlyph, ...]
+    glyphs: tuple[NumberGlyph, ...]
     corners: Points
     """(4, 2) of the field's box: clockwise from its upper left."""
     picture: Page
@@ -310,19 +314,38 @@ def _cut(ink: PageInk, field: FormField, to_sheet: Projection) -> _Cut:
 
 def _without_borders(mask: Mask, box: Box, cells: int) -> Mask:
     """Without the thin lines near the borders of the cells; digits that touch or cross them stay."""
-    cell = min(box.width / cells, box.height)
-    thick = max(2, round(BORDER_THICK * cell))
-    reach = max(2.0, NEAR * cell)
-    rows, columns = np.arange(mask.shape[0]) + 0.5, np.arange(mask.shape[1]) + 0.5
     edges = box.left + np.arange(cells + 1) * box.width / cells
-    at_row = (np.abs(rows - box.top) < reach) | (np.abs(rows - box.bottom) < reach)
-    at_column = (np.abs(columns[:, np.newaxis] - edges) < reach).any(1)
-    options = {"length": max(4, round(BORDER_LENGTH * cell)), "thickness": thick, "gap": 2}
-    upright = np.ascontiguousarray(mask.T)
-    across = find_lines(mask, **options) & at_row[:, np.newaxis]
-    down = find_lines(upright, **options).T & at_column
-    rest: Mask = mask & ~across & ~down
+    rest = mask.copy()
+    tall = _inside(box.top, box.bottom, mask.shape[0])
+    _remove_borders(rest.T, mask.T, list(edges), box.width / cells, tall)
+    for left, right in pairwise(edges):
+        cell = np.s_[:, _inside(left, right, mask.shape[1])]
+        _remove_borders(rest[cell], mask[cell], [box.top, box.bottom], right - left, np.s_[:])
     return rest
+
+
+def _inside(begin: float, end: float, size: int) -> slice:
+    return slice(max(0, round(begin)), min(size, round(end)))
+
+
+def _remove_borders(rest: Mask, mask: Mask, edges: list[float], cell: float, along: slice) -> None:
+    """Take lines that run across near the rows `edges` out of `rest`, except where they are thick.
+
+    All have the thickness of most, so that a stroke beside one is not taken for it.
+    """
+    inked = mask[:, along].mean(1)
+    zones = [_inside(edge - NEAR * cell, edge + NEAR * cell + 1, len(mask)) for edge in edges]
+    zones = [zone for zone in zones if zone.start < zone.stop and inked[zone].max() >= BORDER_WHOLE]
+    thick = [int((inked[zone] > BORDER_PART * inked[zone].max()).sum()) for zone in zones]
+    usual = int(np.median(thick)) if thick else 0
+    if not 0 < usual <= BORDER_THICK * cell:
+        return
+    strokes = thicker(mask, usual + 1)
+    for zone in zones:
+        sums = np.convolve(inked[zone], np.ones(usual), "valid")
+        begin = zone.start + int(sums.argmax())
+        about = slice(max(0, begin - 1), begin + usual + 1)
+        rest[about] &= strokes[about]
 
 
 def _choose(marks: Marks, box: Box, cells: int) -> tuple[Indices, Indices]:
@@ -373,7 +396,7 @@ def _read(cut: _Cut, field: FormField, read: ReadLines) -> FieldReading:
     )
 
 
-def _place(reading: LineReading, cut: _Cut) -> tuple[PageGlyph, ...]:
+def _place(reading: NumberPrediction, cut: _Cut) -> tuple[NumberGlyph, ...]:
     placed = []
     for glyph in reading.glyphs:
         middle = glyph.box[0] + glyph.box[2] / 2

@@ -148,7 +148,7 @@ def _grow_down(mask: Mask, reach: int) -> Mask:
     return mask
 
 
-def _thicker(mask: Mask, most: int) -> Mask:
+def thicker(mask: Mask, most: int) -> Mask:
     """What is more than `most` pixels high."""
     cores = _grow_down((~mask)[::-1], most)[::-1]  # pixels with paper among the next `most`
     return _grow_down(~cores, most)
@@ -168,7 +168,7 @@ def find_lines(mask: Mask, *, length: int, thickness: int, gap: int) -> Mask:
     """
     found = np.zeros_like(mask)
     for limit in sorted({min(2, thickness), min(4, thickness), thickness}):
-        thin = mask & ~_thicker(mask, limit)
+        thin = mask & ~thicker(mask, limit)
         marks = _find_stretches(thin, length, gap)
         if not len(marks):
             continue
@@ -178,7 +178,7 @@ def find_lines(mask: Mask, *, length: int, thickness: int, gap: int) -> Mask:
             runs = marks.runs_of(usual == most)
             starts = np.maximum(marks.starts[runs] - length, 0)
             stops = np.minimum(marks.stops[runs] + length, mask.shape[1])
-            found |= paint(marks.rows[runs], starts, stops, mask.shape) & mask & ~_thicker(mask, int(most))
+            found |= paint(marks.rows[runs], starts, stops, mask.shape) & mask & ~thicker(mask, int(most))
     return found
 
 

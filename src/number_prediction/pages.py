@@ -7,78 +7,21 @@ in reading order. What is no number is left out: by its shape in `lines`, else b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from number_prediction.boxes import Affine, Box, Points, box_of
 from number_prediction.constraints import DIGITS, Constraint
 from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.lines import GAP, WrittenLine, find_lines
+from number_prediction.numbers import NumberGlyph, NumberPrediction
 
 LEAST_CONFIDENCE = 0.5
 """Mean confidence in the glyphs of a line, below which it is no number."""
 
 
-class LineGlyph(Protocol):
-    """One digit or sign that was read on a line."""
-
-    @property
-    def glyph(self) -> str:
-        """The digit or sign."""
-
-    @property
-    def confidence(self) -> float:
-        """In [0, 1]."""
-
-    @property
-    def alternatives(self) -> tuple[tuple[str, float], ...]:
-        """Others with their probabilities, best first."""
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, width and height in pixels of the line's picture."""
-
-
-class LineReading(Protocol):
-    """What was read on a line."""
-
-    @property
-    def text(self) -> str | None:
-        """The number, "" where nothing is written; None where nothing fits the constraint."""
-
-    @property
-    def confidence(self) -> float:
-        """In [0, 1]: of the text among all that the constraint allows."""
-
-    @property
-    def glyphs(self) -> Sequence[LineGlyph]:
-        """One for each glyph of the text."""
-
-
-ReadLines: TypeAlias = Callable[[Sequence[Page], Constraint | None], Sequence[LineReading]]
+ReadLines: TypeAlias = Callable[[Sequence[Page], Constraint | None], Sequence[NumberPrediction]]
 """Reads pictures (h, w) uint8 of one line of writing each, dark on light, under a constraint."""
-
-
-@dataclass(frozen=True, eq=False)
-class PageGlyph:
-    """One digit or sign of a number on a page."""
-
-    glyph: str
-    confidence: float
-    """Probability in [0, 1] that this glyph stands there."""
-    alternatives: tuple[tuple[str, float], ...]
-    """Others with their probabilities, best first; "" where nothing may stand there."""
-    box: Box
-    """On the page."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return {
-            "glyph": self.glyph,
-            "confidence": self.confidence,
-            "alternatives": [list(pair) for pair in self.alternatives],
-            "box": list(self.box),
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +31,7 @@ class PageNumber:
     text: str
     confidence: float
     """Probability in [0, 1] of the text."""
-    glyphs: tuple[PageGlyph, ...]
+    glyphs: tuple[NumberGlyph, ...]
     box: Box
     """Along the axes of the picture."""
     corners: Points
@@ -165,23 +108,22 @@ def predict_page(
     return PageReading(tuple(numbers), tuple(left_out), skew)
 
 
-def mask_text(glyphs: Sequence[LineGlyph], least: float, *, mark: str = "?") -> str:
+def mask_text(glyphs: Sequence[NumberGlyph], least: float, *, mark: str = "?") -> str:
     """The text of glyphs with `mark` for each of less confidence than `least`."""
     return "".join(each.glyph if each.confidence >= least else mark for each in glyphs)
 
 
-def place_glyph(glyph: LineGlyph, to_page: Affine) -> PageGlyph:
+def place_glyph(glyph: NumberGlyph, to_page: Affine) -> NumberGlyph:
     """A glyph of a line's picture, on the page."""
-    box = box_of(to_page(Box(*glyph.box).corners))
-    return PageGlyph(glyph.glyph, glyph.confidence, glyph.alternatives, box)
+    return replace(glyph, box=box_of(to_page(glyph.box.corners)))
 
 
-def _is_number(reading: LineReading, least: float) -> bool:
+def _is_number(reading: NumberPrediction, least: float) -> bool:
     if not reading.text or not DIGITS & set(reading.text):
         return False
     return sum(glyph.confidence for glyph in reading.glyphs) >= least * len(reading.glyphs)
 
 
-def _place(line: WrittenLine, reading: LineReading) -> PageNumber:
+def _place(line: WrittenLine, reading: NumberPrediction) -> PageNumber:
     glyphs = tuple(place_glyph(glyph, line.to_page) for glyph in reading.glyphs)
     return PageNumber(reading.text or "", reading.confidence, glyphs, line.box, line.corners)

@@ -30,7 +30,7 @@ TURNS = (-1.5, -0.5, 0.5, 1.5)
 """Degrees about the skew, and about none, that are tried."""
 ROUNDS = 4
 STEPS = (1.0, 0.02, 0.04, 0.04, 0.06, 0.06)
-"""First steps of the coarse search: degrees, logarithms of size and aspect, shear, tilts; then half of them."""
+"""First steps of the coarse search: degrees, logarithms of size and aspect, shear, tilts; then half."""
 REACHES = (32, 16, 8, 4)
 """Pixels of the template by which its parts may be shifted, round by round."""
 PARTS = 5
