@@ -59,7 +59,7 @@ LONE_STRONG, LONE_HIGH = 0.5, 0.3
 """Least contrast and height of a mark that stands alone, as shares of the lines': rests of rules are less."""
 STEADY = 0.6
 """Heights: a line this long, about, is turned by half of its slope, which is unsure, longer ones by more."""
-RULE, RULE_THICK, RULE_GAP = 0.04, 0.0025, 0.004
+RULE, RULE_THICK, RULE_GAP = 0.04, 0.004, 0.004
 """Length, thickness and breaks of a rule, as shares of the page's longer side."""
 
 
