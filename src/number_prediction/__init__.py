@@ -9,13 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from number_prediction.boxes import Box
     from number_prediction.checksums import iban_digits, isbn, luhn
     from number_prediction.constraints import Constraint, length, one_of, regex, satisfies
     from number_prediction.datasets import load_dataset
     from number_prediction.decoding import decode
     from number_prediction.evaluation import Evaluation, evaluate
+    from number_prediction.forms import FormReading, FormTemplate, load_form, read_form
     from number_prediction.mnist import load_mnist
-    from number_prediction.numbers import Box, NumberGlyph, NumberPrediction, NumberPredictor
+    from number_prediction.numbers import NumberGlyph, NumberPrediction, NumberPredictor
+    from number_prediction.pages import PageNumber, PageReading, predict_page
     from number_prediction.predictor import Predictor
     from number_prediction.rosters import AssignedReading, Assignment, assign
     from number_prediction.sources import iterate_pages
@@ -37,13 +40,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "boxes": ("Box",),
     "checksums": ("iban_digits", "isbn", "luhn"),
     "constraints": ("Constraint", "length", "one_of", "regex", "satisfies"),
     "datasets": ("load_dataset",),
     "decoding": ("decode",),
     "evaluation": ("Evaluation", "evaluate"),
+    "forms": ("FormReading", "FormTemplate", "load_form", "read_form"),
     "mnist": ("load_mnist",),
-    "numbers": ("Box", "NumberGlyph", "NumberPrediction", "NumberPredictor"),
+    "numbers": ("NumberGlyph", "NumberPrediction", "NumberPredictor"),
+    "pages": ("PageNumber", "PageReading", "predict_page"),
     "predictor": ("Predictor",),
     "sources": ("iterate_pages",),
     "rosters": ("AssignedReading", "Assignment", "assign"),
@@ -73,6 +79,8 @@ __all__ = [
     "DataError",
     "DigitPrediction",
     "Evaluation",
+    "FormReading",
+    "FormTemplate",
     "GlyphReading",
     "ImageError",
     "MissingExtraError",
@@ -81,6 +89,8 @@ __all__ = [
     "NumberPrediction",
     "NumberPredictionError",
     "NumberPredictor",
+    "PageNumber",
+    "PageReading",
     "Predictor",
     "Reading",
     "Split",
@@ -96,11 +106,14 @@ __all__ = [
     "iterate_pages",
     "length",
     "load_dataset",
+    "load_form",
     "load_mnist",
     "luhn",
     "number_range",
     "one_of",
     "parse_number",
+    "predict_page",
+    "read_form",
     "regex",
     "satisfies",
 ]

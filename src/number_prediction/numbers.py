@@ -11,11 +11,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from number_prediction.boxes import Box
 from number_prediction.constraints import Constraint
 from number_prediction.decoding import decode
 from number_prediction.images import Page
@@ -38,15 +39,6 @@ INKED = 0.3
 """Ink of the frame from which a pixel is part of a glyph's box."""
 
 
-class Box(NamedTuple):
-    """A rectangle in pixels of the picture, as it stands after its EXIF orientation."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-
 @dataclass(frozen=True, eq=False)
 class NumberGlyph:
     """One digit or sign of a number."""
@@ -57,6 +49,7 @@ class NumberGlyph:
     alternatives: tuple[tuple[str, float], ...]
     """Others with their probabilities, best first; "" where nothing may stand there."""
     box: Box
+    """In pixels of the picture, as it stands after its EXIF orientation."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
