@@ -10,18 +10,16 @@ scan, how many cells each box is divided into, and what is known of its number:
        {"name": "points", "box": [300, 380, 128, 80], "range": [0, 100], "decimals": 1, "locale": "de"}]}
 
 With "scan", a picture of the sheet beside the template, sheets are registered by all that is printed on it;
-without, by the borders of the boxes and cells. Of a field is known: "digits", a number or [least, most],
-with "signs" that may stand among them; "regex"; "range" with "decimals" and "locale"; "check", one of luhn
-and isbn; "one_of", the texts that are allowed. Cells without any of it hold at most a digit each.
+without, by the borders of the boxes and cells. What is known of a field's number is written as `knowledge`
+takes it. Cells of which nothing is known hold at most a digit each.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,9 +29,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from number_prediction.boxes import Affine, Box, Points, Projection, box_of, projection_of, scaling
-from number_prediction.checksums import isbn, luhn
-from number_prediction.constraints import Constraint, length, one_of, regex
+from number_prediction.constraints import Constraint, length
 from number_prediction.images import ImageInput, Page, to_page
+from number_prediction.knowledge import KEYS as KNOWN
+from number_prediction.knowledge import constraint_of
 from number_prediction.lines import Sheet, straighten
 from number_prediction.masks import Indices, Marks, Mask, find_marks, paint, thicker, widen, without_specks
 from number_prediction.numbers import NumberGlyph, NumberPrediction
@@ -42,7 +41,6 @@ from number_prediction.pages import ReadLines, mask_text, place_glyph
 from number_prediction.registration import SIDE, register
 from number_prediction.skew import find_skew
 from number_prediction.types import ConstraintError, DataError, ImageError
-from number_prediction.written_numbers import decimals, number_range
 
 FIELD_PIXELS = 64
 """Height of a field's box where it is cut out, if the sheet has as much."""
@@ -62,10 +60,7 @@ SPACE = 0.25
 """Paper between digits of neighbouring cells when they are put side by side, as a share of the height."""
 LEAST_FOUND = 0.6
 """Share of what is printed on the form that must be found on a sheet."""
-KEYS = frozenset(
-    {"name", "box", "cells", "digits", "signs", "regex", "range", "decimals", "locale", "check", "one_of"}
-)
-CHECKS: dict[str, Callable[[], Constraint]] = {"luhn": luhn, "isbn": isbn}
+KEYS = frozenset({"name", "box", "cells", *KNOWN})
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,33 +226,10 @@ def _parse_field(content: Mapping[str, Any], width: int, height: int) -> FormFie
         raise ValueError(
             f"field {name}: box {content['box']} with {cells} cells; it must lie within the size"
         )
-    known = _parse_constraints(name, content)
-    if not known and cells > 1:
-        known = [length(0, cells)]
-    return FormField(name, box, cells, reduce(Constraint.__and__, known) if known else None)
-
-
-def _parse_constraints(name: str, content: Mapping[str, Any]) -> list[Constraint]:
-    known: list[Constraint] = []
-    locale, places = str(content.get("locale", "plain")), int(content.get("decimals", 0))
-    if "digits" in content:
-        digits = content["digits"]
-        limits = [int(digits)] if isinstance(digits, int) else [int(limit) for limit in digits]
-        known.append(length(*limits, signs=str(content.get("signs", ""))))
-    if "regex" in content:
-        known.append(regex(str(content["regex"])))
-    if "range" in content:
-        low, high = content["range"]
-        known.append(number_range(low, high, places=places, locale=locale, leading_zeros=True))
-    elif "decimals" in content:
-        known.append(decimals(places, locale, least=0))
-    if "check" in content:
-        if content["check"] not in CHECKS:
-            raise ValueError(f"field {name}: unknown check {content['check']}; known are {', '.join(CHECKS)}")
-        known.append(CHECKS[content["check"]]())
-    if "one_of" in content:
-        known.append(one_of([str(text) for text in content["one_of"]]))
-    return known
+    constraint = constraint_of(content)
+    if constraint is None and cells > 1:
+        constraint = length(0, cells)
+    return FormField(name, box, cells, constraint)
 
 
 def _draw(fields: tuple[FormField, ...], shape: tuple[int, int], share: float) -> NDArray[np.float32]:
