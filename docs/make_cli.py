@@ -18,6 +18,7 @@ COMMANDS = (
     "compare",
     "export",
     "predict",
+    "read",
     "submission",
 )
 WIDTH = "100"

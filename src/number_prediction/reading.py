@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from number_prediction.constraints import Constraint
 from number_prediction.files import write_atomically
 from number_prediction.images import Page
-from number_prediction.numbers import NumberPredictor
 from number_prediction.predictor import Predictor
 from number_prediction.seen import encode_seen
 from number_prediction.sources import STDIN, iterate_pages, open_source
@@ -109,21 +107,6 @@ def read_digits(
                 {"text": text, "probability": probability} for text, probability in answer.top(top)
             ]
         yield Explained(values, encode_seen(answer)) if explain else values
-
-
-def read_numbers(
-    predictor: NumberPredictor,
-    pages: Iterable[Page],
-    *,
-    constraint: Constraint | None = None,
-    least: float = 0.0,
-) -> Iterator[dict[str, Any] | ImageError]:
-    """The number on each page, one line of writing; digits less sure than `least` are "?" in `shown`."""
-    for answer in predictor.iterate_numbers(pages, constraint):
-        if isinstance(answer, ImageError):
-            yield answer
-        else:
-            yield {**answer.to_dict(), "shown": answer.masked(least)}
 
 
 def save_drawings(rows: Iterable[Row], names: Iterable[str], folder: Path) -> Iterator[Row]:

@@ -58,18 +58,55 @@ def digit_layout(top: int, *, explain: bool = False) -> Layout:
     )
 
 
-def number_layout() -> Layout:
-    """How `read_numbers` is shown."""
+def line_layout(*, annotated: bool = False) -> Layout:
+    """How `read_lines` is shown; with `annotated`, after `save_drawings`."""
+    columns = ("text", "shown", "confidence", *(["explanation"] if annotated else []))
     return Layout(
-        columns=("text", "shown", "confidence"),
-        flatten=lambda values: {name: values[name] for name in ("text", "shown", "confidence")},
+        columns=columns,
+        flatten=lambda values: {name: values[name] for name in columns},
         headings=("number", "confidence", "doubtful"),
-        show=_show_number,
+        show=_show_line,
     )
 
 
-def _show_number(values: Mapping[str, Any]) -> tuple[str, ...]:
-    if values["shown"] is None:
+def page_layout(*, annotated: bool = False) -> Layout:
+    """How `read_pages` is shown: the numbers of a page in one cell, in reading order."""
+    columns = ("numbers", "confidences", *(["explanation"] if annotated else []))
+
+    def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            **values,
+            "numbers": " ".join(number["shown"] for number in values["numbers"]),
+            "confidences": " ".join(f"{number['confidence']:.4f}" for number in values["numbers"]),
+        }
+
+    def show(values: Mapping[str, Any]) -> tuple[str, ...]:
+        numbers = values["numbers"]
+        least = f"{100 * min(number['confidence'] for number in numbers):.1f}%" if numbers else ""
+        return "  ".join(number["shown"] for number in numbers) or "none found", least
+
+    return Layout(columns=columns, flatten=flatten, headings=("numbers", "least confidence"), show=show)
+
+
+def form_layout(fields: Sequence[str], *, annotated: bool = False) -> Layout:
+    """How `read_forms` is shown: a column a field, and in a CSV file its confidence beside it."""
+    named = [name for field in fields for name in (field, f"{field}_confidence")]
+
+    def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+        cells = dict(values)
+        for name, field in values["fields"].items():
+            cells[name], cells[f"{name}_confidence"] = field["shown"], field["confidence"]
+        return cells
+
+    def show(values: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(values["fields"][name]["shown"] for name in fields)
+
+    columns = (*named, *(["explanation"] if annotated else []))
+    return Layout(columns=columns, flatten=flatten, headings=tuple(fields), show=show)
+
+
+def _show_line(values: Mapping[str, Any]) -> tuple[str, ...]:
+    if values["text"] is None:
         return "fits nothing that is allowed", "", ""
     doubtful = [
         f"{glyph['glyph']} or {' '.join(other for other, _ in glyph['alternatives'][:2] if other)}"

@@ -14,13 +14,14 @@ from number_prediction import __version__
 from number_prediction.cli.console import EXIT_FAILED, say
 from number_prediction.cli.data import explore, labels
 from number_prediction.cli.measurement import evaluate, report
+from number_prediction.cli.number_reading import read
 from number_prediction.cli.reading import predict, submission
 from number_prediction.cli.training import compare, export, finetune, train
 from number_prediction.types import NumberPredictionError
 
 app = typer.Typer(
     name="number-prediction",
-    help="Train, evaluate and use recognisers of handwritten digits.",
+    help="Train, evaluate and use recognisers of handwritten digits and numbers.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -36,6 +37,7 @@ for _command in (
     compare,
     export,
     predict,
+    read,
     submission,
 ):
     app.command()(_command)
