@@ -57,9 +57,7 @@ def compared_pictures() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def small_run(
-    tmp_path_factory: pytest.TempPathFactory, mnist: Splits, request: pytest.FixtureRequest
-) -> Run:
+def small_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits, request: pytest.FixtureRequest) -> Run:
     """A CNN trained for a fifth of an epoch, exported, with its validation report; do not write into it.
 
     The processes of pytest-xdist share one: the first makes it, the others wait.

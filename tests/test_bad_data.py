@@ -109,7 +109,9 @@ def test_modules_name_the_missing_extra_too() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     found = done.stdout.splitlines()
-    assert [package in line for package, line in zip(("sk", "scipy", "pandas"), found, strict=True)] == [True] * 3
+    assert [package in line for package, line in zip(("sk", "scipy", "pandas"), found, strict=True)] == [
+        True
+    ] * 3
     assert all("pip install 'number-prediction[train]'" in line for line in found)
 
 

@@ -219,7 +219,7 @@ def test_runs_of_different_data_need_one_that_is_named(
     assert done.returncode == 1
     assert b"elsewhere on /data/digits" in done.stderr
     assert b"choose one with --data" in done.stderr
-    named = command_line("report", small_run.folder, folder, "--data", "mnist", "--output", "out")
+    named = command_line("report", small_run.folder, folder, "--data", "mnist", "--part", "validation")
     assert named.returncode == 0, named.stderr.decode()
     assert named.stdout.decode().splitlines()[-2].startswith("small and elsewhere are right and wrong on")
 
