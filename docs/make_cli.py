@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
-import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+
+from number_prediction.cli import app
 
 DOCUMENT = Path(__file__).with_name("cli.md")
 COMMANDS = (
@@ -43,16 +46,11 @@ def render() -> str:
 
 
 def help_of(*command: str) -> str:
-    environment = {**os.environ, "COLUMNS": WIDTH, "TERMINAL_WIDTH": WIDTH, "NO_COLOR": "1"}
-    program = "from number_prediction.cli import app; app(prog_name='number-prediction')"
-    done = subprocess.run(
-        [sys.executable, "-c", program, *command, "--help"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return "\n".join(line.rstrip() for line in done.stdout.splitlines())
+    os.environ |= {"COLUMNS": WIDTH, "TERMINAL_WIDTH": WIDTH, "NO_COLOR": "1"}
+    written = io.StringIO()
+    with redirect_stdout(written):
+        app([*command, "--help"], prog_name="number-prediction", standalone_mode=False)
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
 if __name__ == "__main__":

@@ -1,22 +1,25 @@
-"""What several test files share: MNIST, a small training run, and the command line in a real process."""
+"""What several test files share: MNIST, a small training run, and the command line."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from number_prediction import Predictor, Splits, load_mnist
+from number_prediction.cli import main
 from number_prediction.findings import MEASURES
 from number_prediction.predictor import CLASSES_KEY, MEASURES_KEY
 from number_prediction.runs import Run
@@ -42,24 +45,71 @@ def handwriting(predictor: Predictor, mnist: Splits) -> Handwriting:
     return read_digits(predictor, mnist.test, 4000)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compared_pictures() -> Iterator[int]:
+    """How many pictures an export compares by default; here it compares few."""
+    from number_prediction.training import digit_export
+
+    with pytest.MonkeyPatch.context() as patch:
+        usual = digit_export.PICTURES
+        patch.setattr(digit_export, "PICTURES", 200)
+        yield usual
+
+
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits) -> Run:
-    """A CNN trained for a fifth of an epoch, exported, with its validation report."""
+def small_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits, request: pytest.FixtureRequest) -> Run:
+    """A CNN trained for a fifth of an epoch, exported, with its validation report; do not write into it.
+
+    The processes of pytest-xdist share one: the first makes it, the others wait.
+    """
     from number_prediction.training.fit import fit
     from number_prediction.training.recipes import get_recipe
     from number_prediction.training.session import finish_run, start_run
 
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    run = start_run(replace(get_recipe("cnn"), epochs=0.2, min_batches=0), folder, command="a test")
-    for _ in fit(run, mnist):
-        pass
-    finish_run(run, mnist)
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # that of all processes
+    run, finished = Run(folder / "shared" / "small"), folder / "shared" / "finished"
+    run.folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder / "shared.lock"):
+        if not finished.exists():
+            recipe = replace(get_recipe("cnn"), epochs=0.2, min_batches=0)
+            start_run(recipe, run.folder, command="a test")
+            for _ in fit(run, mnist._replace(validation=mnist.validation.select(slice(0, 500)))):
+                pass
+            finish_run(run, mnist)
+            finished.touch()
     return run
 
 
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
-    """Runs `number-prediction ARGUMENTS` in its own process and folder; stdin as bytes."""
+    """Calls what `number-prediction ARGUMENTS` runs, in `tmp_path`; stdin as bytes."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        typed = ["number-prediction", *map(str, arguments)]
+        given, out, err = (io.TextIOWrapper(io.BytesIO(each), "utf-8") for each in (stdin, b"", b""))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setenv("COLUMNS", "100")
+            for name, value in (("argv", typed), ("stdin", given), ("stdout", out), ("stderr", err)):
+                patch.setattr(sys, name, value)
+            patch.setattr(sys, "excepthook", sys.excepthook)  # Typer puts its own there
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out.flush()
+        err.flush()
+        status = ended.value.code
+        assert isinstance(status, int)
+        written = [stream.buffer.getvalue() for stream in (out, err)]  # type: ignore[attr-defined]
+        return subprocess.CompletedProcess(typed, status, *written)
+
+    return run
+
+
+@pytest.fixture
+def command_process(tmp_path: Path) -> CommandLine:
+    """As `command_line`, in a process of its own, which takes seconds."""
 
     def run(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""The command line in real processes: formats, errors, exit statuses, the way from train to predict."""
+"""The command line: formats, errors, exit statuses, the way from train to predict."""
 
 from __future__ import annotations
 
@@ -41,8 +41,18 @@ def pictures(tmp_path: Path, mnist: Splits) -> Path:
     return folder
 
 
-def test_version(command_line: CommandLine) -> None:
-    assert command_line("--version").stdout.decode() == f"number-prediction {__version__}\n"
+def test_it_is_a_program(command_process: CommandLine, pictures: Path) -> None:
+    """The other tests call what it calls."""
+    done = command_process("--version")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == f"number-prediction {__version__}\n"
+    content = (pictures / "seven.png").read_bytes()
+    done = command_process("predict", "-", "nowhere.png", "--format", "csv", stdin=content)
+    assert done.returncode == 1
+    assert [line[:6] for line in done.stdout.splitlines()[1:]] == [b"-,7,7,", b"nowher"]
+    done = command_process("predict", "x.png", "--model", "nowhere.onnx")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"error: nowhere.onnx: no such model")
 
 
 def test_the_document_is_what_help_says() -> None:
@@ -254,21 +264,48 @@ def test_a_typing_error_in_the_data_leaves_no_run(command_line: CommandLine, tmp
     assert not (tmp_path / "run").exists()
 
 
-def test_ctrl_c_says_how_to_go_on_and_resuming_ends_the_training(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "number_prediction", "train"]
-    arguments = ["mlp", "--epochs", "2", "--output", "run"]
-    with subprocess.Popen([*command, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+def test_from_an_interrupted_training_to_prediction(
+    command_line: CommandLine, tmp_path: Path, mnist: Splits
+) -> None:
+    for label, name in ((3, "three"), (8, "åtta")):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        for index in np.flatnonzero(mnist.train.labels == label)[:60]:
+            page = np.kron(255 - mnist.train.images[index], np.ones((2, 2), np.uint8))
+            Image.fromarray(np.pad(page, index % 5, constant_values=255)).save(folder / f"{index}.png")
+    arguments = ("train", "cnn", "--data", "data", "--epochs", "100", "--threads", "1", "--output", "run")
+    command = [sys.executable, "-m", "number_prediction", *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("batch 100/"):
+            if line.startswith("batch 20/100"):
                 process.send_signal(signal.SIGINT)
                 break
         message = process.stderr.read()
     assert process.returncode == 130
     assert "train --resume run" in message
-    done = subprocess.run([*command, "--resume", "run"], cwd=tmp_path, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    assert (tmp_path / "run" / "model.onnx").exists()
+    run = tmp_path / "run"
+    assert not (run / "model.onnx").exists()
+
+    trained = command_line("train", "--resume", "run", "--tensorboard")
+    assert trained.returncode == 0, trained.stderr.decode()
+    assert trained.stdout.decode() == "run\n"
+    assert b"validation accuracy" in trained.stderr
+    assert list((run / "tensorboard").iterdir())
+    assert (run / "validation" / "report.html").exists()
+    assert Predictor(run).classes == ("three", "åtta")
+
+    evaluated = command_line("evaluate", "run", "--data", "data", "--no-analysis")
+    assert evaluated.returncode == 0, evaluated.stderr.decode()
+    metrics = json.loads((run / "test" / "metrics.json").read_text())
+    assert metrics["summary"]["pictures"] == 20
+    assert metrics["summary"]["accuracy"] > 0.8
+    elsewhere = command_line("evaluate", "run", "--data", "mnist", "--no-analysis")
+    assert elsewhere.returncode == 1
+    assert b"unknown to the model" in elsewhere.stderr
+    predicted = command_line("predict", "data/åtta", "--model", "run", "--format", "jsonl")
+    labels = [json.loads(line)["label"] for line in predicted.stdout.splitlines()]
+    assert labels.count("åtta") > 45
 
 
 def test_compare_refuses_runs_of_other_settings(
@@ -290,51 +327,6 @@ def test_a_name_that_stands_for_nothing_gets_an_error_row(
     done = command_line("predict", name, "--format", "jsonl")
     assert done.returncode == 1
     assert "error" in json.loads(done.stdout)
-
-
-def test_from_training_to_prediction(command_line: CommandLine, pictures: Path, tmp_path: Path) -> None:
-    trained = command_line("train", "mlp", "--epochs", "0.3", "--output", "run", "--tensorboard")
-    assert trained.returncode == 0, trained.stderr.decode()
-    assert trained.stdout.decode() == "run\n"
-    assert b"validation accuracy" in trained.stderr
-    run = tmp_path / "run"
-    assert list((run / "tensorboard").iterdir())
-    assert (run / "validation" / "report.html").exists()
-
-    evaluated = command_line("evaluate", "run", "--part", "test", "--no-analysis")
-    assert evaluated.returncode == 0, evaluated.stderr.decode()
-    assert evaluated.stdout.decode().splitlines()[-1] == str(Path("run/test/report.html"))
-    metrics = json.loads((run / "test" / "metrics.json").read_text())
-    assert metrics["summary"]["pictures"] == 10_000
-    assert f"{100 * metrics['summary']['accuracy']:.2f}%" in evaluated.stdout.decode()
-
-    exported = command_line("export", "run", "--output", "mine.onnx")
-    assert exported.returncode == 0, exported.stderr.decode()
-    assert f"{100 * metrics['summary']['accuracy']:.2f}%" in (tmp_path / "mine.md").read_text()
-    predicted = command_line("predict", pictures / "seven.png", "--model", "mine.onnx", "--format", "jsonl")
-    assert json.loads(predicted.stdout)["label"] == 7
-
-
-def test_a_folder_of_pictures_is_trained_on_and_evaluated(
-    command_line: CommandLine, tmp_path: Path, mnist: Splits
-) -> None:
-    for label, name in ((3, "three"), (8, "eight")):
-        folder = tmp_path / "data" / name
-        folder.mkdir(parents=True)
-        for index in np.flatnonzero(mnist.train.labels == label)[:60]:
-            page = np.kron(255 - mnist.train.images[index], np.ones((2, 2), np.uint8))
-            Image.fromarray(np.pad(page, index % 5, constant_values=255)).save(folder / f"{index}.png")
-    trained = command_line("train", "cnn", "--data", "data", "--output", "run")
-    assert trained.returncode == 0, trained.stderr.decode()
-    assert Predictor(tmp_path / "run").classes == ("eight", "three")
-    evaluated = command_line("evaluate", "run", "--data", "data", "--no-analysis")
-    assert evaluated.returncode == 0, evaluated.stderr.decode()
-    metrics = json.loads((tmp_path / "run" / "test" / "metrics.json").read_text())
-    assert metrics["summary"]["pictures"] == 20
-    assert metrics["summary"]["accuracy"] > 0.8
-    elsewhere = command_line("evaluate", "run", "--data", "mnist", "--no-analysis")
-    assert elsewhere.returncode == 1
-    assert b"unknown to the model" in elsewhere.stderr
 
 
 def test_compare_writes_a_table_and_keeps_what_is_finished(

@@ -15,16 +15,21 @@ from number_prediction import ModelError, Predictor, Splits, TrainingError
 from number_prediction.findings import MEASURES
 from number_prediction.predictor import MEASURES_KEY
 from number_prediction.runs import Run
-from number_prediction.training.digit_export import check_parity, to_onnx
+from number_prediction.training.digit_export import check_parity
 from number_prediction.training.export import export_run
 from number_prediction.training.graph import DigitGraph
 from number_prediction.training.state import load_trained
+from tests.conftest import CommandLine
 
 
-def test_torch_and_onnx_runtime_agree_over_the_whole_test_part(small_run: Run) -> None:
+def test_torch_and_onnx_runtime_agree_over_the_whole_test_part(
+    small_run: Run, mnist: Splits, compared_pictures: int
+) -> None:
+    assert compared_pictures == len(mnist.test)  # of those an export compares, but in the other tests
     trained = load_trained(small_run)
     graph = DigitGraph(trained.network, temperature=trained.temperature).eval()
-    parity = check_parity(graph, Predictor(small_run.folder), trained.threshold)
+    predictor = Predictor(small_run.folder)
+    parity = check_parity(graph, predictor, trained.threshold, pages=mnist.test.images)
     assert parity.pictures >= 10_000
     assert parity.different_labels == 0
     assert parity.largest_difference <= 1e-4
@@ -71,11 +76,25 @@ def test_manifest_and_card_stand_beside_the_model(small_run: Run) -> None:
     assert manifest["sha256"] in card
 
 
-def test_figures_of_an_evaluation_enter_the_card(small_run: Run, tmp_path: Path) -> None:
-    output = export_run(small_run, output=tmp_path / "digit.onnx")
-    summary = json.loads((small_run.folder / "validation" / "metrics.json").read_text())["summary"]
-    assert f"{100 * summary['accuracy']:.2f}%" in output.with_suffix(".md").read_text()
-    assert Predictor(output).sha256 == Predictor(small_run.folder).sha256
+def test_an_evaluated_run_is_exported_by_the_command(
+    command_line: CommandLine, tmp_path: Path, small_run: Run, mnist: Splits
+) -> None:
+    shutil.copytree(small_run.folder, tmp_path / "run")
+    evaluated = command_line("evaluate", "run", "--part", "test", "--no-analysis")
+    assert evaluated.returncode == 0, evaluated.stderr.decode()
+    assert evaluated.stdout.decode().splitlines()[-1] == str(Path("run/test/report.html"))
+    exported = command_line("export", "run", "--output", "mine.onnx")
+    assert exported.returncode == 0, exported.stderr.decode()
+    assert exported.stdout == b"mine.onnx\n"
+    card = (tmp_path / "mine.md").read_text()
+    for part in ("validation", "test"):
+        summary = json.loads((tmp_path / "run" / part / "metrics.json").read_text())["summary"]
+        assert summary["pictures"] == len(getattr(mnist, part))
+        assert f"{100 * summary['accuracy']:.2f}%" in card
+    assert f"accuracy {100 * summary['accuracy']:.2f}%" in evaluated.stdout.decode()
+    mine = Predictor(tmp_path / "mine.onnx")
+    assert mine.sha256 == Predictor(small_run.folder).sha256  # an export is the same each time
+    assert mine.predict_digits(mnist.test.images[:1])[0].label == 7
 
 
 def test_an_altered_model_is_refused(small_run: Run, tmp_path: Path) -> None:
@@ -114,10 +133,3 @@ def test_an_unfinished_run_is_not_exported(tmp_path: Path, mnist: Splits) -> Non
     records.close()
     with pytest.raises(TrainingError, match="--resume"):
         export_run(run)
-
-
-def test_class_names_go_with_the_model(small_run: Run, tmp_path: Path) -> None:
-    network = load_trained(small_run).network
-    names = ("zero", "eins", "två", "3", "4", "5", "6", "7", "8", "九")
-    (tmp_path / "named.onnx").write_bytes(to_onnx(DigitGraph(network).eval(), names))
-    assert Predictor(tmp_path / "named.onnx").classes == names

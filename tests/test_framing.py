@@ -25,7 +25,7 @@ def test_framing_gives_mnist_images_back(mnist: Splits) -> None:
 
 def test_so_does_the_whole_preparation_but_for_dust(mnist: Splits) -> None:
     """In two of a hundred images a speck of a few pixels lies apart from the digit, and is left out."""
-    images = mnist.test.images
+    images = mnist.test.images[:2000]
     difference = np.abs(to_frames(images).astype(int) - images).max((1, 2))
     assert (difference <= 2).mean() >= 0.975
 

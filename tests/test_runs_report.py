@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -12,45 +13,71 @@ import pandas
 import pytest
 from PIL import Image
 
-from number_prediction import DataError, Evaluation, Splits, runs_report
+from number_prediction import DataError, Evaluation, Split, Splits, runs_report
+from number_prediction.manifests import read_manifest, write_manifest
 from number_prediction.run_plots import class_recall, learning_curves, pair_differences
 from number_prediction.runs import Record, Run
 from number_prediction.runs_report import MeasuredRun
 from number_prediction.significance import PairComparison
 from number_prediction.training.data import load_frames
-from number_prediction.training.fit import fit
 from number_prediction.training.recipes import get_recipe
-from number_prediction.training.session import finish_run, start_run
-from tests.conftest import CommandLine
+from number_prediction.training.session import start_run
+from tests.conftest import CommandLine, save_perceptron
 from tests.test_report import Page
 
 
-def train(folder: Path, recipe: str, splits: Splits, *, seed: int, epochs: float, data: str = "mnist") -> Run:
-    chosen = replace(get_recipe(recipe), epochs=epochs, min_batches=0)
-    run = start_run(chosen, folder, command="a test", data=data, seed=seed)
-    for _ in fit(run, splits):
-        pass
-    finish_run(run, splits)
+def make_run(
+    folder: Path,
+    recipe: str,
+    pictures: Split,
+    base: Run,
+    *,
+    seed: int,
+    epochs: float,
+    data: str = "mnist",
+) -> Run:
+    """A finished run, whose model compares a picture with the mean of each class; the rest is of `base`."""
+    changed = replace(get_recipe(recipe), epochs=epochs, min_batches=0)
+    run = start_run(changed, folder, command="a test", data=data, seed=seed)
+    for record in base.records():
+        run.append(record)
+    frames = np.asarray(pictures.images).reshape(len(pictures), -1) / np.float32(255)
+    means = np.stack([frames[pictures.labels == label].mean(0) for label in range(len(pictures.classes))])
+    means -= means.mean(0)
+    weights = means / np.linalg.norm(means, axis=1, keepdims=True)
+    content = save_perceptron(run.model_path, [weights], pictures.classes).read_bytes()
+    manifest = {
+        **read_manifest(base.model_path),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "classes": list(pictures.classes),
+        "parameters": weights.size,
+    }
+    write_manifest(run.model_path, manifest)
     return run
 
 
 @pytest.fixture(scope="module")
-def worse_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits) -> Run:
-    return train(tmp_path_factory.mktemp("runs") / "worse", "mlp", mnist, seed=1, epochs=0.02)
+def worse_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits, small_run: Run) -> Run:
+    folder = tmp_path_factory.mktemp("runs") / "worse"
+    return make_run(folder, "mlp", mnist.train.select(slice(0, 300)), small_run, seed=1, epochs=0.02)
 
 
 @pytest.fixture(scope="module")
-def two_class_runs(tmp_path_factory: pytest.TempPathFactory, mnist: Splits) -> tuple[Run, Run]:
+def two_class_runs(
+    tmp_path_factory: pytest.TempPathFactory, mnist: Splits, small_run: Run
+) -> tuple[Run, Run]:
     """Two runs on pictures of threes and eights."""
     folder = tmp_path_factory.mktemp("two")
     for label, name in ((3, "three"), (8, "eight")):
         (folder / "data" / name).mkdir(parents=True)
         for index in np.flatnonzero(mnist.train.labels == label)[:250]:
-            Image.fromarray(255 - mnist.train.images[index]).save(folder / "data" / name / f"{index}.png")
+            Image.fromarray(mnist.train.images[index]).save(folder / "data" / name / f"{index}.png")
     data = str(folder / "data")
-    splits = load_frames(data)
-    first = train(folder / "first" / "run", "mlp", splits, seed=0, epochs=20, data=data)
-    second = train(folder / "second" / "run", "mlp", splits, seed=1, epochs=5, data=data)
+    pictures = load_frames(data).train
+    fewer = pictures.select(slice(0, len(pictures), 10))
+    first = make_run(folder / "first" / "run", "mlp", pictures, small_run, seed=0, epochs=20, data=data)
+    second = make_run(folder / "second" / "run", "mlp", fewer, small_run, seed=1, epochs=5, data=data)
     return first, second
 
 
@@ -192,7 +219,7 @@ def test_runs_of_different_data_need_one_that_is_named(
     assert done.returncode == 1
     assert b"elsewhere on /data/digits" in done.stderr
     assert b"choose one with --data" in done.stderr
-    named = command_line("report", small_run.folder, folder, "--data", "mnist", "--output", "out")
+    named = command_line("report", small_run.folder, folder, "--data", "mnist", "--part", "validation")
     assert named.returncode == 0, named.stderr.decode()
     assert named.stdout.decode().splitlines()[-2].startswith("small and elsewhere are right and wrong on")
 

@@ -21,6 +21,8 @@ from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
 LINES = 100
 """Composed lines that are compared, of each of WIDTHS."""
 WIDTHS = (64, 160, 384)
+_GLYPHS = LineRecipe(writings=60, signs=120)
+"""What they are composed of: a few of each."""
 
 
 def to_onnx(graph: NumberGraph) -> bytes:
@@ -40,7 +42,7 @@ def describe_outputs() -> dict[str, str]:
 def check_content(content: bytes, trained: TrainedNetwork) -> Parity:
     """Compare torch and ONNX Runtime; raises ModelError where they disagree."""
     graph = number_graph(trained)
-    composer = StringComposer(draw_glyphs(load_mnist().validation, LineRecipe(), seed=0), seed=0)
+    composer = StringComposer(draw_glyphs(load_mnist().validation, _GLYPHS, seed=0), seed=0)
     random = np.random.default_rng(0)
     pages = [random.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
     for number, width in enumerate(WIDTHS):
