@@ -8,7 +8,18 @@ import sys
 from pathlib import Path
 
 DOCUMENT = Path(__file__).with_name("cli.md")
-COMMANDS = ("train", "explore", "labels", "evaluate", "report", "compare", "export", "predict", "submission")
+COMMANDS = (
+    "train",
+    "explore",
+    "labels",
+    "evaluate",
+    "report",
+    "compare",
+    "export",
+    "predict",
+    "submission",
+    "serve",
+)
 WIDTH = "100"
 
 

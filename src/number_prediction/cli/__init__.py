@@ -15,6 +15,7 @@ from number_prediction.cli.console import EXIT_FAILED, say
 from number_prediction.cli.data import explore, labels
 from number_prediction.cli.measurement import evaluate, report
 from number_prediction.cli.reading import predict, submission
+from number_prediction.cli.serving import serve
 from number_prediction.cli.training import compare, export, train
 from number_prediction.types import NumberPredictionError
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (train, explore, labels, evaluate, report, compare, export, predict, submission):
+for _command in (train, explore, labels, evaluate, report, compare, export, predict, submission, serve):
     app.command()(_command)
 
 
