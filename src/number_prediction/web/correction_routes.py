@@ -50,6 +50,12 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return any(levels == 0 or _is_deeper(each, levels - 1) for each in inside)
 
 
+def _require_consent(is_given: bool) -> bool:
+    if not is_given:
+        raise ValueError("a correction is kept only with the consent of who made it")
+    return is_given
+
+
 class CorrectionRequest(BaseModel):
     """A picture, what was said of it, and what is right."""
 
@@ -69,7 +75,9 @@ class CorrectionRequest(BaseModel):
     )
     label: Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "none"]
     model_sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    kept_with_consent: Literal[True] = Field(description="Nothing is kept unasked")
+    kept_with_consent: Annotated[bool, AfterValidator(_require_consent)] = Field(
+        description="Nothing is kept unasked", json_schema_extra={"const": True}
+    )
 
 
 class CorrectionId(BaseModel):

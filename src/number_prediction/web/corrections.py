@@ -1,7 +1,7 @@
 """Corrections: pictures that a person gave the right label, kept in one SQLite file.
 
 Nothing is kept unasked: the file comes into being with the first correction, and deleted ones are overwritten
-in it. The export is a folder of pictures by label, as `train` and `finetune` read it, in a ZIP.
+in it. The export is a folder of pictures by label, as `train` reads it, in a ZIP.
 """
 
 from __future__ import annotations
@@ -208,6 +208,7 @@ def _from_row(number: int, time: str, label: str, model_sha256: str, prediction:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600)  # whose handwriting it is, is nobody else's business
     connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
     try:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()

@@ -124,33 +124,40 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ServingError(f"{host}, port {port}: {reason}; choose another with --host and --port") from error
+        raise ServingError(f"{host}, port {port}: {reason}; choose others with --host and --port") from error
+    listener.setblocking(False)
+    return listener
+
+
+def make_server(app: FastAPI) -> Server:
+    """The server of an app; `run([listener])` answers requests until its `should_exit` is set."""
+    return Server(
+        uvicorn.Config(
+            app,
+            http=Protocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            backlog=_BACKLOG,
+        )
+    )
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
     """Answer requests until SIGTERM or Ctrl-C; logs go to stderr, one JSON object a line."""
     _send_logs_to_stderr()
-    config = uvicorn.Config(
-        app,
-        http=Protocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=STOP_SECONDS,
-        backlog=_BACKLOG,
-    )
-    listener.setblocking(False)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again when all is done
-        Server(config).run([listener])
+        make_server(app).run([listener])
 
 
 def _send_logs_to_stderr() -> None:
