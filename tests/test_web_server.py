@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import logging
-import os
 import re
 import signal
 import socket
@@ -14,18 +12,16 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from number_prediction import DigitPrediction, ImageError, MissingExtraError, ModelError, Predictor
+from number_prediction import DigitPrediction, ImageError, ModelError, Predictor
 from number_prediction.images import Page
 from number_prediction.predictor import Pictures
 from number_prediction.types import ServingError
@@ -36,7 +32,8 @@ from number_prediction.web.observation import JsonFormatter
 from number_prediction.web.problems import PROBLEMS, Problem
 from number_prediction.web.queue import ReadingQueue
 from number_prediction.web.serving import listen
-from tests.served import connect, receive_all, running
+from tests.contract import check_contract
+from tests.served import connect, running
 from tests.uploads import PNG, encode, seven
 
 PICTURE = encode(seven())
@@ -203,7 +200,9 @@ def test_other_names_are_not(host: str, client: httpx.Client) -> None:
     assert (answer.status_code, kind_of(answer)) == (421, "unknown-host")
 
 
-@pytest.mark.parametrize("origin", ["https://example.org", "null", "http://localhost:1", "http://[", "file://"])
+@pytest.mark.parametrize(
+    "origin", ["https://example.org", "null", "http://localhost:1", "http://[", "file://"]
+)
 def test_pages_of_other_origins_may_do_nothing(origin: str, client: httpx.Client) -> None:
     answer = client.post("/api/digits", content=PICTURE, headers={**HEADERS, "origin": origin})
     assert (answer.status_code, kind_of(answer)) == (403, "foreign-origin")
@@ -234,7 +233,9 @@ def test_an_allowed_origin_may_and_its_browser_is_told(predictor: Predictor, tmp
 
 
 def test_the_api_needs_the_token_and_the_probes_do_not(predictor: Predictor, tmp_path: Path) -> None:
-    with running(create_app(predictor, corrections=tmp_path / "c", access=Access(token="ö secret"))) as client:
+    with running(
+        create_app(predictor, corrections=tmp_path / "c", access=Access(token="ö secret"))
+    ) as client:
         right = {"authorization": "Bearer ö secret".encode()}
         for path in ("/api/model", "/models/digit.onnx", "/metrics", "/api/corrections"):
             for headers in ({}, {"authorization": "Bearer"}, {"authorization": "Basic ö secret".encode()}):
@@ -246,7 +247,9 @@ def test_the_api_needs_the_token_and_the_probes_do_not(predictor: Predictor, tmp
             assert client.get(path).status_code == 200
 
 
-@pytest.mark.parametrize(("host", "expected"), [("127.0.0.9", True), ("::1", True), ("0.0.0.0", False), ("x", False)])
+@pytest.mark.parametrize(
+    ("host", "expected"), [("127.0.0.9", True), ("::1", True), ("0.0.0.0", False), ("x", False)]
+)
 def test_loopback_is_told_by_address_and_name(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
@@ -254,7 +257,7 @@ def test_loopback_is_told_by_address_and_name(host: str, expected: bool) -> None
 # Load
 
 
-def test_pictures_of_many_requests_are_read_together_each_with_its_own_answer(predictor: Predictor) -> None:
+def test_pictures_of_many_requests_are_read_together_each_with_its_own_answer() -> None:
     sizes: list[int] = []
     started, gate = threading.Event(), threading.Event()
 
@@ -266,7 +269,7 @@ def test_pictures_of_many_requests_are_read_together_each_with_its_own_answer(pr
     def decode(picture: bytes) -> Page:
         if picture == b"damaged":
             raise ImageError("damaged")
-        return predictor_page(picture)
+        return page_of(picture)
 
     async def ask() -> list[list[Any]]:
         queue = ReadingQueue(decode, capacity=100, threads=1, on_batch=sizes.append)
@@ -292,9 +295,7 @@ def test_pictures_of_many_requests_are_read_together_each_with_its_own_answer(pr
     assert sizes == [1, 50, 30]
 
 
-def predictor_page(picture: bytes) -> Page:
-    import numpy as np
-
+def page_of(picture: bytes) -> Page:
     return np.full((2, 2), picture[0], np.uint8)
 
 
@@ -306,7 +307,7 @@ def test_an_error_of_the_reader_reaches_who_waits_and_the_thread_goes_on() -> No
         return [{} for _ in pages]
 
     async def ask() -> None:
-        queue = ReadingQueue(predictor_page, capacity=10, threads=1)
+        queue = ReadingQueue(page_of, capacity=10, threads=1)
         with pytest.raises(ModelError, match="broken"):
             await queue.read([b"\0"], fail, seconds=60)
         assert await queue.read([b"\0"], read, seconds=60) == [{}]
@@ -460,7 +461,7 @@ def test_sigterm_loses_no_request(tmp_path: Path) -> None:
     answered = [line for line in lines if line.get("route") == "/api/digits" and line["status"] == 200]
     assert len(answered) == sum(counts)
     assert process.returncode in (0, -signal.SIGTERM)
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())
 
 
 def _post_until_refused(address: str) -> int:
@@ -489,14 +490,12 @@ def test_serve_says_what_is_missing() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "number-prediction[web]" in done.stderr
-    assert issubclass(MissingExtraError, Exception)
 
 
 # The OpenAPI document
 
 
 def test_answers_are_what_the_openapi_document_says(predictor: Predictor, tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the packages that schemathesis imports
-        from tests.contract import check_contract
-    check_contract(create_app(predictor, corrections=tmp_path / "c", access=Access(hosts=None)), cases=60)
+    with running(create_app(predictor, corrections=tmp_path / "c")) as client:
+        statuses = check_contract(str(client.base_url), cases=120)
+    assert {200, 201, 422} <= statuses.keys()
