@@ -380,6 +380,7 @@ def test_an_error_of_the_server_is_a_problem_too_and_it_goes_on(tmp_path: Path) 
         answer = client.post("/api/digits", content=PICTURE, headers=HEADERS)
         assert (answer.status_code, kind_of(answer)) == (500, "internal-error")
         assert "secret" not in answer.text
+        assert answer.headers["x-content-type-options"] == "nosniff"
         broken.gate.set()
         assert client.post("/api/digits", content=PICTURE, headers=HEADERS).status_code == 200
 

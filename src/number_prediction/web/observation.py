@@ -49,7 +49,7 @@ class Observation:
         finally:
             seconds = time.perf_counter() - begun
             route = getattr(scope.get("route"), "path", None) or OTHER
-            problem = state.get("problem", "internal-error" if status >= 500 else None)
+            problem = state.get("problem")
             self._metrics.count_answered(route, status, seconds, problem)
             fields = {
                 "method": scope["method"] if scope["method"] in _METHODS else OTHER,

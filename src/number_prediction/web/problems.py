@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http
 import json
+import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTATION = "/docs"
@@ -45,6 +47,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
 """Kind -> HTTP status and title."""
 RETRY_SECONDS = 1
 """What clients are told to wait where the server is busy; the queue is empty again by then."""
+
+_logger = logging.getLogger(__name__)
 
 
 class ValueProblem(BaseModel):
@@ -121,14 +125,14 @@ def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Let the app answer every error with a problem."""
+    """Let the app answer every error with a problem; before any other middleware is added."""
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)
-    app.add_exception_handler(Exception, _answer_unexpected)
+    app.add_middleware(_UnexpectedErrors)
 
 
-def note_problem(scope: Any, problem: Problem) -> Response:
+def note_problem(scope: Scope, problem: Problem) -> Response:
     """The answer to a problem; its kind is left in the scope for metrics and logs."""
     scope.setdefault("state", {})["problem"] = problem.kind
     return problem.to_response()
@@ -158,7 +162,26 @@ async def _answer_disconnect(request: Request, _error: Exception) -> Response:
     return note_problem(request.scope, Problem("bad-request", "the connection was closed before its end"))
 
 
-async def _answer_unexpected(request: Request, _error: Exception) -> Response:
-    return note_problem(
-        request.scope, Problem("internal-error", "this is an error of the server; its log says more")
-    )
+class _UnexpectedErrors:
+    """ASGI middleware: errors of the server go to its log and are answered; the connection stays."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; raises only where half of an answer has been sent."""
+        is_begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal is_begun
+            is_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception as error:
+            if scope["type"] != "http" or is_begun:
+                raise
+            _logger.error("internal error", exc_info=error)
+            problem = Problem("internal-error", "this is an error of the server; its log says more")
+            await note_problem(scope, problem)(scope, receive, send)
