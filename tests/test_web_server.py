@@ -133,6 +133,7 @@ def test_every_answer_tells_browsers_to_run_nothing_else(path: str, client: http
     assert "unsafe-inline" not in policy
     assert "'unsafe-eval'" not in policy
     assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == ("no-store" if path.startswith("/api/") else "no-cache")
     assert "access-control-allow-origin" not in headers
 
 
@@ -358,6 +359,31 @@ def test_an_answer_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
         for answer in answers:
             assert (answer.status_code, kind_of(answer)) == (503, "deadline")
             assert "retry-after" in answer.headers
+
+
+def test_what_nobody_waits_for_any_more_is_not_decoded() -> None:
+    decoded: list[bytes] = []
+    gate = threading.Event()
+
+    def decode(picture: bytes) -> Page:
+        assert gate.wait(60)
+        decoded.append(picture)
+        return page_of(picture)
+
+    def read(pages: Iterable[Page]) -> list[dict[str, Any]]:
+        return [{} for _ in pages]
+
+    async def ask() -> None:
+        queue = ReadingQueue(decode, capacity=100, threads=1)
+        for pictures in ([b"\1"] * 50, [b"\2"]):  # the second one waits behind the first
+            with pytest.raises(Problem, match="no answer"):
+                await queue.read(pictures, read, seconds=0.1)
+        gate.set()
+        assert await queue.read([b"\3"], read, seconds=60) == [{}]
+        await asyncio.to_thread(queue.close)
+
+    asyncio.run(ask())
+    assert decoded == [b"\1", b"\3"]
 
 
 def test_more_requests_or_bytes_than_may_be_in_work_are_refused(predictor: Predictor, tmp_path: Path) -> None:

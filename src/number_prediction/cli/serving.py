@@ -65,14 +65,14 @@ def serve(
     hosts = tuple(name.lower() for name in allow_host or ())
     if is_loopback(host):
         hosts += LOOPBACK_NAMES
-    elif token is None:
+    elif not token:
         say("warning: everybody who reaches this address may use it; --token asks for a token")
     count = threads or os.cpu_count() or 1
     app = create_app(
         Predictor(model, threads=1),
         corrections=corrections or default_path(),
         page=PAGE,
-        access=Access(hosts=hosts or None, origins=tuple(allow_origin or ()), token=token),
+        access=Access(hosts=hosts or None, origins=tuple(allow_origin or ()), token=token or None),
         threads=count,
     )
     listener = serving.listen(host, port)

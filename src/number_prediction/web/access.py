@@ -90,6 +90,8 @@ class AccessRules:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 answer.update(SECURITY_HEADERS)
+                is_private = scope["path"].startswith("/api/")
+                answer.setdefault("Cache-Control", "no-store" if is_private else "no-cache")
                 if self._access.origins:
                     answer.add_vary_header("Origin")
                 if origin is not None and is_allowed_origin:

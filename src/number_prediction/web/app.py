@@ -176,19 +176,15 @@ def _add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue,
     async def read(request: Request) -> Response:
         body = await request.body()
         headers = request.headers
-        pictures = await run_in_threadpool(
-            find_pictures,
-            body,
-            headers.get("content-type", ""),
-            headers.get("content-encoding", ""),
-            limits,
+        pictures = find_pictures(
+            body, headers.get("content-type", ""), headers.get("content-encoding", ""), limits
         )
         request.state.pictures = len(pictures)
         answers = await queue.read(pictures, service.read, seconds=limits.answer_seconds)
         for number, answer in enumerate(answers, 1):
             if isinstance(answer, ImageError):
                 raise _picture_problem(answer, number)
-        return JSONResponse({service.key: answers}, headers=_NO_STORE)
+        return JSONResponse({service.key: answers})
 
 
 def _picture_problem(error: ImageError, number: int) -> Problem:
@@ -210,7 +206,7 @@ def _add_model(app: FastAPI, predictor: Predictor) -> None:
     )
     content = predictor.read_model()
     tag = f'"{predictor.sha256}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    headers = {"ETag": tag}
 
     @app.get("/api/model")
     def describe_model() -> ModelFacts:
@@ -271,4 +267,3 @@ def _add_documentation(app: FastAPI, *, has_token: bool) -> None:
 
 
 _BINARY = {"type": "string", "format": "binary"}
-_NO_STORE = {"Cache-Control": "no-store"}

@@ -116,7 +116,7 @@ def correction_routes(corrections: Corrections) -> APIRouter:
     @router.post(
         "",
         status_code=201,
-        responses=documented("body-too-large", "invalid-value", "storage-failed"),
+        responses=documented("bad-request", "body-too-large", "invalid-value", "storage-failed"),
     )
     def keep_correction(correction: CorrectionRequest) -> CorrectionId:
         """Keep a correction, with the consent of who made it."""

@@ -29,6 +29,8 @@ class _Job:
     pictures: Sequence[bytes]
     read: Reader
     answers: Future[list[Answer]] = field(default_factory=Future)
+    is_abandoned: bool = False
+    """Whether nobody waits for the answers any more; what is not decoded yet need not be."""
 
 
 class ReadingQueue:
@@ -81,6 +83,7 @@ class ReadingQueue:
             async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(job.answers)
         except TimeoutError as error:
+            job.is_abandoned = True
             raise Problem("deadline", f"no answer in {seconds:g} seconds; try again") from error
 
     def close(self) -> None:
@@ -105,7 +108,7 @@ class ReadingQueue:
             if not wanted:
                 continue
             try:
-                answers = self._read_pictures([p for job in wanted for p in job.pictures], wanted[0].read)
+                answers = self._read_jobs(wanted)
             except Exception as error:  # whatever it is, those who wait are told, and the thread goes on
                 for job in wanted:
                     job.answers.set_exception(error)
@@ -134,12 +137,16 @@ class ReadingQueue:
             self._waiting -= size
             return jobs
 
-    def _read_pictures(self, pictures: Sequence[bytes], read: Reader) -> list[Answer]:
+    def _read_jobs(self, jobs: Sequence[_Job]) -> list[Answer]:
+        """The answers to all pictures of jobs with one reader."""
+        pictures = [(job, picture) for job in jobs for picture in job.pictures]
         errors: dict[int, ImageError] = {}
 
         def pages() -> Iterator[Page]:
-            for index, picture in enumerate(pictures):
+            for index, (job, picture) in enumerate(pictures):
                 try:
+                    if job.is_abandoned:
+                        raise ImageError("nobody waits for this picture any more")
                     page = self._decode(picture)
                 except ImageError as error:
                     errors[index] = error
@@ -147,5 +154,5 @@ class ReadingQueue:
                     yield page
 
         self._on_batch(len(pictures))
-        answers = iter(list(read(pages())))
+        answers = iter(list(jobs[0].read(pages())))
         return [errors[index] if index in errors else next(answers) for index in range(len(pictures))]

@@ -1,4 +1,4 @@
-"""uvicorn, made safe to stand in the open: slow heads are cut off, and a stop loses no request.
+"""uvicorn, made safe to stand in the open: slow clients are cut off, and a stop loses no request.
 
 On SIGTERM or Ctrl-C no new connection is taken; those that the kernel has taken already are answered, and
 connections that are kept alive stay a moment for a request that is under way.
@@ -22,6 +22,8 @@ from number_prediction.types import ServingError
 
 HEAD_SECONDS = 4.0
 """For the head of a request, from the opening of a connection or its first byte."""
+ANSWER_SECONDS = 60.0
+"""For a client to take what is sent, up to 64 KiB, or the whole of an answer that is sent at once."""
 MAX_HEAD_BYTES = 32 * 2**10
 KEEP_ALIVE_SECONDS = 5
 LAST_REQUEST_SECONDS = 0.5
@@ -32,9 +34,10 @@ _BACKLOG = 2048
 
 
 class Protocol(H11Protocol):
-    """HTTP/1.1 with a deadline for the head of a request, and an end that waits for what is under way."""
+    """HTTP/1.1 with deadlines for head and answer, and an end that waits for what is under way."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _answer_timer: asyncio.TimerHandle | None = None
     _is_stopping = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -46,13 +49,22 @@ class Protocol(H11Protocol):
             self._expect_head()
         super().data_received(data)
         if not self._is_idle():
-            self._stop_timer()
+            self._stop_head_timer()
             if self._is_stopping:
                 self._announce_end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
+        self._stop_head_timer()
+        self._stop_answer_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._answer_timer = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._stop_answer_timer()
+        super().resume_writing()
 
     def shutdown(self) -> None:
         """Let a request come that is under way, answer it with word of the end, and close."""
@@ -76,10 +88,15 @@ class Protocol(H11Protocol):
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._close_if_idle)
 
-    def _stop_timer(self) -> None:
+    def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _stop_answer_timer(self) -> None:
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer = None
 
     def _close_if_idle(self) -> None:
         self._head_timer = None
