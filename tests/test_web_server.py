@@ -524,5 +524,5 @@ def test_serve_says_what_is_missing() -> None:
 
 def test_answers_are_what_the_openapi_document_says(predictor: Predictor, tmp_path: Path) -> None:
     with running(create_app(predictor, corrections=tmp_path / "c")) as client:
-        statuses = check_contract(str(client.base_url), cases=120)
+        statuses = check_contract(str(client.base_url), cases=80)
     assert {200, 201, 422} <= statuses.keys()
