@@ -12,7 +12,6 @@ rapidocr is installed, so does its recogniser, with its answers restricted to on
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from real_sets import DIGITS, load, rapidocr_lattices
 from sklearn.metrics import roc_auc_score
 
 from number_prediction import Predictor
-from number_prediction.images import Page, to_page
+from number_prediction.images import Page
 from number_prediction.lattices import read_lattice, score
 from number_prediction.metrics import reliability
 from number_prediction.network import Network
@@ -31,7 +31,6 @@ from number_prediction.network import Network
 LOOKALIKES = ("slash", "z", "dot")
 """Symbols that look like digits."""
 SURE = 0.99
-DIGITS = tuple("0123456789")
 
 
 @dataclass(frozen=True)
@@ -71,15 +70,6 @@ def main() -> None:
         print("rapidocr is not installed: left out\n")
     accuracy_table(digits, readers)
     trust(digits, others, readers["number_prediction"])
-
-
-def load(folder: Path) -> tuple[list[Page], list[dict[str, str]]]:
-    with (folder / "labels.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if (folder / "data.npz").exists():
-        images = np.load(folder / "data.npz", allow_pickle=False)["images"]
-        return [to_page(image) for image in images], rows
-    return [to_page(folder / row["file"]) for row in rows], rows
 
 
 def accuracy_table(
@@ -170,21 +160,12 @@ def always_answers(probabilities: NDArray[np.float32]) -> Answers:
 
 def rapid_ocr() -> Reader:
     """RapidOCR's recogniser, told that there is exactly one digit: of the blank and the ten digits alone."""
-    from rapidocr import RapidOCR
-
-    engine = RapidOCR()
-    engine(np.full((48, 48, 3), 255, np.uint8), use_det=False, use_cls=False)  # loads the recogniser
-    recogniser = engine.text_rec
-    characters = recogniser.postprocess_op.character  # the blank first
-    columns = [0, *(characters.index(digit) for digit in DIGITS)]
+    steps_of = rapidocr_lattices()
 
     def read(pages: list[Page]) -> Answers:
         shares = []
         for page in pages:
-            picture = np.repeat(page[:, :, np.newaxis], 3, axis=2)
-            batch = recogniser.resize_norm_img(picture, max(page.shape[1] / page.shape[0], 320 / 48))
-            steps = recogniser.session(batch[np.newaxis])[0][:, columns] + 1e-9
-            lattice = read_lattice(steps / steps.sum(1, keepdims=True), ("", *DIGITS))
+            lattice = read_lattice(steps_of(page), ("", *DIGITS))
             logs = score(lattice, DIGITS)
             shares.append(np.exp(logs - np.logaddexp.reduce(logs)))
         return always_answers(np.stack(shares))

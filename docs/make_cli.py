@@ -10,6 +10,7 @@ from pathlib import Path
 DOCUMENT = Path(__file__).with_name("cli.md")
 COMMANDS = (
     "train",
+    "finetune",
     "explore",
     "labels",
     "evaluate",

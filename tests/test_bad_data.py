@@ -134,7 +134,7 @@ def test_a_full_disk_leaves_no_part_of_a_report(tmp_path: Path, mnist: Splits) -
 
 
 def test_a_model_that_answers_with_nan_is_refused(tmp_path: Path, mnist: Splits) -> None:
-    from number_prediction.training.export import to_onnx
+    from number_prediction.training.digit_export import to_onnx
     from number_prediction.training.graph import DigitGraph
     from number_prediction.training.recipes import get_recipe
     from number_prediction.training.state import build_network

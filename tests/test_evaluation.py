@@ -43,7 +43,7 @@ class PixelReader:
         is_digit = np.array([page[-1, -1] > 0 for page in pages], np.float32)
         frames = np.zeros((len(pages), 28, 28), np.float32)
         frames[:, 14, 14] = said / 255
-        return GraphAnswer(frames, probabilities, is_digit)
+        return GraphAnswer(frames, probabilities, is_digit, np.zeros((len(pages), 0), np.float32))
 
 
 def pages_that_say(said: Sequence[int], abstained: Sequence[int] = ()) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ import pytest
 
 from number_prediction import DigitPrediction, ImageError, ModelError, Predictor
 from number_prediction.images import Page
-from number_prediction.predictor import Pictures
+from number_prediction.models import Pictures
 from number_prediction.types import ServingError
 from number_prediction.web.access import Access, is_loopback
 from number_prediction.web.app import create_app
@@ -51,9 +51,11 @@ class Gated(Predictor):
         self.gate = threading.Event()
         self.gate.set()
 
-    def iterate_digits(self, images: Pictures) -> Iterator[DigitPrediction | ImageError]:
+    def iterate_digits(
+        self, images: Pictures, *, explain: bool = False
+    ) -> Iterator[DigitPrediction | ImageError]:
         assert self.gate.wait(60)
-        return super().iterate_digits(images)
+        return super().iterate_digits(images, explain=explain)
 
 
 @pytest.fixture(scope="module")
@@ -395,10 +397,12 @@ def test_more_requests_or_bytes_than_may_be_in_work_are_refused(predictor: Predi
 
 def test_an_error_of_the_server_is_a_problem_too_and_it_goes_on(tmp_path: Path) -> None:
     class Broken(Gated):
-        def iterate_digits(self, images: Pictures) -> Iterator[DigitPrediction | ImageError]:
+        def iterate_digits(
+            self, images: Pictures, *, explain: bool = False
+        ) -> Iterator[DigitPrediction | ImageError]:
             if not self.gate.is_set():
                 raise ModelError("secret")
-            return super().iterate_digits(images)
+            return super().iterate_digits(images, explain=explain)
 
     broken = Broken()
     with running(create_app(broken, corrections=tmp_path / "c")) as client:

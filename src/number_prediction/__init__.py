@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from number_prediction.decoding import decode
     from number_prediction.evaluation import Evaluation, evaluate
     from number_prediction.mnist import load_mnist
+    from number_prediction.numbers import Box, NumberGlyph, NumberPrediction, NumberPredictor
     from number_prediction.predictor import Predictor
     from number_prediction.rosters import AssignedReading, Assignment, assign
     from number_prediction.sources import iterate_pages
@@ -42,6 +43,7 @@ _MODULES = {
     "decoding": ("decode",),
     "evaluation": ("Evaluation", "evaluate"),
     "mnist": ("load_mnist",),
+    "numbers": ("Box", "NumberGlyph", "NumberPrediction", "NumberPredictor"),
     "predictor": ("Predictor",),
     "sources": ("iterate_pages",),
     "rosters": ("AssignedReading", "Assignment", "assign"),
@@ -65,6 +67,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "AssignedReading",
     "Assignment",
+    "Box",
     "Constraint",
     "ConstraintError",
     "DataError",
@@ -74,7 +77,10 @@ __all__ = [
     "ImageError",
     "MissingExtraError",
     "ModelError",
+    "NumberGlyph",
+    "NumberPrediction",
     "NumberPredictionError",
+    "NumberPredictor",
     "Predictor",
     "Reading",
     "Split",

@@ -48,8 +48,10 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     training, recipe = manifest["training"], manifest["training"]["recipe"]
     environment = training["environment"]
     versions = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
+    adapted = manifest.get("adapted")
     lines = [
-        f"# Model card: {recipe['name']} on {training['data']}",
+        f"# Model card: {recipe['name']} on {training['data']}"
+        + (f", adapted to {adapted['data']}" if adapted else ""),
         "",
         f"Reads one handwritten character of the classes {', '.join(manifest['classes'])} from a picture: "
         f"{recipe['summary']}.",
@@ -68,6 +70,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"{environment['processor']} ({environment['cores']} cores). Python {environment['python']}, "
         f"{versions}; temperature {training['temperature']}; commit {environment['commit'] or 'unknown'}.",
         "",
+        *(_adaptation(adapted) if adapted else []),
         "## Figures",
         "",
         *_figures(manifest["evaluations"]),
@@ -86,7 +89,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 def _limits(*, abstains: bool) -> str:
     known = (
         "One character a picture; of several marks the heaviest near the middle is read, and whole ones "
-        "beside it stay in the frame. Rules and squares are not removed where they cross the writing. "
+        "beside it stay in the frame. Rules and squares are removed where they cross the whole picture. "
     )
     if abstains:
         return known + (
@@ -94,6 +97,28 @@ def _limits(*, abstains: bool) -> str:
             "a digit, as far as they are like those that were generated for the training."
         )
     return known + "Only a blank picture is refused (`is_digit` 0); a letter is answered."
+
+
+def _adaptation(adapted: Mapping[str, Any]) -> list[str]:
+    """What a model was adapted to, and what that changed."""
+    held_out = f"; {adapted['held_out']:,} more were held out" if adapted["held_out"] else ""
+    return [
+        "## Adapted",
+        "",
+        f"From `{adapted['base']['file']}`, SHA-256 `{adapted['base']['sha256']}`, to "
+        f"{adapted['pictures']:,} pictures of {adapted['data']}{held_out}. "
+        "The training above is that of the adaptation; "
+        f"{100 * adapted['share']:.0f}% of its change was taken.",
+        "",
+        "| right answers | pictures | before | after |",
+        "|---|---|---|---|",
+        *(
+            f"| {figure['name']} | {figure['pictures']:,} | {100 * figure['before']:.2f}% "
+            f"| {100 * figure['after']:.2f}% |"
+            for figure in adapted["figures"]
+        ),
+        "",
+    ]
 
 
 def _figures(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -16,7 +16,7 @@ from number_prediction.cli.data import explore, labels
 from number_prediction.cli.measurement import evaluate, report
 from number_prediction.cli.reading import predict, submission
 from number_prediction.cli.serving import serve
-from number_prediction.cli.training import compare, export, train
+from number_prediction.cli.training import compare, export, finetune, train
 from number_prediction.types import NumberPredictionError
 
 app = typer.Typer(
@@ -27,7 +27,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (train, explore, labels, evaluate, report, compare, export, predict, submission, serve):
+for _command in (
+    train,
+    finetune,
+    explore,
+    labels,
+    evaluate,
+    report,
+    compare,
+    export,
+    predict,
+    submission,
+    serve,
+):
     app.command()(_command)
 
 

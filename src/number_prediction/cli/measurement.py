@@ -88,6 +88,8 @@ def evaluate(
         from number_prediction.runs import Run
 
     run = Run(model) if model is not None and model.is_dir() else None
+    if run is not None and run.model_path.exists() and not run.settings_path.exists():
+        run = None  # an adapted model
     own_data = run.settings().data if run else "mnist"
     source = canonical_source(data or own_data)
     is_own = source == own_data

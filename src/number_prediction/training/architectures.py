@@ -1,4 +1,7 @@
-"""Networks: normalised frames (N, 1, 28, 28) float32 -> logits (N, C). One class an architecture."""
+"""Networks: normalised frames (N, 1, 28, 28) float32 -> logits (N, C). One class an architecture.
+
+That for lines: (N, 1, 32, W) -> logits (N, T, C) of T time steps.
+"""
 
 from __future__ import annotations
 
@@ -99,11 +102,53 @@ class Residual(nn.Module):
         return changed
 
 
-def conv_block(inputs: int, outputs: int, *, pool: bool = False) -> nn.Sequential:
-    """3x3 convolution that keeps the size, pooling that halves it if asked, batch normalisation, ReLU."""
+class LineNet(nn.Module):
+    """Fully convolutional network over a line of writing, read by CTC (Graves et al., 2006).
+
+    Residual stages (He et al., 2016) halve the height four times and the width twice; each column that is
+    left knows about 40 pixels on either side, and answers for two time steps, so that narrow digits that
+    repeat have room for the blank between them.
+    """
+
+    STEPS = 2
+    """Time steps a column, each of 4 / STEPS pixels of the line."""
+
+    def __init__(self, class_count: int) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            conv_block(1, 16, pool=True),
+            Residual(16),
+            conv_block(16, 48, pool=True),
+            Residual(48),
+            conv_block(48, 96, pool=(2, 1)),
+            Residual(96),
+            conv_block(96, 128, pool=(2, 1)),  # two rows are left of LINE_HEIGHT
+        )
+        self.neighbours = nn.Sequential(
+            nn.Conv1d(256, 128, 3, padding=1, bias=False),
+            nn.BatchNorm1d(128),
+            nn.ReLU(),
+            nn.Conv1d(128, 128, 5, padding=2, bias=False),
+            nn.BatchNorm1d(128),
+            nn.ReLU(),
+            nn.Conv1d(128, self.STEPS * class_count, 1),
+        )
+
+    def forward(self, line: Tensor) -> Tensor:  # (N, 1, 32, W) -> (N, W / 2, C)
+        columns: Tensor = self.neighbours(self.stages(line).flatten(1, 2))  # (N, STEPS * C, W / 4)
+        steps: Tensor = columns.transpose(1, 2).unflatten(2, (self.STEPS, -1))  # type: ignore[no-untyped-call]
+        return steps.flatten(1, 2)
+
+
+def conv_block(inputs: int, outputs: int, *, pool: bool | tuple[int, int] = False) -> nn.Sequential:
+    """3x3 convolution that keeps the size, pooling that halves it if asked, batch normalisation, ReLU.
+
+    `pool` as a pair is its window in rows and columns.
+    """
+    window = (2, 2) if pool is True else pool
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        *([nn.MaxPool2d(2)] if pool else []),
+        *([nn.MaxPool2d(window)] if window else []),
         nn.BatchNorm2d(outputs, momentum=0.3),
         nn.ReLU(),
     )

@@ -1,12 +1,15 @@
-"""Batches: the whole training set as one tensor on the device, cut by random permutations, augmented.
+"""Batches: what is trained on, endlessly, seeded and resumable. The state for a checkpoint is a few tensors.
 
-What goes out is (frames (B, 28, 28) float32 in [0, 1], labels (B,) int64), endlessly; what remains of an
-epoch after its last full batch is left out. The state that a checkpoint needs is three small tensors.
+Of digits, the whole training set is one tensor on the device, cut by random permutations, augmented: frames
+(B, 28, 28) float32 in [0, 1], labels (B,) int64; what remains of an epoch after its last full batch is left
+out. Lines are composed as they are needed: frames (B, 32, W), texts.
 """
 
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +17,34 @@ from torch import Generator, Tensor
 
 from number_prediction.splits import Split
 from number_prediction.training.augment import Augmentation
+from number_prediction.training.ctc import Written
 from number_prediction.training.rewriting import Rewriting
+from number_prediction.training.strings import Lines, StringComposer
+
+WIDTH = 160
+"""Pixels of the lines of which a batch holds `batch_size`."""
+LINE_WIDTHS = {96: 0.2, 128: 0.2, 160: 0.25, 192: 0.15, 256: 0.12, 384: 0.08}
+"""Share of the batches by the width of their lines."""
+
+
+class Stream(Protocol):
+    """An endless, seeded, resumable stream of batches."""
+
+    batch_size: int
+    data_sha256: str
+    """Of what is trained on, hexadecimal: a checkpoint goes with its data."""
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+
+    def next(self) -> tuple[Tensor, Tensor | Written]:
+        """The next batch: what the network takes, on the device, and what it should say."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Where the stream stands."""
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state` was taken."""
 
 
 class Batches:
@@ -74,3 +104,47 @@ class Batches:
         self.epoch_start = self.generator.get_state()
         self.permutation = torch.randperm(len(self.labels), generator=self.generator)
         self.position = 0
+
+
+class LineBatches:
+    """An endless, seeded, resumable stream of composed lines, of one width a batch.
+
+    The next batch is composed while the network learns from this one.
+    """
+
+    def __init__(
+        self, composer: StringComposer, *, batch_size: int, epoch: int, seed: int, device: torch.device
+    ) -> None:
+        """`batch_size` lines of WIDTH pixels, fewer of wider ones; `epoch` lines count as one epoch."""
+        self.composer, self.batch_size, self.device = composer, batch_size, device
+        self.data_sha256 = composer.data_sha256
+        self._epoch, self._seed, self.position = epoch, seed, 0
+        self._ahead = ThreadPoolExecutor(1, "lines")
+        self._coming: tuple[int, Future[Lines]] | None = None
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self._epoch // self.batch_size
+
+    def next(self) -> tuple[Tensor, Written]:
+        """The next batch: frames (B, 32, W) float32, texts."""
+        if self._coming is None or self._coming[0] != self.position:
+            self._coming = self.position, self._ahead.submit(self._compose, self.position)
+        lines = self._coming[1].result()
+        self.position += 1
+        self._coming = self.position, self._ahead.submit(self._compose, self.position)
+        return lines.frames.to(self.device), lines.written
+
+    def _compose(self, number: int) -> Lines:
+        random = np.random.default_rng([self._seed, number, 1])
+        width = int(random.choice(list(LINE_WIDTHS), p=list(LINE_WIDTHS.values())))
+        count = max(1, round(self.batch_size * WIDTH / width))
+        return self.composer.batch(number, count, width)
+
+    def state(self) -> dict[str, Tensor]:
+        """Where the stream stands."""
+        return {"position": torch.tensor(self.position)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state` was taken."""
+        self.position = int(state["position"])

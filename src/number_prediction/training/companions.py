@@ -63,16 +63,21 @@ def add_companions(split: Split, companions: Companions, *, seed: int) -> Split:
     generator = np.random.default_rng(seed)
     images = [np.asarray(split.images)]
     labels = [split.labels]
-    for digit, writings in DIGITS.items():
-        widest = WIDEST_PEN.get(digit, WIDEST)
-        for writing in writings:
-            count = round(companions.writings * share)
-            images.append(_frame(write(writing, generator, widest=widest) for _ in range(count)))
-            labels.append(np.full(count, digit, np.uint8))
+    for digit, frames in draw_writings(round(companions.writings * share), generator):
+        images.append(frames)
+        labels.append(np.full(len(frames), digit, np.uint8))
     for negatives in _draw_nondigits(split, companions, share, generator):
         images.append(negatives)
         labels.append(np.full(len(negatives), len(names), np.uint8))
     return Split(np.concatenate(images), np.concatenate(labels), (*names, NOT_A_DIGIT))
+
+
+def draw_writings(count: int, generator: np.random.Generator) -> Iterable[tuple[int, NDArray[np.uint8]]]:
+    """Each writing of each digit: the digit and `count` frames (count, 28, 28)."""
+    for digit, writings in DIGITS.items():
+        widest = WIDEST_PEN.get(digit, WIDEST)
+        for writing in writings:
+            yield digit, frame_pictures(write(writing, generator, widest=widest) for _ in range(count))
 
 
 def _draw_nondigits(
@@ -87,22 +92,24 @@ def _draw_nondigits(
 
     for writings in OTHERS.values():
         for writing in writings:
-            yield _frame(write(writing, generator, widest=WIDEST) for _ in count(companions.others))
-    yield _frame(nondigits.scribble(generator) for _ in count(companions.scribbles))
-    yield _frame(nondigits.doodle(generator) for _ in count(companions.doodles))
-    yield _frame(nondigits.blot(generator) for _ in count(companions.blots))
-    yield _frame(nondigits.texture(generator) for _ in count(companions.textures))
-    yield _frame(nondigits.ruling(generator) for _ in count(companions.rulings))
-    yield _frame(nondigits.several_digits(generator, frames) for _ in count(companions.several_digits))
+            yield frame_pictures(write(writing, generator, widest=WIDEST) for _ in count(companions.others))
+    yield frame_pictures(nondigits.scribble(generator) for _ in count(companions.scribbles))
+    yield frame_pictures(nondigits.doodle(generator) for _ in count(companions.doodles))
+    yield frame_pictures(nondigits.blot(generator) for _ in count(companions.blots))
+    yield frame_pictures(nondigits.texture(generator) for _ in count(companions.textures))
+    yield frame_pictures(nondigits.ruling(generator) for _ in count(companions.rulings))
+    yield frame_pictures(
+        nondigits.several_digits(generator, frames) for _ in count(companions.several_digits)
+    )
     if len(telltale):
-        yield _frame(
+        yield frame_pictures(
             nondigits.half_digit(generator, telltale[generator.integers(len(telltale))])
             for _ in count(companions.half_digits)
         )
 
 
 @torch.no_grad()
-def _frame(pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def frame_pictures(pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Frames (N, 28, 28) uint8 of ink (H, W) uint8 of any sizes."""
     inks = list(pictures)
     frames = np.zeros((len(inks), FRAME_SIZE, FRAME_SIZE), np.uint8)
@@ -114,5 +121,5 @@ def _frame(pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         for begin in range(0, len(indices), _FRAMED_AT_ONCE):
             some = indices[begin : begin + _FRAMED_AT_ONCE]
             ink = torch.tensor(np.stack([inks[index] for index in some])).to(torch.float32) / 255
-            frames[some] = (framing(ink) * 255).round().to(torch.uint8).numpy()
+            frames[some] = (framing(ink).frame * 255).round().to(torch.uint8).numpy()
     return frames

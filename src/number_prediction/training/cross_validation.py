@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from number_prediction.runs import Record, Run
 from number_prediction.splits import Split, Splits
-from number_prediction.training.fit import compute_logits, fit
+from number_prediction.training.fit import fit
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.session import open_run
 from number_prediction.training.state import load_trained
+from number_prediction.training.tasks import compute_logits
 from number_prediction.types import DataError
 
 

@@ -1,50 +1,23 @@
 """A run's checkpoint -> one ONNX file with its manifest and model card, behind a parity check.
 
-The file that is written answers as torch does over all 10,000 MNIST test images (the pictures only; their
-labels are not looked at) and over pictures of odd sizes; where it does not, nothing is written.
+Where ONNX Runtime does not answer as torch does, nothing is written.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
-import warnings
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
 from number_prediction.files import write_atomically
 from number_prediction.manifests import manifest_path, read_manifest, write_manifest
-from number_prediction.mnist import load_mnist
-from number_prediction.predictor import CLASSES_KEY, OUTPUTS, GraphAnswer, Predictor
-from number_prediction.runs import Run
-from number_prediction.training.graph import DigitGraph
+from number_prediction.runs import Run, Settings
+from number_prediction.training import digit_export, number_export
+from number_prediction.training.onnx_files import Parity
 from number_prediction.training.state import TrainedNetwork, load_trained
-from number_prediction.types import NOT_A_DIGIT, ModelError
-
-PROBABILITY_TOLERANCE = 1e-4
-ODD_SHAPES = ((1, 1), (1, 57), (57, 1), (2, 2), (28, 28), (31, 17), (150, 90), (300, 400))
-"""Sizes (H, W) of the random pictures that are compared besides MNIST's."""
-_CHUNK = 500
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How far torch and ONNX Runtime are apart."""
-
-    pictures: int
-    different_labels: int
-    largest_difference: float
-    """Between any two probabilities."""
-
-    @property
-    def holds(self) -> bool:
-        return self.different_labels == 0 and self.largest_difference <= PROBABILITY_TOLERANCE
+from number_prediction.types import ModelError
 
 
 def export_run(run: Run, *, output: Path | None = None) -> Path:
@@ -64,110 +37,47 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
     trained = load_trained(run)
     if not output.parent.is_dir():
         raise ModelError(f"{output.parent}: no such folder to export to; make it first")
-    abstains = trained.classes[-1] == NOT_A_DIGIT
-    classes = trained.classes[:-1] if abstains else trained.classes
-    graph = DigitGraph(trained.network, temperature=trained.temperature, abstains=abstains).eval()
-    content = to_onnx(graph, classes)
-    candidate = output.with_name(f".{output.name}.candidate")
-    try:
-        write_atomically(candidate, content)
-        parity = check_parity(graph, Predictor(candidate), trained.threshold)
-    finally:
-        candidate.unlink(missing_ok=True)
-    manifest = _manifest(run, trained, classes, content, parity)
-    manifest_path(output).unlink(missing_ok=True)  # it would refuse the new model
-    write_atomically(output, content)
-    write_manifest(output, manifest)
+    settings = run.settings()
+    if settings.recipe["lines"] is None:
+        content = digit_export.to_onnx(trained.graph(), trained.names)
+        parity = digit_export.check_content(content, trained)
+        manifest = describe_digit_model(content, trained, settings, parity)
+    else:
+        content = number_export.to_onnx(number_export.number_graph(trained))
+        parity = number_export.check_content(content, trained)
+        manifest = {
+            **_describe(content, trained, settings, parity),
+            "outputs": number_export.describe_outputs(),
+        }
+    write_model(output, content, {**manifest, "evaluations": _known(run, content)})
     return output
 
 
-def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
-    """The ONNX file of a graph: page (batch, height, width) uint8 -> frame, probabilities, is_digit."""
-    dim = torch.export.Dim
-    example = torch.zeros(2, 30, 31, dtype=torch.uint8)  # three sizes that nothing else has
-    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = registry.level
-    registry.setLevel(logging.ERROR)  # it warns that torchvision is missing, which nothing here needs
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch's exporter calls what torch deprecates
-            warnings.simplefilter("ignore", DeprecationWarning)
-            program = torch.onnx.export(
-                graph,
-                (example,),
-                dynamo=True,
-                dynamic_shapes={"page": {0: dim("batch"), 1: dim("height"), 2: dim("width")}},
-                input_names=["page"],
-                output_names=list(OUTPUTS),
-                verbose=False,
-            )
-    finally:
-        registry.setLevel(level)
-    if program is None:
-        raise ModelError("torch.onnx.export returned nothing")
-    model = program.model_proto
-    model.producer_name = "number_prediction"
-    del model.metadata_props[:]
-    model.metadata_props.add(key=CLASSES_KEY, value=json.dumps(classes))
-    for node in model.graph.node:
-        del node.metadata_props[:]  # stack traces with paths of the exporting machine
-        node.doc_string = ""
-    content: bytes = model.SerializeToString()
-    return content
+def write_model(output: Path, content: bytes, manifest: Mapping[str, Any]) -> None:
+    """Write a model file with its manifest and model card; the file's folder is there."""
+    manifest_path(output).unlink(missing_ok=True)  # it would refuse the new model
+    write_atomically(output, content)
+    write_manifest(output, manifest)
 
 
-def check_parity(graph: DigitGraph, predictor: Predictor, threshold: float) -> Parity:
-    """Compare torch and ONNX Runtime; an `is_digit` below `threshold` is an abstention.
-
-    Raises:
-        ModelError: they disagree.
-    """
-    generator = np.random.default_rng(0)
-    odd = [generator.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
-    different, largest, pictures = 0, 0.0, 0
-    for pages in (load_mnist().test.images, *odd):
-        assert isinstance(pages, np.ndarray)
-        expected, answer = _run_torch(graph, pages), predictor.run(pages)
-        difference = np.abs(expected.probabilities - answer.probabilities).max()
-        different += int((expected.probabilities.argmax(1) != answer.probabilities.argmax(1)).sum())
-        different += int(((expected.is_digit >= threshold) != (answer.is_digit >= threshold)).sum())
-        largest = max(largest, float(difference))
-        pictures += len(pages)
-    parity = Parity(pictures, different, largest)
-    if not parity.holds:
-        raise ModelError(
-            f"torch and ONNX Runtime disagree: {parity.different_labels} labels of {parity.pictures} differ, "
-            f"probabilities by up to {parity.largest_difference:.2g}; nothing was exported"
-        )
-    return parity
-
-
-@torch.no_grad()
-def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
-    answers = [graph(torch.tensor(pages[i : i + _CHUNK])) for i in range(0, len(pages), _CHUNK)]
-    return GraphAnswer(*(torch.cat(parts).numpy() for parts in zip(*answers, strict=True)))
-
-
-def _manifest(
-    run: Run, trained: TrainedNetwork, classes: tuple[str, ...], content: bytes, parity: Parity
+def describe_digit_model(
+    content: bytes, trained: TrainedNetwork, settings: Settings, parity: Parity
 ) -> dict[str, Any]:
-    settings = run.settings()
-    sha256 = hashlib.sha256(content).hexdigest()
-    evaluations: dict[str, Any] = {}
-    if manifest_path(run.model_path).exists():
-        known = read_manifest(run.model_path)
-        evaluations = known["evaluations"] if known["sha256"] == sha256 else {}
+    """The manifest of a model for digits, not evaluated yet."""
     return {
-        "sha256": sha256,
-        "bytes": len(content),
-        "classes": list(classes),
+        **_describe(content, trained, settings, parity),
         "is_digit_threshold": trained.threshold,
+        "outputs": digit_export.describe_outputs(trained.names),
+    }
+
+
+def _describe(content: bytes, trained: TrainedNetwork, settings: Settings, parity: Parity) -> dict[str, Any]:
+    """What the file is, what decided its training, how far it is from torch."""
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "classes": list(trained.names),
         "input": "page: (batch, height, width) uint8, any size",
-        "outputs": {
-            "frame": "(batch, 28, 28) float32 in [0, 1]",
-            "probabilities": f"(batch, {len(classes)}) float32",
-            "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
-        },
         "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),
         "training": {
             "command": settings.command,
@@ -182,5 +92,14 @@ def _manifest(
             "environment": dict(settings.environment),
         },
         "parity": asdict(parity),
-        "evaluations": evaluations,
+        "evaluations": {},
     }
+
+
+def _known(run: Run, content: bytes) -> dict[str, Any]:
+    """The evaluations of a run's model, where it is the same file."""
+    if not manifest_path(run.model_path).exists():
+        return {}
+    manifest = read_manifest(run.model_path)
+    is_same = manifest["sha256"] == hashlib.sha256(content).hexdigest()
+    return dict(manifest["evaluations"]) if is_same else {}

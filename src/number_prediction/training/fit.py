@@ -11,21 +11,19 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction.runs import Record, Run, Settings
-from number_prediction.splits import Split, Splits
-from number_prediction.training.calibration import choose_threshold, fit_temperature
-from number_prediction.training.companions import add_companions
+from number_prediction.splits import Splits
 from number_prediction.training.devices import pick_device
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.state import TrainingState, initial_state
+from number_prediction.training.tasks import Task, make_task
 from number_prediction.types import TrainingError
 
 LOG_EVERY = 20
@@ -34,9 +32,10 @@ SAVE_EVERY = 30.0
 """Seconds between two checkpoints besides those after a validation."""
 VALIDATIONS = 8
 """Validations in a training, evenly spread; more where it has more epochs."""
-VALIDATION_BATCH = 1000
-VALIDATION_SEED = 1_000_000
-"""Added to the seed for the companions of the validation part: none of them are trained on."""
+
+
+Target = TypeVar("Target")
+"""What the network should say of a batch."""
 
 
 class Interrupted(Exception):  # noqa: N818 it is no error
@@ -61,18 +60,15 @@ def fit(run: Run, splits: Splits) -> Iterator[Record]:
     recipe = Recipe.from_dict(settings.recipe)
     pick_device(settings.device)
     torch.set_num_threads(settings.threads)
-    train, validation = splits.train, splits.validation
-    if recipe.companions is not None:
-        train = add_companions(train, recipe.companions, seed=settings.seed)
-        validation = add_companions(validation, recipe.companions, seed=settings.seed + VALIDATION_SEED)
-    state = initial_state(recipe, settings, train)
+    task = make_task(recipe, settings, splits)
+    state = initial_state(recipe, settings, task)
     try:
         if run.checkpoint_path.exists():
             state.restore(run)
         else:
             state.save(run)
         run.truncate_log(state.step)
-        yield from _steps(run, recipe, settings, state, validation)
+        yield from _steps(run, recipe, settings, state, task)
     except OSError as error:
         raise TrainingError(
             f"{run.folder}: {error.strerror or error}; the last good checkpoint stays. "
@@ -81,9 +77,8 @@ def fit(run: Run, splits: Splits) -> Iterator[Record]:
 
 
 def _steps(
-    run: Run, recipe: Recipe, settings: Settings, state: TrainingState, validation: Split
+    run: Run, recipe: Recipe, settings: Settings, state: TrainingState, task: Task
 ) -> Iterator[Record]:
-    device = torch.device(settings.device)
     validations = min(state.steps, max(VALIDATIONS, round(recipe.epochs)))
     validate_every = math.ceil(state.steps / validations)
     losses: list[Tensor] = []
@@ -92,7 +87,7 @@ def _steps(
         while state.step < state.steps:
             started = time.perf_counter()
             rate = learning_rate(recipe, state.step, state.steps)
-            losses.append(_train_batch(recipe, settings, state, rate))
+            losses.append(_train_batch(recipe, settings, state, task, rate))
             state.step += 1
             ends_training = state.step == state.steps
             is_validated = state.step % validate_every == 0 or ends_training
@@ -117,17 +112,10 @@ def _steps(
                 logged_seconds = state.seconds
                 losses.clear()
             if is_validated:
-                logits, labels = compute_logits(state.result, validation, device)
-                yield _log(
-                    run,
-                    state,
-                    validation_loss=float(F.cross_entropy(logits, labels)),
-                    validation_accuracy=float((logits.argmax(1) == labels).float().mean()),
-                )
+                found = task.validate(state.result)
+                yield _log(run, state, validation_loss=found.loss, validation_accuracy=found.accuracy)
                 if ends_training:
-                    state.temperature = fit_temperature(logits, labels)
-                    if recipe.companions is not None:
-                        state.threshold = _threshold(state, validation)
+                    state.temperature, state.threshold = task.calibrate(state.result)
             if is_validated or interrupted.is_set() or time.monotonic() - saved_at > SAVE_EVERY:
                 state.save(run)
                 saved_at = time.monotonic()
@@ -135,33 +123,53 @@ def _steps(
                 raise Interrupted
 
 
-@torch.no_grad()
-def _threshold(state: TrainingState, validation: Split) -> float:
-    """The threshold of `is_digit`, chosen on validation digits rewritten as those of training are."""
-    generator = torch.Generator().manual_seed(VALIDATION_SEED)
-    digits = torch.tensor(np.asarray(validation.images)[validation.labels < len(validation.classes) - 1])
-    network = state.result.eval()
-    logits = []
-    for begin in range(0, len(digits), VALIDATION_BATCH):
-        frames = digits[begin : begin + VALIDATION_BATCH].to(state.batches.images.device)
-        rewritten = state.batches.augmentation(frames.to(torch.float32) / 255, generator)
-        logits.append(network(rewritten[rewritten.amax((1, 2)) > 0]))  # a blank frame is never a digit
-    return choose_threshold(1 - torch.softmax(torch.cat(logits) / state.temperature, 1)[:, -1].cpu())
-
-
-def _train_batch(recipe: Recipe, settings: Settings, state: TrainingState, rate: float) -> Tensor:
-    """One step of the optimiser; returns the loss, a scalar tensor on the device."""
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    frames, labels = state.batches.next()
-    with torch.autocast(settings.device, torch.bfloat16, enabled=settings.precision == "bf16"):
-        logits = state.network(frames)
-        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-    state.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    state.optimizer.step()
+def _train_batch(recipe: Recipe, settings: Settings, state: TrainingState, task: Task, rate: float) -> Tensor:
+    """The next batch; returns the loss, a scalar tensor on the device."""
+    loss = train_step(
+        state.network,
+        state.optimizer,
+        state.batches.next(),
+        task.loss,
+        rate=rate,
+        largest_gradient=recipe.largest_gradient,
+        precision=settings.precision,
+    )
     if state.average is not None:
         state.average.update_parameters(state.network)
+    return loss
+
+
+def train_step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: tuple[Tensor, Target],
+    loss_of: Callable[[Tensor, Target], Tensor],
+    *,
+    rate: float,
+    largest_gradient: float,
+    precision: str,
+) -> Tensor:
+    """One step of the optimiser; returns the loss, a scalar tensor on the device.
+
+    Args:
+        network: frames -> logits, in training.
+        optimizer: of its weights.
+        batch: frames (B, H, W) float32 in [0, 1], and what the network should say of them.
+        loss_of: mean loss of logits, by what should be said.
+        rate: the learning rate.
+        largest_gradient: norm to which the gradient of all weights is cut; 0 leaves it.
+        precision: "bf16" or "fp32".
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    frames, targets = batch
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        loss = loss_of(network(frames), targets)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if largest_gradient:
+        nn.utils.clip_grad_norm_(network.parameters(), largest_gradient)
+    optimizer.step()
     return loss.detach()
 
 
@@ -177,19 +185,6 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     progress = (step + 1) / (steps + 1)
     rise = progress / recipe.warmup if recipe.warmup else 1.0
     return recipe.learning_rate * min(rise, (1 - progress) / (1 - recipe.warmup))
-
-
-@torch.no_grad()
-def compute_logits(network: nn.Module, split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Logits (N, C) float32 and labels (N,) int64 of a split of frames, in evaluation mode and fp32."""
-    was_training = network.training
-    network.eval()
-    logits = [
-        network(torch.tensor(split.images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
-        for begin in range(0, len(split), VALIDATION_BATCH)
-    ]
-    network.train(was_training)
-    return torch.cat(logits), torch.tensor(split.labels, dtype=torch.int64, device=device)
 
 
 @contextmanager

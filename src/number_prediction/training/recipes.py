@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from torch import nn
 
-from number_prediction.training.architectures import CNN, MLP, ResNet
+from number_prediction.training.architectures import CNN, MLP, LineNet, ResNet
 from number_prediction.training.augment import Augmentation
 from number_prediction.training.companions import Companions
+from number_prediction.training.glyphs import LineRecipe
 from number_prediction.training.rewriting import Rewriting
 from number_prediction.types import TrainingError
 
@@ -38,17 +39,24 @@ class Recipe:
     warmup: float = 0.2
     """Share of the steps in which the learning rate rises from 0 to its peak; it then falls to 0."""
     momentum: float = 0.9
-    """Nesterov momentum of stochastic gradient descent."""
+    """Nesterov momentum of stochastic gradient descent; the first beta of AdamW."""
     weight_decay: float = 5e-4
     """On weight matrices and filters; never on biases and batch normalisation."""
     label_smoothing: float = 0.1
     """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
     ema_decay: float = 0.0
     """Decay a step of the averaged weights that are kept in the end; 0 keeps the last weights."""
-    augmentation: Augmentation | Rewriting = field(default_factory=Augmentation)
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """Stochastic gradient descent with Nesterov momentum, or AdamW (Loshchilov, Hutter, 2019)."""
+    largest_gradient: float = 0.0
+    """Norm to which the gradient is clipped; 0 leaves it as it is."""
+    augmentation: Augmentation | Rewriting | None = field(default_factory=Augmentation)
+    """Of frames; lines are varied as they are composed."""
     companions: Companions | None = None
     """Generated writers and non-digits that are trained on beside the data set; with them, the model
     abstains."""
+    lines: LineRecipe | None = None
+    """Lines of digits and signs that are composed of the data set; with them, the model reads numbers."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Arithmetic of forward and backward pass, where the device has it; weights are always fp32."""
 
@@ -68,13 +76,15 @@ class Recipe:
                 "use the version of number_prediction that trained it"
             )
         recipe = get_recipe(values["name"])
-        companions = values["companions"]
-        changed = {
-            **values,
-            "augmentation": type(recipe.augmentation)(**values["augmentation"]),
-            "companions": None if companions is None else Companions(**companions),
+        parts: dict[str, Callable[..., Any]] = {
+            "augmentation": type(recipe.augmentation),
+            "companions": Companions,
+            "lines": LineRecipe,
         }
-        return replace(recipe, **changed)
+        changed = {
+            name: None if values[name] is None else make(**values[name]) for name, make in parts.items()
+        }
+        return replace(recipe, **{**values, **changed})
 
 
 def get_recipe(name: str) -> Recipe:
@@ -118,6 +128,21 @@ RECIPES = {
         ema_decay=0.998,
         augmentation=Rewriting(),
         companions=Companions(),
+    ),
+    "number": Recipe(
+        name="number",
+        architecture=LineNet,
+        summary="convolutional network with CTC for whole numbers on a line",
+        epochs=12,
+        batch_size=64,
+        learning_rate=0.003,
+        warmup=0.08,
+        weight_decay=0.02,
+        optimizer="adamw",
+        largest_gradient=2.0,
+        ema_decay=0.998,
+        augmentation=None,
+        lines=LineRecipe(),
     ),
 }
 """Every recipe by its name."""

@@ -8,7 +8,6 @@ network sees what the graph will show it of such a picture. Random values come f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from number_prediction.training.framing import Framing
+from number_prediction.training.strokes import bend, change_pen, soften
 from number_prediction.types import FRAME_SIZE
 
 SIZE = 2 * FRAME_SIZE
@@ -33,7 +33,8 @@ FACTORS = (2, 3, 4, 5)
 class Rewriting:
     """Largest change of each kind; each digit draws its own. 0 leaves a kind out.
 
-    A third of the digits are changed with full strength, the others with less, down to not at all.
+    A third of the digits are changed with full strength, the others with less, down to not at all. One of
+    which nothing would be left stays as it is.
     """
 
     rotation: float = 12.0
@@ -64,14 +65,14 @@ class Rewriting:
         """Augment a batch (N, 28, 28)."""
         draw = _Draw(len(frames), generator, frames.device)
         ink = self._warp(frames, draw)
-        ink = self._change_pen(ink, draw)
+        ink = change_pen(ink, draw.strength * (draw() * (self.thicker + self.thinner) - self.thinner))
         ink = self._pixelate(ink, draw)
         amount = (draw() * 1.6 - 0.6).clamp(min=0) * self.blur * draw.strength
-        ink = torch.lerp(ink, _smooth(_smooth(ink)), amount)
+        ink = torch.lerp(ink, soften(soften(ink)), amount)
         gain = 1 + draw().square() * self.hardness * draw.strength
         ink = ((ink - 0.5 * (1 - 1 / gain) * (draw() < 0.7)) * gain).clamp(0, 1)
-        framed: Tensor = Framing()((ink - DUST).clamp(min=0) / (1 - DUST))
-        return framed
+        framed: Tensor = Framing()((ink - DUST).clamp(min=0) / (1 - DUST)).frame
+        return torch.where(framed.amax((1, 2), keepdim=True) > 0, framed, frames)
 
     def _warp(self, frames: Tensor, draw: _Draw) -> Tensor:  # (N, 28, 28) -> (N, SIZE, SIZE)
         strength = draw.strength.flatten()
@@ -86,21 +87,8 @@ class Rewriting:
         matrices = torch.stack([to_x, to_y], dim=1) * ROOM
         grid = F.affine_grid(matrices, [len(frames), 1, SIZE, SIZE], align_corners=False)
         if self.elastic:
-            spread = _interpolation().to(frames.device)
-            field = spread @ draw.knots() @ spread.T
-            grid = grid + field.permute(0, 2, 3, 1) * (self.elastic * 2 / FRAME_SIZE)
+            grid = grid + bend(draw.knots(), SIZE) * (self.elastic * 2 / FRAME_SIZE)
         return F.grid_sample(frames.unsqueeze(1), grid, align_corners=False).squeeze(1)
-
-    def _change_pen(self, ink: Tensor, draw: _Draw) -> Tensor:
-        change = draw.strength * (draw() * (self.thicker + self.thinner) - self.thinner)
-        once = _spread(ink, torch.maximum)  # one pixel of the frame thicker
-        twice = _spread(once, torch.maximum)
-        thrice = _spread(twice, torch.maximum)
-        thin = _spread(ink, torch.minimum)
-        thicker = torch.lerp(ink, once, change.clamp(0, 1))
-        thicker = torch.lerp(thicker, twice, (change - 1).clamp(0, 1))
-        thicker = torch.lerp(thicker, thrice, (change - 2).clamp(0, 1))
-        return torch.where(change > 0, thicker, torch.lerp(ink, thin, (-change).clamp(0, 1)))
 
     def _pixelate(self, ink: Tensor, draw: _Draw) -> Tensor:
         chosen = draw() < self.pixelated * draw.strength
@@ -136,31 +124,3 @@ class _Draw:
     def integer(self, end: int) -> int:
         """One for the whole batch, below `end`."""
         return int(torch.randint(end, (1,), generator=self.generator))
-
-
-def _interpolation() -> Tensor:
-    """(SIZE, KNOTS): bicubic weights of the knots for each pixel."""
-    unit = torch.eye(KNOTS).reshape(1, KNOTS, KNOTS, 1)
-    return F.interpolate(unit, (SIZE, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T
-
-
-def _spread(ink: Tensor, choose: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Largest or smallest of each 3x3 neighbourhood, by shifted slices: faster than pooling."""
-    rows = ink.clone()
-    rows[:, 1:] = choose(rows[:, 1:], ink[:, :-1])
-    rows[:, :-1] = choose(rows[:, :-1], ink[:, 1:])
-    both = rows.clone()
-    both[:, :, 1:] = choose(both[:, :, 1:], rows[:, :, :-1])
-    both[:, :, :-1] = choose(both[:, :, :-1], rows[:, :, 1:])
-    return both
-
-
-def _smooth(ink: Tensor) -> Tensor:
-    """Each pixel with its neighbours, weights 1 2 1 both ways."""
-    rows = ink * 0.5
-    rows[:, 1:] += ink[:, :-1] * 0.25
-    rows[:, :-1] += ink[:, 1:] * 0.25
-    both = rows * 0.5
-    both[:, :, 1:] += rows[:, :, :-1] * 0.25
-    both[:, :, :-1] += rows[:, :, 1:] * 0.25
-    return both

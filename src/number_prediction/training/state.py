@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from number_prediction.runs import Run, Settings
-from number_prediction.splits import Split
 from number_prediction.training.architectures import Normalization
-from number_prediction.training.batches import Batches
+from number_prediction.training.batches import Stream
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
+from number_prediction.training.graph import DigitGraph
 from number_prediction.training.recipes import Recipe
-from number_prediction.types import DEFAULT_THRESHOLD, TrainingError
+from number_prediction.training.tasks import Task
+from number_prediction.types import DEFAULT_THRESHOLD, NOT_A_DIGIT, TrainingError
 
 
 @dataclass
@@ -25,7 +26,7 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     average: AveragedModel | None
     """Exponential moving average of weights and batch-norm statistics; None where the recipe has none."""
-    batches: Batches
+    batches: Stream
     classes: tuple[str, ...]
     steps: int
     """Batches in the whole training."""
@@ -88,12 +89,11 @@ class TrainingState:
         self.temperature, self.threshold = metadata["temperature"], metadata["threshold"]
 
 
-def initial_state(recipe: Recipe, settings: Settings, train: Split) -> TrainingState:
+def initial_state(recipe: Recipe, settings: Settings, task: Task) -> TrainingState:
     """The state before the first batch, by the seed of the settings."""
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
-    pixels = torch.tensor(train.images).to(torch.float32) / 255
-    network = build_network(recipe, len(train.classes), pixels.mean(), pixels.std())
+    network = build_network(recipe, len(task.classes), task.mean, task.std)
     network = network.to(device)
     if device.type != "mps":
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -104,20 +104,13 @@ def initial_state(recipe: Recipe, settings: Settings, train: Split) -> TrainingS
             multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay),  # type: ignore[no-untyped-call]
             use_buffers=True,
         )
-    batches = Batches(
-        train,
-        batch_size=recipe.batch_size,
-        augmentation=recipe.augmentation,
-        seed=settings.seed,
-        device=device,
-    )
     return TrainingState(
         network.train(),
-        _optimizer(recipe, network),
+        make_optimizer(recipe, network),
         average,
-        batches,
-        classes=train.classes,
-        steps=max(1, round(recipe.epochs * len(batches)), recipe.min_batches),
+        task.batches,
+        classes=task.classes,
+        steps=max(1, round(recipe.epochs * len(task.batches)), recipe.min_batches),
     )
 
 
@@ -130,8 +123,23 @@ class TrainedNetwork:
     temperature: float
     threshold: float
     classes: tuple[str, ...]
+    """Of the logits; NOT_A_DIGIT, where it is one of them, is the last."""
     steps: int
     seconds: float
+
+    @property
+    def abstains(self) -> bool:
+        """Whether one of the classes is "not a digit"."""
+        return self.classes[-1] == NOT_A_DIGIT
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes that are answered."""
+        return self.classes[:-1] if self.abstains else self.classes
+
+    def graph(self) -> DigitGraph:
+        """Page -> answer."""
+        return DigitGraph(self.network, temperature=self.temperature, abstains=self.abstains).eval()
 
 
 def load_trained(run: Run) -> TrainedNetwork:
@@ -154,17 +162,20 @@ def load_trained(run: Run) -> TrainedNetwork:
 
 
 def build_network(recipe: Recipe, class_count: int, mean: Tensor, std: Tensor) -> nn.Module:
-    """Frames (N, 28, 28) in [0, 1] -> logits (N, C): normalization, then the recipe's architecture."""
+    """Frames in [0, 1] -> logits: normalization, then the recipe's architecture."""
     return nn.Sequential(Normalization(mean, std), recipe.architecture(class_count))
 
 
-def _optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    """As the recipe says, over all weights of a network."""
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     groups = [
         {"params": matrices, "weight_decay": recipe.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
 
 

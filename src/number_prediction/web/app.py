@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from number_prediction import __version__
 from number_prediction.images import Page, to_page
 from number_prediction.predictor import Predictor
+from number_prediction.reading import Explained
 from number_prediction.types import ImageError, ImageTooLargeError, MissingExtraError, UnsupportedImageError
 from number_prediction.web import metrics
 from number_prediction.web.access import PROTECTED, Access, AccessRules
@@ -27,7 +28,7 @@ from number_prediction.web.documentation import OPENAPI_PATH, describe, render_d
 from number_prediction.web.limits import BodyLimits, Limits
 from number_prediction.web.observation import Observation
 from number_prediction.web.problems import DOCUMENTATION, Problem, documented, install_handlers
-from number_prediction.web.queue import ReadingQueue
+from number_prediction.web.queue import Answer, ReadingQueue
 from number_prediction.web.readiness import Readiness
 from number_prediction.web.services import Service, services_of
 from number_prediction.web.uploads import FIELD, FORM_TYPE, PICTURE_TYPES, find_pictures
@@ -181,19 +182,22 @@ def _add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue,
         )
         request.state.pictures = len(pictures)
         answers = await queue.read(pictures, service.read, seconds=limits.answer_seconds)
-        for number, answer in enumerate(answers, 1):
-            if isinstance(answer, ImageError):
-                raise _picture_problem(answer, number)
-        return JSONResponse({service.key: answers})
+        values = [_values_of(answer, number) for number, answer in enumerate(answers, 1)]
+        return JSONResponse({service.key: values})
 
 
-def _picture_problem(error: ImageError, number: int) -> Problem:
+def _values_of(answer: Answer, number: int) -> dict[str, Any]:
+    """What was read from the picture of this number; raises Problem where it could not be."""
+    if isinstance(answer, Explained):
+        return answer.values
+    if not isinstance(answer, ImageError):
+        return answer
     kind = "damaged-picture"
-    if isinstance(error, UnsupportedImageError):
+    if isinstance(answer, UnsupportedImageError):
         kind = "unsupported-media-type"
-    elif isinstance(error, ImageTooLargeError):
+    elif isinstance(answer, ImageTooLargeError):
         kind = "picture-too-large"
-    return Problem(kind, str(error), picture=number)
+    raise Problem(kind, str(answer), picture=number)
 
 
 def _add_model(app: FastAPI, predictor: Predictor) -> None:

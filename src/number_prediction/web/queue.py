@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from number_prediction.images import Page
-from number_prediction.predictor import BATCH_SIZE
-from number_prediction.reading import Reader
+from number_prediction.models import BATCH_SIZE
+from number_prediction.reading import Explained, Reader
 from number_prediction.types import ImageError
 from number_prediction.web.problems import Problem
 
-Answer: TypeAlias = "dict[str, Any] | ImageError"
+Answer: TypeAlias = "dict[str, Any] | Explained | ImageError"
 
 
 @dataclass(eq=False)

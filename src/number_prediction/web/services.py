@@ -16,6 +16,13 @@ from number_prediction.predictor import Predictor
 from number_prediction.reading import Reader, read_digits
 
 
+class Finding(BaseModel):
+    """What may be wrong with a picture."""
+
+    code: str
+    text: str = Field(description="In words, with the mend")
+
+
 class DigitAnswer(BaseModel):
     """What the model says of one picture: `DigitPrediction.to_dict()`."""
 
@@ -24,6 +31,7 @@ class DigitAnswer(BaseModel):
     confidence: float = Field(ge=0, le=1, description="Probability of the label; 0 where the model abstains")
     is_digit: float = Field(ge=0, le=1, description="Probability that the picture holds a digit at all")
     probabilities: list[float] = Field(description="Of each class, in the order of /api/model")
+    warnings: list[Finding]
 
 
 class DigitAnswers(BaseModel):

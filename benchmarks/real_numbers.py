@@ -1,0 +1,188 @@
+"""Numbers of real people, and composed ones: whole texts read exactly right, beside Tesseract and RapidOCR.
+
+    python benchmarks/real_numbers.py DATA_DIR [--model RUN|MODEL.onnx]
+
+DATA_DIR holds sets as real_sets.py describes; those whose name begins with "numbers" are lines of writing,
+and own_digits is read as numbers of one digit. Pictures are read as they are, and nothing is known of the
+number. Composed strings are MNIST test digits side by side, with gaps of 1 to 10 pixels, or pushed together
+until they touch. Tesseract (the program tesseract) and RapidOCR (the package rapidocr), told that all are
+digits, stand beside ours where they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from real_sets import DIGITS, load, rapidocr_lattices
+
+from number_prediction import NumberPredictor, Predictor, decode, load_mnist
+from number_prediction.images import Page
+from number_prediction.metrics import coverage_curve
+
+SEED = 0
+COMPOSED = 500
+"""Strings of each kind."""
+WANTED = 0.99
+INKED = 64
+
+Readings = list[tuple[str, float]]
+"""Texts and their confidence."""
+Reader = Callable[[list[Page]], Readings]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", type=Path)
+    options = parser.parse_args()
+    predictor = NumberPredictor(options.model)
+    sets = {folder.name: texts_of(folder) for folder in sorted(options.folder.glob("numbers*"))}
+    composed = {
+        "composed, gaps": compose(np.random.default_rng(SEED), touching=False),
+        "composed, touching": compose(np.random.default_rng(SEED + 1), touching=True),
+    }
+    readers: dict[str, Reader] = {"number_prediction": lambda pages: read_numbers(predictor, pages)}
+    if shutil.which("tesseract"):
+        readers["Tesseract, digits"] = tesseract
+    else:
+        print("tesseract is not installed: left out")
+    try:
+        readers["RapidOCR, digits"] = rapid_ocr()
+    except ImportError:
+        print("rapidocr is not installed: left out")
+    print("\n| set | pictures | " + " | ".join(f"{name} | errors a character" for name in readers) + " |")
+    print("|---|---|" + "---|---|" * len(readers))
+    ours: list[tuple[float, bool]] = []
+    for name, (pages, texts) in {**sets, **composed}.items():
+        cells = []
+        for reader, read in readers.items():
+            said = [(trim(text, name), confidence) for text, confidence in read(pages)]
+            right = [text == wanted for (text, _), wanted in zip(said, texts, strict=True)]
+            wrong = sum(distance(text, wanted) for (text, _), wanted in zip(said, texts, strict=True))
+            cells.append(f"{100 * np.mean(right):.2f}% | {wrong / sum(map(len, texts)):.4f}")
+            if reader == "number_prediction" and name in sets:
+                ours += [(confidence, ok) for (_, confidence), ok in zip(said, right, strict=True)]
+        print(f"| {name} | {len(pages):,} | " + " | ".join(cells) + " |", flush=True)
+    confidence, right = (np.array(column) for column in zip(*ours, strict=True))
+    coverage, threshold = coverage_curve(confidence, right).at_accuracy(WANTED)
+    print(
+        f"\nreal sets pooled: coverage at {WANTED} accuracy {coverage:.4f}, from confidence {threshold:.4f}"
+    )
+    single_digits(predictor, options.folder / "own_digits")
+    latency(predictor, next(iter(sets.values()))[0])
+
+
+def texts_of(folder: Path) -> tuple[list[Page], list[str]]:
+    pages, rows = load(folder)
+    return pages, [trim(row["label"], folder.name) for row in rows]
+
+
+def trim(text: str, name: str) -> str:
+    """Row numbers may end with a dot."""
+    return text.rstrip(".") if "rowids" in name else text
+
+
+def compose(random: np.random.Generator, *, touching: bool) -> tuple[list[Page], list[str]]:
+    test = load_mnist().test
+    pages, texts = [], []
+    for _ in range(COMPOSED):
+        chosen = random.integers(len(test.labels), size=random.integers(2 if touching else 1, 9))
+        line = np.zeros((44, 28 * 8 + 120), np.uint8)
+        end = 8
+        for index in chosen:
+            digit = test.images[index]
+            columns = np.flatnonzero((digit > INKED).any(0))
+            digit = digit[:, columns[0] : columns[-1] + 1]
+            top = 8 + int(random.integers(-1, 2))
+            if end == 8:
+                left = end
+            elif touching:
+                left = meet(line[top : top + 28], digit, end)
+            else:
+                left = end + int(random.integers(1, 11))
+            part = line[top : top + 28, left : left + digit.shape[1]]
+            np.maximum(part, digit, out=part)
+            end = max(end, left + digit.shape[1])
+        pages.append(255 - line[:, : end + 8])
+        texts.append("".join(str(label) for label in test.labels[chosen]))
+    return pages, texts
+
+
+def meet(line: NDArray[np.uint8], digit: NDArray[np.uint8], end: int) -> int:
+    """The rightmost column at which the digit touches what is written, at most half of it on top."""
+    for left in range(end - 1, end - digit.shape[1] // 2, -1):
+        there = line[:, left : left + digit.shape[1]] > INKED
+        grown = there.copy()
+        grown[:, 1:] |= there[:, :-1]
+        if (grown & (digit > INKED)).any():
+            return left
+    return end - 1
+
+
+def read_numbers(predictor: NumberPredictor, pages: list[Page]) -> Readings:
+    return [(number.text or "", number.confidence) for number in predictor.predict_numbers(pages)]
+
+
+def tesseract(pages: list[Page]) -> Readings:
+    readings = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "line.png"
+        for page in pages:
+            Image.fromarray(page).save(path)
+            command = ["tesseract", path, "-", "--psm", "7", "-c", "tessedit_char_whitelist=0123456789"]
+            said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+            readings.append(("".join(said.split()), 1.0))
+    return readings
+
+
+def rapid_ocr() -> Reader:
+    steps_of = rapidocr_lattices()
+
+    def read(pages: list[Page]) -> Readings:
+        found = [decode(steps_of(page), ("", *DIGITS))[0] for page in pages]
+        return [(reading.text or "", reading.confidence) for reading in found]
+
+    return read
+
+
+def distance(one: str, other: str) -> int:
+    """Fewest characters to insert, delete or replace (Levenshtein, 1966)."""
+    row = list(range(len(other) + 1))
+    for i, left in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, right in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (left != right))
+    return row[-1]
+
+
+def single_digits(predictor: NumberPredictor, folder: Path) -> None:
+    pages, texts = texts_of(folder)
+    numbers = read_numbers(predictor, pages)
+    as_numbers = np.mean([text == wanted for (text, _), wanted in zip(numbers, texts, strict=True)])
+    digits = Predictor().predict_digits(pages)
+    as_digits = np.mean([digit.text == wanted for digit, wanted in zip(digits, texts, strict=True)])
+    print(f"own_digits as numbers {100 * as_numbers:.2f}%, as digits {100 * as_digits:.2f}%")
+
+
+def latency(predictor: NumberPredictor, pages: list[Page]) -> None:
+    alone = NumberPredictor(predictor.path, threads=1)
+    seconds = []
+    for page in pages[:300]:
+        began = time.perf_counter()
+        alone.predict_numbers([page])
+        seconds.append(time.perf_counter() - began)
+    p50, p95 = 1000 * np.percentile(seconds, [50, 95])
+    print(f"one line, warm, one thread: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

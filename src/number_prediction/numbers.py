@@ -1,0 +1,250 @@
+"""NumberPredictor: pictures of one line of writing -> numbers, through ONNX Runtime. No torch.
+
+The graph gives a lattice of glyph probabilities; here it is decoded under what is known of the number, and
+each glyph is given its place in the picture.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from number_prediction.constraints import Constraint
+from number_prediction.decoding import decode
+from number_prediction.images import Page
+from number_prediction.models import Model, Pictures, iterate_chunks
+from number_prediction.types import (
+    GLYPHS,
+    LINE_HEIGHT,
+    LINE_WIDTH,
+    GlyphReading,
+    ImageError,
+    ModelError,
+    Reading,
+)
+
+OUTPUTS = ("frame", "probabilities", "place")
+"""Outputs of the graph, in order."""
+GLYPHS_KEY = "glyphs"
+"""ONNX metadata: the glyphs as a JSON list."""
+INKED = 0.3
+"""Ink of the frame from which a pixel is part of a glyph's box."""
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the picture, as it stands after its EXIF orientation."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, eq=False)
+class NumberGlyph:
+    """One digit or sign of a number."""
+
+    glyph: str
+    confidence: float
+    """Probability in [0, 1] that this glyph stands there."""
+    alternatives: tuple[tuple[str, float], ...]
+    """Others with their probabilities, best first; "" where nothing may stand there."""
+    box: Box
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON."""
+        return {
+            "glyph": self.glyph,
+            "confidence": self.confidence,
+            "alternatives": [list(pair) for pair in self.alternatives],
+            "box": list(self.box),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class NumberPrediction:
+    """What the model reads on one line."""
+
+    text: str | None
+    """The number, "" where nothing is written; None where nothing fits the constraint."""
+    confidence: float
+    """Probability in [0, 1] of the text among all that the constraint allows."""
+    glyphs: tuple[NumberGlyph, ...]
+    frame: NDArray[np.float32]
+    """(32, 384) float32 in [0, 1], ink = 1: what the network saw."""
+    lattice: NDArray[np.float32]
+    """(T, G) float32: probabilities of GLYPHS by time step, for decoding again."""
+
+    def masked(self, least: float, *, mark: str = "?") -> str | None:
+        """The text with `mark` for each glyph of less confidence than `least`."""
+        if self.text is None:
+            return None
+        return "".join(each.glyph if each.confidence >= least else mark for each in self.glyphs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON."""
+        return {
+            "text": self.text,
+            "confidence": self.confidence,
+            "glyphs": [glyph.to_dict() for glyph in self.glyphs],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class LineAnswer:
+    """Outputs of the graph for N pages."""
+
+    frames: NDArray[np.float32]
+    """(N, 32, 384) float32 in [0, 1]."""
+    lattices: list[NDArray[np.float32]]
+    """N times (T, G) float32: probabilities of GLYPHS by time step."""
+    places: NDArray[np.float32]
+    """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
+
+
+class NumberPredictor:
+    """A loaded model for numbers. Make one and keep it; it may be used by several threads at once."""
+
+    def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
+        """Load and check a model.
+
+        Args:
+            model: an exported model.onnx, or a run's folder; by default the model in the package.
+            threads: batches that are run at once, each on one thread; by default one a core.
+
+        Raises:
+            ModelError: missing, altered since its manifest was written, or not a number graph.
+        """
+        self._model = Model(
+            model, packaged="number", outputs=OUTPUTS, metadata=(GLYPHS_KEY,), threads=threads
+        )
+        if tuple(json.loads(self._model.metadata[GLYPHS_KEY])) != GLYPHS:
+            raise ModelError(f"{self.path}: made for other glyphs; export it again")
+
+    @property
+    def path(self) -> Path:
+        """The model file."""
+        return self._model.path
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the model file, hexadecimal."""
+        return self._model.sha256
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        """The manifest beside the model file, see `manifests`; None where there is none."""
+        return self._model.manifest
+
+    def predict_numbers(
+        self, images: Pictures, constraint: Constraint | None = None
+    ) -> list[NumberPrediction]:
+        """Read one number from each picture.
+
+        Args:
+            images: as `Predictor.predict_digits` takes them; each shows one line of writing.
+            constraint: what is known of all the numbers, see `constraints`.
+
+        Returns:
+            One prediction a picture, in order.
+
+        Raises:
+            ImageError: a picture cannot be read, or a single picture was given instead of several.
+        """
+        predictions = []
+        for answer in self.iterate_numbers(images, constraint):
+            if isinstance(answer, ImageError):
+                raise answer
+            predictions.append(answer)
+        return predictions
+
+    def iterate_numbers(
+        self, images: Pictures, constraint: Constraint | None = None
+    ) -> Iterator[NumberPrediction | ImageError]:
+        """As `predict_numbers`, for any number of pictures; the error for one that cannot be read."""
+        for pages in iterate_chunks(images):
+            yield from self._answer(pages, constraint)
+
+    def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> LineAnswer:
+        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
+
+        Raises:
+            ModelError: an answer is no number.
+        """
+        frames, lattices, places = self._model.run(pages, OUTPUTS)
+        return LineAnswer(
+            np.array(frames, np.float32).reshape(-1, LINE_HEIGHT, LINE_WIDTH),
+            lattices,
+            np.array(places, np.float32).reshape(-1, 3),
+        )
+
+    def _answer(
+        self, pages: list[Page | ImageError], constraint: Constraint | None
+    ) -> Iterator[NumberPrediction | ImageError]:
+        answer = self.run([page for page in pages if not isinstance(page, ImageError)])
+        index = 0
+        for page in pages:
+            if isinstance(page, ImageError):
+                yield page
+                continue
+            lattice = answer.lattices[index]
+            reading = decode(lattice, GLYPHS, constraint)[0]
+            yield locate(reading, answer.frames[index], lattice, answer.places[index])
+            index += 1
+
+
+def locate(
+    reading: Reading,
+    frame: NDArray[np.float32],
+    lattice: NDArray[np.float32],
+    place: NDArray[np.float32],
+) -> NumberPrediction:
+    """Give each glyph its box on the page; `place` is left, top and side of the frame's pixels."""
+    step = frame.shape[1] / len(lattice)
+    middles = [(glyph.begin + glyph.end) / 2 * step for glyph in reading.glyphs]
+    glyphs = []
+    for index, glyph in enumerate(reading.glyphs):
+        left = (middles[index - 1] + middles[index]) / 2 if index else middles[index] - frame.shape[0]
+        last = index + 1 == len(middles)
+        right = middles[index] + frame.shape[0] if last else (middles[index] + middles[index + 1]) / 2
+        glyphs.append(_describe(glyph, _box(frame, left, right, middles[index], place)))
+    return NumberPrediction(reading.text, reading.confidence, tuple(glyphs), frame, lattice)
+
+
+def _describe(glyph: GlyphReading, box: Box) -> NumberGlyph:
+    return NumberGlyph(glyph.glyph, glyph.confidence, glyph.alternatives, box)
+
+
+def _box(
+    frame: NDArray[np.float32], left: float, right: float, middle: float, place: NDArray[np.float32]
+) -> Box:
+    """Box on the page of the ink between two columns of the frame, about the column `middle`."""
+    begin, end = max(0, round(left)), min(frame.shape[1], max(round(left) + 1, round(right)))
+    inked = frame[:, begin:end] > INKED
+    columns = _run_about(np.asarray(inked.any(0)), round(middle) - begin)
+    rows = np.flatnonzero(inked[:, columns].any(1))
+    top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, frame.shape[0])
+    x, y, side = (float(value) for value in place)
+    return Box(
+        x + (begin + columns.start) * side,
+        y + float(top) * side,
+        (columns.stop - columns.start) * side,
+        float(bottom - top) * side,
+    )
+
+
+def _run_about(inked: NDArray[np.bool_], middle: int) -> slice:
+    """The marked columns about `middle`, gaps of up to two pixels included; all where none is near."""
+    marked = np.flatnonzero(inked)
+    if not len(marked):
+        return slice(0, len(inked))
+    parts = np.split(marked, np.flatnonzero(np.diff(marked) > 3) + 1)
+    nearest = min(parts, key=lambda part: max(0, part[0] - middle, middle - part[-1]))
+    return slice(int(nearest[0]), int(nearest[-1]) + 1)

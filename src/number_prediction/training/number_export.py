@@ -1,0 +1,65 @@
+"""A network for numbers -> its ONNX file, which answers as torch does.
+
+They are compared over composed lines and over pictures of odd sizes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from number_prediction.mnist import load_mnist
+from number_prediction.numbers import GLYPHS_KEY, OUTPUTS, NumberPredictor
+from number_prediction.training.ctc import read_greedily
+from number_prediction.training.glyphs import LineRecipe, draw_glyphs
+from number_prediction.training.number_graph import NumberGraph
+from number_prediction.training.onnx_files import ODD_SHAPES, Parity, candidate, convert
+from number_prediction.training.state import TrainedNetwork
+from number_prediction.training.strings import StringComposer
+from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
+
+LINES = 100
+"""Composed lines that are compared, of each of WIDTHS."""
+WIDTHS = (64, 160, 384)
+
+
+def to_onnx(graph: NumberGraph) -> bytes:
+    """The ONNX file of a number graph."""
+    return convert(graph, OUTPUTS, {GLYPHS_KEY: GLYPHS})
+
+
+def describe_outputs() -> dict[str, str]:
+    """Shapes and ranges of the outputs, for the manifest."""
+    return {
+        "frame": f"(batch, {LINE_HEIGHT}, {LINE_WIDTH}) float32 in [0, 1]",
+        "probabilities": f"(batch, steps, {len(GLYPHS)}) float32: blank, then {' '.join(GLYPHS[1:])}",
+        "place": "(batch, 3) float32, on the page: left and top of the frame, side of one of its pixels",
+    }
+
+
+def check_content(content: bytes, trained: TrainedNetwork) -> Parity:
+    """Compare torch and ONNX Runtime; raises ModelError where they disagree."""
+    graph = number_graph(trained)
+    composer = StringComposer(draw_glyphs(load_mnist().validation, LineRecipe(), seed=0), seed=0)
+    random = np.random.default_rng(0)
+    pages = [random.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
+    for number, width in enumerate(WIDTHS):
+        ink = composer.batch(number, LINES, width).frames
+        pages.append((255 * (1 - ink)).round().to(torch.uint8).numpy())
+    different, largest = 0, 0.0
+    with candidate(content) as path, torch.no_grad():
+        predictor = NumberPredictor(path)
+        for some in pages:
+            expected = graph(torch.tensor(some)).probabilities
+            answer = torch.tensor(np.stack(predictor.run(some).lattices))
+            largest = max(largest, float((expected - answer).abs().max()))
+            texts = zip(read_greedily(expected), read_greedily(answer), strict=True)
+            different += sum(one != other for one, other in texts)
+    parity = Parity(sum(map(len, pages)), different, largest)
+    parity.require()
+    return parity
+
+
+def number_graph(trained: TrainedNetwork) -> NumberGraph:
+    """Page -> answer."""
+    return NumberGraph(trained.network, temperature=trained.temperature).eval()

@@ -1,0 +1,194 @@
+"""Tasks: what is learned. Where batches come from, what a good answer is, how good a network is.
+
+A recipe and splits -> a task, which the training loop asks and which knows nothing of the loop.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from number_prediction.runs import Settings
+from number_prediction.splits import Split, Splits
+from number_prediction.training.batches import Batches, LineBatches, Stream
+from number_prediction.training.calibration import choose_threshold, fit_line_temperature, fit_temperature
+from number_prediction.training.companions import add_companions
+from number_prediction.training.ctc import Written, aligned_loss, ctc_loss, read_greedily
+from number_prediction.training.glyphs import draw_glyphs
+from number_prediction.training.recipes import Recipe
+from number_prediction.training.strings import Lines, StringComposer
+from number_prediction.types import DEFAULT_THRESHOLD, GLYPHS
+
+VALIDATION_BATCH = 1000
+VALIDATION_SEED = 1_000_000
+"""Added to the seed for what is generated beside the validation part: none of it is trained on."""
+VALIDATION_LINES = {96: 4, 160: 5, 256: 4, 384: 2}
+"""Batches of 100 lines to validate on, by the width of the lines."""
+
+
+class Validation(NamedTuple):
+    """How good a network is on data that it was not trained on."""
+
+    loss: float
+    accuracy: float
+
+
+class Calibration(NamedTuple):
+    """What is fitted on the validation part after the last batch."""
+
+    temperature: float
+    """What the logits are to be divided by."""
+    threshold: float
+    """Of `is_digit`; below it the model abstains."""
+
+
+class Task(Protocol):
+    """What is learned."""
+
+    classes: tuple[str, ...]
+    """Names of the logits."""
+    mean: Tensor
+    """Scalar, of the pixels to train on."""
+    std: Tensor
+
+    @property
+    def batches(self) -> Stream:
+        """What is trained on."""
+
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+        """Mean loss of a batch, scalar."""
+
+    def validate(self, network: nn.Module) -> Validation:
+        """How good the network is on the validation part, in evaluation mode and fp32."""
+
+    def calibrate(self, network: nn.Module) -> Calibration:
+        """Fit what has to be fitted on the validation part."""
+
+
+def make_task(recipe: Recipe, settings: Settings, splits: Splits) -> Task:
+    """The task of a recipe on splits of frames (N, 28, 28) uint8; their test part is not looked at."""
+    if recipe.lines is None:
+        return DigitTask(recipe, settings, splits)
+    return NumberTask(recipe, settings, splits)
+
+
+class DigitTask:
+    """Which class a frame is of."""
+
+    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits) -> None:
+        train, self._validation = splits.train, splits.validation
+        if recipe.companions is not None:
+            train = add_companions(train, recipe.companions, seed=settings.seed)
+            self._validation = add_companions(
+                self._validation, recipe.companions, seed=settings.seed + VALIDATION_SEED
+            )
+        self.classes = train.classes
+        self._recipe, self._device = recipe, torch.device(settings.device)
+        pixels = torch.tensor(train.images).to(torch.float32) / 255
+        self.mean, self.std = pixels.mean(), pixels.std()
+        assert recipe.augmentation is not None
+        self.batches = Batches(
+            train,
+            batch_size=recipe.batch_size,
+            augmentation=recipe.augmentation,
+            seed=settings.seed,
+            device=self._device,
+        )
+
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+        assert isinstance(targets, Tensor)
+        return F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+
+    def validate(self, network: nn.Module) -> Validation:
+        logits, labels = compute_logits(network, self._validation, self._device)
+        return Validation(
+            float(F.cross_entropy(logits, labels)), float((logits.argmax(1) == labels).float().mean())
+        )
+
+    def calibrate(self, network: nn.Module) -> Calibration:
+        temperature = fit_temperature(*compute_logits(network, self._validation, self._device))
+        if self._recipe.companions is None:
+            return Calibration(temperature, DEFAULT_THRESHOLD)
+        is_digit = 1 - torch.softmax(self._rewritten_logits(network) / temperature, 1)[:, -1].cpu()
+        return Calibration(temperature, choose_threshold(is_digit))
+
+    @torch.no_grad()
+    def _rewritten_logits(self, network: nn.Module) -> Tensor:
+        """Of validation digits augmented as those of training are: they stand for unknown hands."""
+        generator = torch.Generator().manual_seed(VALIDATION_SEED)
+        is_digit = self._validation.labels < len(self.classes) - 1
+        digits = torch.tensor(np.asarray(self._validation.images)[is_digit])
+        was_training = network.training
+        network.eval()
+        logits = []
+        for begin in range(0, len(digits), VALIDATION_BATCH):
+            frames = digits[begin : begin + VALIDATION_BATCH].to(self._device).to(torch.float32) / 255
+            logits.append(network(self.batches.augmentation(frames, generator)))
+        network.train(was_training)
+        return torch.cat(logits)
+
+
+class NumberTask:
+    """What is written on a line."""
+
+    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits) -> None:
+        assert recipe.lines is not None
+        self.classes = GLYPHS
+        self._device = torch.device(settings.device)
+        composer = StringComposer(
+            draw_glyphs(splits.train, recipe.lines, seed=settings.seed), seed=settings.seed
+        )
+        self.batches = LineBatches(
+            composer,
+            batch_size=recipe.batch_size,
+            epoch=recipe.lines.epoch,
+            seed=settings.seed,
+            device=self._device,
+        )
+        seed = settings.seed + VALIDATION_SEED
+        validation = StringComposer(draw_glyphs(splits.validation, recipe.lines, seed=seed), seed=seed)
+        widths = [width for width, count in VALIDATION_LINES.items() for _ in range(count)]
+        self._validation = [validation.batch(number, 100, width) for number, width in enumerate(widths)]
+        pixels = torch.cat([lines.frames.flatten() for lines in self._validation])
+        self.mean, self.std = pixels.mean(), pixels.std()
+
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+        assert not isinstance(targets, Tensor)
+        return aligned_loss(logits, targets)
+
+    def validate(self, network: nn.Module) -> Validation:
+        losses, right = [], []
+        for logits, lines in self._answers(network):
+            losses.append(float(ctc_loss(logits, lines.written.texts)))
+            read = read_greedily(logits)
+            right += [text == wanted for text, wanted in zip(read, lines.written.texts, strict=True)]
+        return Validation(float(np.mean(losses)), float(np.mean(right)))
+
+    def calibrate(self, network: nn.Module) -> Calibration:
+        answers = [(logits, lines.written.texts) for logits, lines in self._answers(network)]
+        return Calibration(fit_line_temperature(answers), DEFAULT_THRESHOLD)
+
+    @torch.no_grad()
+    def _answers(self, network: nn.Module) -> list[tuple[Tensor, Lines]]:
+        was_training = network.training
+        network.eval()
+        answers = [(network(lines.frames.to(self._device)).cpu(), lines) for lines in self._validation]
+        network.train(was_training)
+        return answers
+
+
+@torch.no_grad()
+def compute_logits(network: nn.Module, split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Logits (N, C) float32 and labels (N,) int64 of a split of frames, in evaluation mode and fp32."""
+    was_training = network.training
+    network.eval()
+    logits = [
+        network(torch.tensor(split.images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
+        for begin in range(0, len(split), VALIDATION_BATCH)
+    ]
+    network.train(was_training)
+    return torch.cat(logits), torch.tensor(split.labels, dtype=torch.int64, device=device)
