@@ -23,6 +23,7 @@ COMMANDS = (
     "predict",
     "read",
     "submission",
+    "serve",
 )
 WIDTH = "100"
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from number_prediction.types import ImageError, MissingExtraError
+from number_prediction.types import ImageError, ImageTooLargeError, MissingExtraError, UnsupportedImageError
 
 Page: TypeAlias = NDArray[np.uint8]
 """(H, W) uint8 grey."""
@@ -68,7 +68,8 @@ def to_page(image: ImageInput, *, max_bytes: int = MAX_BYTES, max_pixels: int = 
         (H, W) uint8.
 
     Raises:
-        ImageError: missing, not a picture, damaged, or larger than `max_bytes` (encoded) or `max_pixels`.
+        ImageError: missing, damaged, `UnsupportedImageError` not a picture, or `ImageTooLargeError` larger
+            than `max_bytes` (encoded) or `max_pixels`.
         MissingExtraError: a HEIC, and the extra `heic` is not installed.
     """
     if isinstance(image, np.ndarray):
@@ -163,14 +164,16 @@ def _read(stream: BinaryIO, name: str, size: int) -> bytes:
 def check_size(encoded: Encoded, max_bytes: int) -> None:
     """Raise ImageError for what is larger than `max_bytes`."""
     if encoded.size > max_bytes:
-        raise ImageError(f"{encoded.name}: larger than {max_bytes:,} bytes; save it smaller")
+        raise ImageTooLargeError(f"{encoded.name}: larger than {max_bytes:,} bytes; save it smaller")
 
 
 def decode(encoded: Encoded, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Page:
     """The page of a picture, or the first one of several; raises ImageError, also for a PDF."""
     check_size(encoded, max_bytes)
     if encoded.kind == "pdf":
-        raise ImageError(f"{encoded.name}: a PDF and no picture; take its pages from iterate_pages")
+        raise UnsupportedImageError(
+            f"{encoded.name}: a PDF and no picture; take its pages from iterate_pages"
+        )
     with _open(encoded) as picture:
         return _decode(picture, encoded.name, max_pixels)
 
@@ -264,9 +267,9 @@ def _open(encoded: Encoded) -> Image.Image:
     try:
         picture: Image.Image = decoder(encoded.stream)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"{encoded.name}: too many pixels; save it smaller") from error
+        raise ImageTooLargeError(f"{encoded.name}: too many pixels; save it smaller") from error
     except Exception as error:  # decoders raise errors of many kinds on damaged headers
-        raise ImageError(
+        raise UnsupportedImageError(
             f"{encoded.name}: not a picture that can be read; "
             f"save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         ) from error
@@ -276,7 +279,9 @@ def _open(encoded: Encoded) -> Image.Image:
 def _decode(picture: Image.Image, name: str, max_pixels: int) -> Page:
     width, height = picture.size
     if width * height > max_pixels:
-        raise ImageError(f"{name}: {width} x {height} is more than {max_pixels:,} pixels; save it smaller")
+        raise ImageTooLargeError(
+            f"{name}: {width} x {height} is more than {max_pixels:,} pixels; save it smaller"
+        )
     if width * height == 0:
         raise ImageError(f"{name}: {width} x {height} has no pixels")
     try:

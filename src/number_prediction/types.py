@@ -36,6 +36,14 @@ class ImageError(NumberPredictionError):
     """A picture that cannot be read or is refused."""
 
 
+class UnsupportedImageError(ImageError):
+    """What was given is no picture of a format that can be decoded."""
+
+
+class ImageTooLargeError(ImageError):
+    """A picture of more bytes or pixels than are allowed; by what it claims, before it is decoded."""
+
+
 class DataError(NumberPredictionError):
     """A data set that is missing, damaged or contradicts itself."""
 
@@ -50,6 +58,10 @@ class TrainingError(NumberPredictionError):
 
 class ConstraintError(NumberPredictionError):
     """What is known of a number is put in a way that cannot be used: contradictory, or of unknown words."""
+
+
+class ServingError(NumberPredictionError):
+    """The server cannot listen where it was told to."""
 
 
 class MissingExtraError(NumberPredictionError):

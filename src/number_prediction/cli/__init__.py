@@ -16,6 +16,7 @@ from number_prediction.cli.data import explore, labels
 from number_prediction.cli.measurement import evaluate, report
 from number_prediction.cli.number_reading import read
 from number_prediction.cli.reading import predict, submission
+from number_prediction.cli.serving import serve
 from number_prediction.cli.training import compare, export, finetune, train
 from number_prediction.types import NumberPredictionError
 
@@ -39,6 +40,7 @@ for _command in (
     predict,
     read,
     submission,
+    serve,
 ):
     app.command()(_command)
 

@@ -1,0 +1,81 @@
+"""The command that answers over HTTP: serve."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from number_prediction.cli.console import extra, say
+from number_prediction.cli.options import ThreadsOption
+
+
+def serve(
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN|MODEL.onnx", help="What reads.", show_default="the model in the package"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="To listen at; 0.0.0.0 for every network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 8000,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where corrections are kept that somebody asks to keep.",
+            show_default="in the user's data folder",
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="NUMBER_PREDICTION_TOKEN",
+            help="What clients of the API must send as Authorization: Bearer TOKEN.",
+            show_default="nothing",
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Another web site whose pages may use the API; may be repeated."),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A name that the server answers to; may be repeated.",
+            show_default="localhost where ADDRESS is loopback, else any",
+        ),
+    ] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Serve the web page and the REST API; prints their address.
+
+    The API is documented at /docs. Ctrl-C or SIGTERM ends it when all requests are answered.
+    """
+    with extra("web"):
+        from number_prediction.web import serving
+        from number_prediction.web.access import LOOPBACK_NAMES, Access, is_loopback
+        from number_prediction.web.app import PAGE, create_app
+    from number_prediction.predictor import Predictor
+    from number_prediction.web.corrections import default_path
+
+    hosts = tuple(name.lower() for name in allow_host or ())
+    if is_loopback(host):
+        hosts += LOOPBACK_NAMES
+    elif not token:
+        say("warning: everybody who reaches this address may use it; --token asks for a token")
+    count = threads or os.cpu_count() or 1
+    app = create_app(
+        Predictor(model, threads=1),
+        corrections=corrections or default_path(),
+        page=PAGE,
+        access=Access(hosts=hosts or None, origins=tuple(allow_origin or ()), token=token or None),
+        threads=count,
+    )
+    listener = serving.listen(host, port)
+    address = f"[{host}]" if ":" in host else host
+    print(f"http://{address}:{listener.getsockname()[1]}", flush=True)
+    serving.serve(app, listener)

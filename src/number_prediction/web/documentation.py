@@ -1,0 +1,82 @@
+"""The API in words: the OpenAPI document, and a page of it that needs no script and no other server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from number_prediction.web.problems import PROBLEMS, ProblemDetails, documented
+
+OPENAPI_PATH = "/openapi.json"
+_EVERYWHERE = ("foreign-origin", "body-too-slow", "body-too-large", "unknown-host", "overloaded")
+"""Problems that come before a route is looked for."""
+_REFERENCE = "#/components/schemas/{model}"
+_GENERATED_ERRORS = ("HTTPValidationError", "ValidationError")
+
+
+def describe(app: FastAPI, *, has_token: bool, protected: tuple[str, ...]) -> dict[str, Any]:
+    """The OpenAPI document of an app, with the problems of every route and the token where one is needed."""
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        routes=app.routes,
+        license_info={"name": "MIT"},
+    )
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for name in _GENERATED_ERRORS:  # FastAPI's own, in place of which problems are answered
+        schemas.pop(name, None)
+    problem = ProblemDetails.model_json_schema(ref_template=_REFERENCE)
+    schemas.update(problem.pop("$defs"))
+    schemas[ProblemDetails.__name__] = problem
+    if has_token:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, _, operation in _operations(document):
+        needs_token = has_token and path.startswith(protected)
+        if needs_token:
+            operation["security"] = [{"token": []}]
+        for status, answer in documented(*_EVERYWHERE, *(["unauthorized"] if needs_token else [])).items():
+            operation["responses"].setdefault(str(status), answer)
+    return document
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation of an OpenAPI document."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def render_documentation(document: Mapping[str, Any]) -> str:
+    """The document as HTML; each kind of problem has a line with an anchor."""
+    info = document["info"]
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8>",
+        '<meta name=viewport content="width=device-width"><meta name=color-scheme content="light dark">',
+        f"<title>{escape(info['title'])}: API</title><main>",
+        f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>",
+        f'<p>{escape(info["summary"])}. For programs: <a href="{OPENAPI_PATH}">OpenAPI document</a>.</p>',
+    ]
+    for path, method, operation in _operations(document):
+        parts.append(f"<h2><code>{method.upper()} {escape(path)}</code></h2>")
+        parts.append(f"<p>{escape(operation.get('description', operation['summary']))}</p>")
+        sends = operation.get("requestBody", {}).get("content", {})
+        if sends:
+            parts.append(f"<p>Takes {escape(', '.join(sends))}.</p>")
+        parameters = operation.get("parameters", [])
+        parts += [f"<p><code>{escape(each['name'])}</code>, in the {each['in']}</p>" for each in parameters]
+        answers = [
+            f"<li>{status}: {escape(answer['description'])}"
+            for status, answer in sorted(operation["responses"].items())
+        ]
+        parts += ["<ul>", *answers, "</ul>"]
+    parts.append("<h2>Problems</h2><p>Errors are problem details (RFC 9457) of these kinds:</p><dl>")
+    for kind, (status, title) in PROBLEMS.items():
+        parts.append(f'<dt id="{kind}"><code>{kind}</code> ({status})<dd>{escape(title)}')
+    parts.append("</dl></main></html>")
+    return "\n".join(parts)

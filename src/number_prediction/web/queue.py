@@ -1,0 +1,158 @@
+"""Pictures of many requests -> a bounded queue -> few threads that read them in batches.
+
+A batch is whatever waits when a thread is free: with one request it is that request, without a wait; under
+load it is as much as the graph takes at once. Pictures are decoded in the same threads, one by one as the
+reader asks for them, so that few are in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from number_prediction.images import Page
+from number_prediction.models import BATCH_SIZE
+from number_prediction.reading import Explained, Reader
+from number_prediction.types import ImageError
+from number_prediction.web.problems import Problem
+
+Answer: TypeAlias = "dict[str, Any] | Explained | ImageError"
+
+
+@dataclass(eq=False)
+class _Job:
+    pictures: Sequence[bytes]
+    read: Reader
+    answers: Future[list[Answer]] = field(default_factory=Future)
+    is_abandoned: bool = False
+    """Whether nobody waits for the answers any more; what is not decoded yet need not be."""
+
+
+class ReadingQueue:
+    """The threads that read, and what waits for them."""
+
+    def __init__(
+        self,
+        decode: Callable[[bytes], Page],
+        *,
+        capacity: int,
+        threads: int,
+        on_batch: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Start the threads.
+
+        Args:
+            decode: encoded picture -> page; raises ImageError.
+            capacity: pictures that may wait.
+            threads: batches that are read at once.
+            on_batch: told the number of pictures of each batch.
+        """
+        self._decode = decode
+        self._capacity = capacity
+        self._on_batch = on_batch
+        self._jobs: deque[_Job] = deque()
+        self._waiting = 0
+        self._is_closed = False
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"reading-{index}", daemon=True)
+            for index in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that no thread has begun with."""
+        return self._waiting
+
+    async def read(self, pictures: Sequence[bytes], read: Reader, *, seconds: float) -> list[Answer]:
+        """What `read` says of each picture, or the error where it cannot be decoded.
+
+        Raises:
+            Problem: the queue is full or closed, or there is no answer after `seconds`.
+        """
+        job = _Job(pictures, read)
+        self._put(job)
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.wrap_future(job.answers)
+        except TimeoutError as error:
+            job.is_abandoned = True
+            raise Problem("deadline", f"no answer in {seconds:g} seconds; try again") from error
+
+    def close(self) -> None:
+        """Finish what waits, take nothing more, and end the threads."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _put(self, job: _Job) -> None:
+        with self._changed:
+            if self._is_closed or self._waiting + len(job.pictures) > self._capacity:
+                raise Problem("overloaded", f"{self._waiting} pictures are waiting already; try again")
+            self._jobs.append(job)
+            self._waiting += len(job.pictures)
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while (jobs := self._take()) is not None:
+            wanted = [job for job in jobs if job.answers.set_running_or_notify_cancel()]
+            if not wanted:
+                continue
+            try:
+                answers = self._read_jobs(wanted)
+            except Exception as error:  # whatever it is, those who wait are told, and the thread goes on
+                for job in wanted:
+                    job.answers.set_exception(error)
+                continue
+            begin = 0
+            for job in wanted:
+                job.answers.set_result(answers[begin : begin + len(job.pictures)])
+                begin += len(job.pictures)
+
+    def _take(self) -> list[_Job] | None:
+        """The jobs of the next batch, the first of any size; None when there will be no more."""
+        with self._changed:
+            while not self._jobs:
+                if self._is_closed:
+                    return None
+                self._changed.wait()
+            jobs = [self._jobs.popleft()]
+            size = len(jobs[0].pictures)
+            while (
+                self._jobs
+                and self._jobs[0].read is jobs[0].read
+                and size + len(self._jobs[0].pictures) <= BATCH_SIZE
+            ):
+                jobs.append(self._jobs.popleft())
+                size += len(jobs[-1].pictures)
+            self._waiting -= size
+            return jobs
+
+    def _read_jobs(self, jobs: Sequence[_Job]) -> list[Answer]:
+        """The answers to all pictures of jobs with one reader."""
+        pictures = [(job, picture) for job in jobs for picture in job.pictures]
+        errors: dict[int, ImageError] = {}
+
+        def pages() -> Iterator[Page]:
+            for index, (job, picture) in enumerate(pictures):
+                try:
+                    if job.is_abandoned:
+                        raise ImageError("nobody waits for this picture any more")
+                    page = self._decode(picture)
+                except ImageError as error:
+                    errors[index] = error
+                else:
+                    yield page
+
+        self._on_batch(len(pictures))
+        answers = iter(list(jobs[0].read(pages())))
+        return [errors[index] if index in errors else next(answers) for index in range(len(pictures))]

@@ -1,0 +1,57 @@
+"""Whether the server would answer rightly now: the model file is unchanged, and a known picture is read."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from number_prediction.images import Page
+from number_prediction.predictor import Predictor
+from number_prediction.types import ModelError
+
+GOLDEN_TEXT = "7"
+_TOLERANCE = 1e-4
+_FRESH_SECONDS = 1.0
+
+
+def golden_page() -> Page:
+    """A seven as a person draws it, (140, 100) uint8, dark on light."""
+    picture = Image.new("L", (100, 140), 255)
+    ImageDraw.Draw(picture).line([(22, 28), (78, 28), (44, 114)], fill=0, width=9, joint="curve")
+    return np.asarray(picture)
+
+
+class Readiness:
+    """Tries a model as often as asked, but at most once a second."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        """Note how the model answers now; a model that knows digits must read the known one."""
+        self._predictor = predictor
+        self._page = golden_page()
+        self._expected = predictor.predict_digits([self._page])[0]
+        self._lock = threading.Lock()
+        self._checked = float("-inf")
+        self._reason: str | None = None
+
+    def find_reason(self) -> str | None:
+        """Why the server is not ready; None where it is."""
+        with self._lock:
+            if time.monotonic() - self._checked > _FRESH_SECONDS:
+                self._reason = self._try()
+                self._checked = time.monotonic()
+            return self._reason
+
+    def _try(self) -> str | None:
+        try:
+            self._predictor.read_model()
+            answer = self._predictor.predict_digits([self._page])[0]
+        except (ModelError, OSError) as error:
+            return str(error)
+        if not np.allclose(answer.probabilities, self._expected.probabilities, rtol=0, atol=_TOLERANCE):
+            return "the model answers otherwise than when it was loaded; start the server anew"
+        if GOLDEN_TEXT in answer.classes and answer.text != GOLDEN_TEXT:
+            return f"the model reads {answer.text} where a {GOLDEN_TEXT} is drawn; serve another one"
+        return None
