@@ -93,7 +93,7 @@ class Drawing:
                 (round(place), round(top), round(place) + picture.width, round(top) + picture.height)
             )
             place += picture.width + self.random.uniform(*gap) * height
-        size = math.ceil(math.hypot(*sheet.size))
+        size = 2 * math.ceil(place + height)  # the text turns about its beginning
         start = (ink_of[0][0], height / 2)
         turn = rotation(slope, start, (size / 2, size / 2))
         turned = sheet.transform(
