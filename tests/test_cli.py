@@ -273,12 +273,13 @@ def test_from_an_interrupted_training_to_prediction(
         for index in np.flatnonzero(mnist.train.labels == label)[:60]:
             page = np.kron(255 - mnist.train.images[index], np.ones((2, 2), np.uint8))
             Image.fromarray(np.pad(page, index % 5, constant_values=255)).save(folder / f"{index}.png")
-    arguments = ("train", "cnn", "--data", "data", "--epochs", "100", "--threads", "1", "--output", "run")
-    command = [sys.executable, "-m", "number_prediction", *arguments]
+    options = ("--epochs", "16", "--batch-size", "16", "--learning-rate", "0.1", "--threads", "1")
+    command = [sys.executable, "-m", "number_prediction", "train", "cnn", "--data", "data", *options]
+    command += ["--output", "run"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("batch 20/100"):
+            if line.startswith("epoch 2.0"):
                 process.send_signal(signal.SIGINT)
                 break
         message = process.stderr.read()
