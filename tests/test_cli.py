@@ -305,8 +305,8 @@ def test_from_an_interrupted_training_to_prediction(
     assert elsewhere.returncode == 1
     assert b"unknown to the model" in elsewhere.stderr
     predicted = command_line("predict", "data/åtta", "--model", "run", "--format", "jsonl")
-    labels = [json.loads(line)["label"] for line in predicted.stdout.splitlines()]
-    assert labels.count("åtta") > 45
+    texts = [json.loads(line)["text"] for line in predicted.stdout.splitlines()]
+    assert texts.count("åtta") > 45
 
 
 def test_compare_refuses_runs_of_other_settings(
