@@ -116,22 +116,23 @@ def test_modules_name_the_missing_extra_too() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
-def test_a_full_disk_leaves_no_part_of_a_report(tmp_path: Path, mnist: Splits) -> None:
+def test_a_full_disk_leaves_no_part_of_a_report(
+    command_line: CommandLine, tmp_path: Path, mnist: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
     for label in (1, 2):
         (tmp_path / "data" / str(label)).mkdir(parents=True)
         for index in np.flatnonzero(mnist.train.labels == label)[:12]:
             Image.fromarray(mnist.train.images[index]).save(tmp_path / "data" / str(label) / f"{index}.png")
-    for command in ("explore", "evaluate"):
-        program = (
-            "import resource, sys\n"
-            "from number_prediction.cli import main\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, 15_000))\n"
-            f"sys.argv = ['number-prediction', *{COMMANDS[command]!r}, 'data', '--output', 'out/report']\n"
-            "main()\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-B", "-c", program], cwd=tmp_path, capture_output=True, check=False
-        )
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    _, most = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for command in (("explore", "data"), ("evaluate", "--data", "data", "--no-analysis")):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, most))
+        try:
+            done = command_line(*command, "--output", "out/report")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert done.returncode == 1
         assert b"File too large; check the path, its rights and the space left" in done.stderr
         assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -28,7 +28,8 @@ EVERYTHING = Augmentation(rotation=10, shift=2, scale=0.1, shear=0.1, elastic=1.
 RECIPE = replace(
     get_recipe("cnn"), epochs=3, min_batches=0, batch_size=32, ema_decay=0.9, augmentation=EVERYTHING
 )
-PICTURES, STEPS = 1000, 93
+STEPS = 93
+"""Batches of this recipe over `part`."""
 
 TRAIN = """
 import sys
@@ -37,7 +38,7 @@ from number_prediction import Splits, load_mnist
 from number_prediction.runs import Run
 from number_prediction.training.fit import Interrupted, fit
 splits = load_mnist()
-part = Splits(*(split.select(slice(0, 1000)) for split in splits))
+part = Splits(splits.train.select(slice(0, 1000)), splits.validation.select(slice(0, 100)), splits.test)
 print("loaded", flush=True)
 try:
     for record in fit(Run(Path(sys.argv[1])), part):
@@ -49,7 +50,7 @@ except Interrupted:
 
 @pytest.fixture(scope="module")
 def part(mnist: Splits) -> Splits:
-    return Splits(*(split.select(slice(0, PICTURES)) for split in mnist))
+    return Splits(mnist.train.select(slice(0, 1000)), mnist.validation.select(slice(0, 100)), mnist.test)
 
 
 def start(folder: Path, recipe: Recipe = RECIPE, seed: int = 0) -> Run:
@@ -155,7 +156,7 @@ def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_changed_data_set_is_not_resumed_on(tmp_path: Path, part: Splits) -> None:
     run = start(tmp_path / "run", replace(RECIPE, epochs=0.2))
     train(run, part)
-    smaller = part._replace(train=part.train.select(slice(0, 2000)))
+    smaller = part._replace(train=part.train.select(slice(0, 500)))
     with pytest.raises(TrainingError, match="data set"):
         train(run, smaller)
 
