@@ -40,7 +40,7 @@ export class AnswerCard {
     find("verdict").textContent = words.verdict;
     find("sure").textContent = words.sure;
     this.#showWarnings(words.warnings);
-    this.#showBars(answer?.kind === "number" ? null : (answer?.probabilities ?? []), words.big, model);
+    this.#showBars(answer?.kind === "number" ? null : (answer?.probabilities ?? []), answer?.text, model);
     this.#showGlyphs(answer?.kind === "number" ? answer.glyphs : []);
     showSeen(words.state === "empty" ? undefined : answer);
     return [words.verdict, words.sure, ...words.warnings].filter(Boolean).join(". ");

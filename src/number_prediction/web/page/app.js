@@ -28,7 +28,7 @@ let announcing;
 
 const pad = new Pad(find("canvas"), (isFinished) => {
   source = pad.isEmpty ? undefined : { page: () => pad.toPage(), file: () => toPng(pad.toPage()), strokes: pad.toStrokes() };
-  if (isFinished) penUp = performance.now();
+  penUp = isFinished ? performance.now() : undefined;
   changed();
 });
 const card = new AnswerCard(pick);

@@ -12,6 +12,8 @@ import { say, sayNumber, sayShare } from "./strings.js";
 
 const TILE = 28;
 const NEAREST = 12;
+/** Pixels a side that a map has at least, so that its pixels can be told apart. */
+const LEAST_MAP = 14;
 
 let learn;
 
@@ -98,23 +100,28 @@ function step(title, text, content) {
   return make("li", { class: "card" }, [make("h3", { text: title }), make("p", { text, class: "soft" }), content]);
 }
 
-/** Maps side by side, each as bright as it is strong among all of the layer. */
+/** Maps side by side in full rows, each as bright as it is strong among all of the layer; small ones enlarged. */
 function mosaic(data, { count, height, width }, title) {
-  const columns = Math.ceil(Math.sqrt(count * 3));
+  let columns = Math.floor(Math.sqrt(2 * count));
+  while (count % columns) columns--;
+  const zoom = height === 1 ? 1 : Math.ceil(LEAST_MAP / height);
   const gap = height === 1 ? 0 : 1;
+  const [across, down] = [width * zoom, height * zoom];
   const canvas = make("canvas", { role: "img", "aria-label": title, class: "maps" });
-  canvas.width = columns * (width + gap) - gap;
-  canvas.height = Math.ceil(count / columns) * (height + gap) - gap;
+  canvas.width = columns * (across + gap) - gap;
+  canvas.height = (count / columns) * (down + gap) - gap;
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
   let most = 1e-6;
   for (const value of data) most = Math.max(most, Math.abs(value));
   for (let map = 0; map < count; map++) {
-    const [left, top] = [(map % columns) * (width + gap), Math.floor(map / columns) * (height + gap)];
-    for (let pixel = 0; pixel < width * height; pixel++) {
-      const value = data[map * width * height + pixel] / most;
-      const at = 4 * ((top + Math.floor(pixel / width)) * canvas.width + left + (pixel % width));
-      image.data.set(value < 0 ? glow(-value, [240, 140, 60]) : glow(value, [125, 190, 255]), at);
+    const [left, top] = [(map % columns) * (across + gap), Math.floor(map / columns) * (down + gap)];
+    for (let y = 0; y < down; y++) {
+      for (let x = 0; x < across; x++) {
+        const value = data[(map * height + Math.floor(y / zoom)) * width + Math.floor(x / zoom)] / most;
+        const colour = value < 0 ? glow(-value, [240, 140, 60]) : glow(value, [125, 190, 255]);
+        image.data.set(colour, 4 * ((top + y) * canvas.width + left + x));
+      }
     }
   }
   context.putImageData(image, 0, 0);
@@ -172,10 +179,11 @@ function nearest({ data }) {
 function gallery(read) {
   const { tiles, columns, cases } = learn.hard;
   return make("ul", { class: "tiles-list" }, cases.map(({ label, text, confidence }, index) => {
+    const short = say("learn.hard.short", { label, text: text ?? "–" });
     const words = text === null ? say("learn.hard.none", { label }) : say("learn.hard.one", { label, text, share: sayShare(confidence) });
     const button = make("button", { type: "button", "aria-label": words, class: "card" }, [
       tile(tiles, columns, index),
-      make("span", { text: say("learn.hard.short", { label, text: text ?? "–" }), class: "soft" }),
+      make("span", { text: short, class: "soft" }),
     ]);
     button.addEventListener("click", async () => read(await createImageBitmap(button.querySelector("canvas"))));
     return make("li", {}, [button]);
