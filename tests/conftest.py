@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from number_prediction import Predictor, Splits, load_mnist
-from number_prediction.predictor import CLASSES_KEY
+from number_prediction.findings import MEASURES
+from number_prediction.predictor import CLASSES_KEY, MEASURES_KEY
 from number_prediction.runs import Run
 from tests.composed import Handwriting, read_digits
 
@@ -90,11 +91,14 @@ def save_perceptron(
         helper.make_node("Cast", ["page"], ["grey"], to=TensorProto.FLOAT),
         helper.make_node("Unsqueeze", ["grey", "channel"], ["picture"]),
         helper.make_node("Resize", ["picture", "", "", "size"], ["resized"], mode="linear", axes=[2, 3]),
-        helper.make_node("Div", ["resized", "full"], ["ink"]),
-        helper.make_node("Squeeze", ["ink", "channel"], ["frame"]),
+        helper.make_node("Div", ["grey", "full"], ["ink"]),
+        helper.make_node("Div", ["resized", "full"], ["small"]),
+        helper.make_node("Squeeze", ["small", "channel"], ["frame"]),
         helper.make_node("ReduceMax", ["frame", "all"], ["peak"], keepdims=0),
         helper.make_node("Greater", ["peak", "none"], ["has_ink"]),
         helper.make_node("Cast", ["has_ink"], ["is_digit"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["is_digit", "channel"], ["has_measures"]),
+        helper.make_node("Mul", ["has_measures", "measured"], ["findings"]),
         helper.make_node("Unsqueeze", ["frame", "channel"], ["image"]),
         helper.make_node("AveragePool", ["image"], ["halved"], kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("Flatten", ["halved" if pooled else "image"], ["layer0"]),
@@ -105,6 +109,7 @@ def save_perceptron(
         "channel": np.array([1], np.int64),
         "all": np.array([1, 2], np.int64),
         "size": np.array([28, 28], np.int64),
+        "measured": np.array([[0, 0, 1, 1, 0, 20]], np.float32),
     }
     for index, values in enumerate(weights):
         tensors[f"weights{index}"] = np.ascontiguousarray(values.T if transposed else values)
@@ -114,7 +119,13 @@ def save_perceptron(
         if output != "logits":
             nodes.append(helper.make_node("Relu", [output], [f"layer{index + 1}"]))
     nodes.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1))
-    shapes = {"frame": ["n", 28, 28], "probabilities": ["n", len(classes)], "is_digit": ["n"]}
+    shapes = {
+        "frame": ["n", 28, 28],
+        "probabilities": ["n", len(classes)],
+        "is_digit": ["n"],
+        "ink": ["n", "h", "w"],
+        "findings": ["n", len(MEASURES)],
+    }
     graph = helper.make_graph(
         nodes,
         "perceptron",
@@ -123,6 +134,8 @@ def save_perceptron(
         [numpy_helper.from_array(values, name) for name, values in tensors.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    helper.set_model_props(model, {CLASSES_KEY: json.dumps(list(classes))})
+    helper.set_model_props(
+        model, {CLASSES_KEY: json.dumps(list(classes)), MEASURES_KEY: json.dumps(MEASURES)}
+    )
     onnx.save(model, path)
     return path

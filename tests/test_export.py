@@ -12,6 +12,8 @@ import onnxruntime
 import pytest
 
 from number_prediction import ModelError, Predictor, Splits, TrainingError
+from number_prediction.findings import MEASURES
+from number_prediction.predictor import MEASURES_KEY
 from number_prediction.runs import Run
 from number_prediction.training.export import check_parity, export_run, to_onnx
 from number_prediction.training.graph import DigitGraph
@@ -43,10 +45,14 @@ def test_one_file_holds_all_and_has_dynamic_sizes(small_run: Run, tmp_path: Path
         ("page", "tensor(uint8)", ["batch", "height", "width"])
     ]
     for shape in [(1, 28, 28), (5, 3, 200), (2, 301, 77)]:
-        frame, probabilities, is_digit = session.run(None, {"page": np.zeros(shape, np.uint8)})
+        page = np.zeros(shape, np.uint8)
+        frame, probabilities, is_digit, ink, findings = session.run(None, {"page": page})
         assert frame.shape == (shape[0], 28, 28)
         assert probabilities.shape == (shape[0], 10)
         assert is_digit.shape == (shape[0],)
+        assert ink.shape == shape
+        assert findings.shape == (shape[0], len(MEASURES))
+    assert json.loads(session.get_modelmeta().custom_metadata_map[MEASURES_KEY]) == list(MEASURES)
 
 
 def test_the_file_names_no_path_of_the_machine(small_run: Run) -> None:

@@ -86,7 +86,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
 def _limits(*, abstains: bool) -> str:
     known = (
         "One character a picture; of several marks the heaviest near the middle is read, and whole ones "
-        "beside it stay in the frame. Rules and squares are not removed where they cross the writing. "
+        "beside it stay in the frame. Rules and squares are removed where they cross the whole picture. "
     )
     if abstains:
         return known + (

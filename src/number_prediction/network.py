@@ -32,7 +32,7 @@ class Network:
         Raises:
             ModelError: the file was altered since it was loaded, or its graph cannot be cut at the frame.
         """
-        frame, probabilities, _ = OUTPUTS
+        frame, probabilities = OUTPUTS[:2]
         whole = onnx.load_model_from_string(predictor.read_model())
         try:
             self._model = Extractor(whole).extract_model([frame], [probabilities])

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
+from number_prediction.findings import MEASURES, find_warnings
 from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.manifests import manifest_path, read_manifest
 from number_prediction.types import DEFAULT_THRESHOLD, FRAME_SIZE, DigitPrediction, ImageError, ModelError
@@ -33,10 +34,12 @@ CHUNK_SIZE = 1000
 """Pictures decoded before the graph is called."""
 MAX_CHUNK_PIXELS = 8_000_000
 """Pixels decoded before the graph is called."""
-OUTPUTS = ("frame", "probabilities", "is_digit")
+OUTPUTS = ("frame", "probabilities", "is_digit", "ink", "findings")
 """Outputs of the graph, in order."""
 CLASSES_KEY = "classes"
 """ONNX metadata: the class names as a JSON list."""
+MEASURES_KEY = "findings"
+"""ONNX metadata: the names of what the graph measures, as a JSON list."""
 
 
 Pictures: TypeAlias = "Iterable[ImageInput] | NDArray[np.generic]"
@@ -52,6 +55,10 @@ class GraphAnswer:
     """(N, C) float32."""
     is_digit: NDArray[np.float32]
     """(N,) float32 in [0, 1]."""
+    findings: NDArray[np.float32]
+    """(N, K) float32: what was measured, in the order of the predictor's `measures`."""
+    inks: tuple[NDArray[np.float32], ...] | None = None
+    """N times (h, w) float32 in [0, 1]: the ink that was kept; None unless asked for."""
 
 
 class Predictor:
@@ -81,7 +88,10 @@ class Predictor:
             raise ModelError(f"{self.path}: not an ONNX model that can be run ({error})") from error
         outputs = [output.name for output in self._session.get_outputs()]
         metadata = self._session.get_modelmeta().custom_metadata_map
-        if outputs != list(OUTPUTS) or CLASSES_KEY not in metadata:
+        self.measures: tuple[str, ...] = tuple(json.loads(metadata.get(MEASURES_KEY, "[]")))
+        """(K,) the names of what the graph measures of each picture."""
+        is_complete = CLASSES_KEY in metadata and set(MEASURES) <= set(self.measures)
+        if outputs != list(OUTPUTS) or not is_complete:
             raise ModelError(f"{self.path}: not a digit graph; export one with number-prediction export RUN")
         self.classes: tuple[str, ...] = tuple(json.loads(metadata[CLASSES_KEY]))
         """(C,) the names of the classes."""
@@ -97,12 +107,13 @@ class Predictor:
             raise ModelError(f"{self.path}: the file was altered since it was loaded; load it again")
         return content
 
-    def predict_digits(self, images: Pictures) -> list[DigitPrediction]:
+    def predict_digits(self, images: Pictures, *, explain: bool = False) -> list[DigitPrediction]:
         """Read one digit from each picture.
 
         Args:
             images: pictures as `to_page` takes them: paths, bytes, PIL images, arrays (H, W), (H, W, 3),
                 (H, W, 4), of any sizes; or one array (N, H, W), (N, H, W, 3) or (N, H, W, 4).
+            explain: keep with each prediction the page, and the ink that was found on it.
 
         Returns:
             One prediction a picture, in order.
@@ -111,13 +122,15 @@ class Predictor:
             ImageError: a picture cannot be read, or a single picture was given instead of several.
         """
         predictions = []
-        for answer in self.iterate_digits(images):
+        for answer in self.iterate_digits(images, explain=explain):
             if isinstance(answer, ImageError):
                 raise answer
             predictions.append(answer)
         return predictions
 
-    def iterate_digits(self, images: Pictures) -> Iterator[DigitPrediction | ImageError]:
+    def iterate_digits(
+        self, images: Pictures, *, explain: bool = False
+    ) -> Iterator[DigitPrediction | ImageError]:
         """As `predict_digits`, for any number of pictures in little memory.
 
         Yields:
@@ -133,26 +146,33 @@ class Predictor:
             waiting.append(page)
             pixels += 0 if isinstance(page, ImageError) else page.size
             if len(waiting) == CHUNK_SIZE or pixels > MAX_CHUNK_PIXELS:
-                yield from self._answer(waiting)
+                yield from self._answer(waiting, explain)
                 waiting, pixels = [], 0
-        yield from self._answer(waiting)
+        yield from self._answer(waiting, explain)
 
-    def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> GraphAnswer:
+    def run(self, pages: Sequence[Page] | NDArray[np.uint8], *, with_ink: bool = False) -> GraphAnswer:
         """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
 
         Raises:
             ModelError: an answer is no number.
         """
+        inks = [np.empty((0, 0), np.float32)] * len(pages)
         answer = GraphAnswer(
             np.empty((len(pages), FRAME_SIZE, FRAME_SIZE), np.float32),
             np.empty((len(pages), len(self.classes)), np.float32),
             np.empty(len(pages), np.float32),
+            np.empty((len(pages), len(self.measures)), np.float32),
         )
+        wanted = ["frame", "probabilities", "is_digit", "findings", *(["ink"] if with_ink else [])]
 
         def run_batch(indices: NDArray[np.intp]) -> None:
             batch = pages[indices] if isinstance(pages, np.ndarray) else np.stack([pages[i] for i in indices])
-            outputs = self._session.run(None, {"page": batch})
-            answer.frames[indices], answer.probabilities[indices], answer.is_digit[indices] = outputs
+            frames, probabilities, is_digit, findings, *ink = self._session.run(wanted, {"page": batch})
+            answer.frames[indices], answer.probabilities[indices] = frames, probabilities
+            answer.is_digit[indices], answer.findings[indices] = is_digit, findings
+            if with_ink:
+                for index, found in zip(indices, ink[0], strict=True):
+                    inks[index] = found
 
         alone: list[NDArray[np.intp]] = []  # large pages one by one, for the memory they take
         together: list[NDArray[np.intp]] = []
@@ -168,10 +188,12 @@ class Predictor:
             run_batch(indices)
         if not np.isfinite(answer.probabilities).all():
             raise ModelError(f"{self.path}: answers with NaN; train and export the model anew")
-        return answer
+        return replace(answer, inks=tuple(inks)) if with_ink else answer
 
-    def _answer(self, pages: Sequence[Page | ImageError]) -> Iterator[DigitPrediction | ImageError]:
-        answer = self.run([page for page in pages if not isinstance(page, ImageError)])
+    def _answer(
+        self, pages: Sequence[Page | ImageError], explain: bool
+    ) -> Iterator[DigitPrediction | ImageError]:
+        answer = self.run([page for page in pages if not isinstance(page, ImageError)], with_ink=explain)
         index = 0
         for page in pages:
             if isinstance(page, ImageError):
@@ -185,6 +207,11 @@ class Predictor:
                 is_digit=is_digit,
                 frame=answer.frames[index],
                 classes=self.classes,
+                warnings=find_warnings(
+                    dict(zip(self.measures, answer.findings[index].tolist(), strict=True))
+                ),
+                page=page if explain else None,
+                ink=None if answer.inks is None else answer.inks[index],
             )
             index += 1
 

@@ -6,17 +6,30 @@ decoded never reach it: their rows hold the error.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
+from number_prediction.files import write_atomically
 from number_prediction.images import Page
 from number_prediction.predictor import Predictor
-from number_prediction.sources import iterate_pages, open_source
+from number_prediction.seen import encode_seen
+from number_prediction.sources import STDIN, iterate_pages, open_source
 from number_prediction.types import PDF_DPI, ImageError
 
-Reader: TypeAlias = Callable[[Iterable[Page]], Iterable["dict[str, Any] | ImageError"]]
+
+@dataclass(frozen=True)
+class Explained:
+    """Values ready for JSON, and a picture of what led to them."""
+
+    values: dict[str, Any]
+    drawing: bytes
+    """PNG."""
+
+
+Reader: TypeAlias = Callable[[Iterable[Page]], Iterable["dict[str, Any] | Explained | ImageError"]]
 """Pages (H, W) uint8, taken one by one -> for each, in order, values ready for JSON, or an error."""
 
 
@@ -31,6 +44,8 @@ class Row:
     values: dict[str, Any] = field(default_factory=dict)
     """What the reader says, ready for JSON; empty where there is an error."""
     error: str | None = None
+    drawing: bytes | None = None
+    """PNG of what led to the values, where the reader explains them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -71,16 +86,18 @@ def read_sources(
         row = waiting.popleft()
         if isinstance(answer, ImageError):
             yield Row(row.path, row.page, error=str(answer))
+        elif isinstance(answer, Explained):
+            yield Row(row.path, row.page, answer.values, drawing=answer.drawing)
         else:
             yield Row(row.path, row.page, answer)
     yield from waiting
 
 
 def read_digits(
-    predictor: Predictor, pages: Iterable[Page], *, top: int = 0
-) -> Iterator[dict[str, Any] | ImageError]:
-    """The digit of each page; with `top` also the best classes."""
-    for answer in predictor.iterate_digits(pages):
+    predictor: Predictor, pages: Iterable[Page], *, top: int = 0, explain: bool = False
+) -> Iterator[dict[str, Any] | Explained | ImageError]:
+    """The digit of each page; with `top` also the best classes, with `explain` what the model saw."""
+    for answer in predictor.iterate_digits(pages, explain=explain):
         if isinstance(answer, ImageError):
             yield answer
             continue
@@ -89,4 +106,39 @@ def read_digits(
             values["top"] = [
                 {"text": text, "probability": probability} for text, probability in answer.top(top)
             ]
-        yield values
+        yield Explained(values, encode_seen(answer)) if explain else values
+
+
+def save_drawings(rows: Iterable[Row], names: Iterable[str], folder: Path) -> Iterator[Row]:
+    """Write the drawing of each row into a folder, and its path into the row's values, as "explanation".
+
+    Args:
+        rows: as `read_sources` gives them.
+        names: the sources; a drawing is called after its source, FIVE.explained.png, by the whole path where
+            several have one name, and by the page from the second on.
+        folder: where to; it is made. An older drawing of the same name is replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stems = _stems(names)
+    for row in rows:
+        if row.drawing is None:
+            yield row
+            continue
+        page = f"-page{row.page}" if row.page > 1 else ""
+        path = folder / f"{stems[row.path]}{page}.explained.png"
+        write_atomically(path, row.drawing)
+        yield Row(row.path, row.page, {**row.values, "explanation": str(path)})
+
+
+def _stems(names: Iterable[str]) -> dict[str, str]:
+    """Names of sources -> beginnings of the names of their drawings, each once."""
+    listed = list(names)
+    stem_of = {name: "stdin" if name == STDIN else Path(name).stem for name in listed}
+    seen = Counter(stem.casefold() for stem in stem_of.values())
+    stems: dict[str, str] = {}
+    for name, stem in stem_of.items():
+        chosen = stem if seen[stem.casefold()] == 1 else "_".join(Path(name).parts).strip("/\\:._")
+        while chosen in stems.values():
+            chosen += "_"
+        stems[name] = chosen
+    return stems

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -32,33 +33,50 @@ class Layout:
     """Of a table, after the picture."""
     show: Callable[[Mapping[str, Any]], Sequence[str]]
     """Values -> cells of a table, as many as headings."""
+    footnotes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {}
+    """Values -> words in these cells, and the sentences that stand for them below the table."""
 
 
-def digit_layout(top: int) -> Layout:
-    """How `read_digits` is shown, with the `top` best classes."""
+def digit_layout(top: int, *, explain: bool = False) -> Layout:
+    """How `read_digits` is shown, with the `top` best classes; with `explain`, after `save_drawings`."""
     ranks = range(1, top + 1)
     best = tuple(name for rank in ranks for name in (f"top_{rank}", f"top_{rank}_probability"))
     return Layout(
-        columns=("label", "text", "confidence", "is_digit", *best),
+        columns=(
+            *("label", "text", "confidence", "is_digit", "warnings"),
+            *best,
+            *(["explanation"] if explain else []),
+        ),
         flatten=_flatten_digit,
-        headings=("digit", "confidence", "also"),
-        show=_show_digit,
+        headings=("digit", "confidence", *(["also"] if top > 1 else []), "warnings"),
+        show=partial(_show_digit, with_others=top > 1),
+        footnotes=_describe_warnings,
     )
 
 
 def _flatten_digit(values: Mapping[str, Any]) -> dict[str, Any]:
-    cells = dict(values)
+    cells = {**values, "warnings": " ".join(_describe_warnings(values))}
     for rank, entry in enumerate(values.get("top", []), 1):
         cells[f"top_{rank}"], cells[f"top_{rank}_probability"] = entry["text"], entry["probability"]
     return cells
 
 
-def _show_digit(values: Mapping[str, Any]) -> tuple[str, str, str]:
+def _show_digit(values: Mapping[str, Any], *, with_others: bool) -> tuple[str, ...]:
+    warnings = ", ".join(_describe_warnings(values))
     if values["text"] is None:
-        return ABSTAINED, "", ""
+        return (ABSTAINED, *[""] * (2 if with_others else 1), warnings)
     others = values.get("top", [])[1:]
     also = ", ".join(f"{entry['text']} {100 * entry['probability']:.1f}%" for entry in others)
-    return values["text"], f"{100 * values['confidence']:.1f}%", also
+    return (
+        values["text"],
+        f"{100 * values['confidence']:.1f}%",
+        *([also] if with_others else []),
+        warnings,
+    )
+
+
+def _describe_warnings(values: Mapping[str, Any]) -> dict[str, str]:
+    return {warning["code"]: warning["text"] for warning in values.get("warnings", ())}
 
 
 def write_rows(rows: Iterable[Row], output_format: str, layout: Layout, stream: TextIO) -> int:
@@ -143,6 +161,9 @@ def _write_table(rows: Iterable[Row], layout: Layout, stream: TextIO) -> int:
     if not console.is_terminal:
         console.width = 10_000  # on a pipe nothing is cut; the table takes what it needs
     console.print(table)
+    notes = {word: text for row in listed for word, text in layout.footnotes(row.values).items()}
+    for word, text in sorted(notes.items()):
+        console.print(f"{word}: {text}")
     return sum(row.error is not None for row in listed)
 
 

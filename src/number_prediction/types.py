@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from number_prediction.findings import WarningCode, describe
+
 if TYPE_CHECKING:  # the command line imports this module and has no time for NumPy
     import numpy as np
     from numpy.typing import NDArray
@@ -74,6 +76,12 @@ class DigitPrediction:
     """(28, 28) float32 in [0, 1], ink = 1: what the network saw."""
     classes: tuple[str, ...]
     """(C,) the names of the classes; "0" to "9" for digits."""
+    warnings: tuple[WarningCode, ...]
+    """What may be wrong with the picture; `findings.describe` puts it into words."""
+    page: NDArray[np.uint8] | None = None
+    """(H, W) uint8: the picture as it was decoded; None unless explained."""
+    ink: NDArray[np.float32] | None = None
+    """(h, w) float32 in [0, 1], ink = 1: what of it was taken for the digit; None unless explained."""
 
     @property
     def text(self) -> str | None:
@@ -91,13 +99,14 @@ class DigitPrediction:
         return sorted(zip(self.classes, shares, strict=True), key=lambda pair: -pair[1])[:count]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON; the frame is left out."""
+        """Plain Python values, ready for JSON; the pictures are left out."""
         return {
             "label": self.label,
             "text": self.text,
             "confidence": self.confidence,
             "is_digit": self.is_digit,
             "probabilities": [float(value) for value in self.probabilities],
+            "warnings": [{"code": code, "text": describe(code)} for code in self.warnings],
         }
 
 

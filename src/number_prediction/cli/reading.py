@@ -31,6 +31,14 @@ def predict(
     output: OutputOption = None,
     resume: ResumeOption = False,
     top: Annotated[int, typer.Option(min=0, help="Also give the K best classes.", metavar="K")] = 0,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Also draw what the model saw of each picture: ink, frame, probabilities, warnings.",
+            show_default=False,
+        ),
+    ] = None,
     dpi: DpiOption = PDF_DPI,
     threads: ThreadsOption = None,
 ) -> None:
@@ -47,8 +55,8 @@ def predict(
     predictor = Predictor(model, threads=threads)
     write_results(
         pictures,
-        partial(read_digits, predictor, top=top),
-        digit_layout(top),
+        partial(read_digits, predictor, top=top, explain=explain is not None),
+        digit_layout(top, explain=explain is not None),
         output_format=chosen_format,
         output=output,
         resume=resume,
@@ -59,6 +67,7 @@ def predict(
             "threshold": predictor.threshold,
             "top": top,
         },
+        explain=explain,
     )
 
 

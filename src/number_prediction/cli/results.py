@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +46,7 @@ def write_results(
     resume: bool,
     dpi: int,
     settings: Mapping[str, Any],
+    explain: Path | None = None,
 ) -> None:
     """Read pictures and write a row a page; prints the path of the file it wrote.
 
@@ -58,21 +58,26 @@ def write_results(
         output: a file; None is stdout.
         resume: whether to go on with the file.
         dpi: at which a PDF is rendered.
-        settings: all besides `dpi` that decides what rows say, ready for JSON.
+        settings: all besides `dpi` and `explain` that decides what rows say, ready for JSON.
+        explain: a folder for the drawings of a reader that explains.
 
     Raises:
         DataError: the file is there already, or cannot be gone on with.
         typer.Exit: something could not be read.
     """
     from number_prediction.journal import Journal
-    from number_prediction.reading import read_sources
+    from number_prediction.reading import read_sources, save_drawings
     from number_prediction.sources import find_sources
     from number_prediction.tables import write_rows
 
     sources = find_sources(pictures)
     if sources.skipped:
         say(f"left out, as no pictures: {sources.skipped:,} files in folders")
-    read_rows = partial(read_sources, sources.names, read, dpi=dpi)
+
+    def read_rows(finished: Mapping[str, Container[int]] | None = None) -> Iterator[Row]:
+        rows = read_sources(sources.names, read, dpi=dpi, finished=finished)
+        return rows if explain is None else save_drawings(rows, sources.names, explain)
+
     if output is None:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names can be any bytes
         failed = write_rows(read_rows(), output_format, layout, sys.stdout)
@@ -82,7 +87,7 @@ def write_results(
             sources.names,
             output_format=output_format,
             layout=layout,
-            settings={**settings, "dpi": dpi},
+            settings={**settings, "dpi": dpi, "explain": None if explain is None else str(explain)},
             resume=resume,
         )
         failed = _append_rows(journal, read_rows)
@@ -90,6 +95,8 @@ def write_results(
         failed = _write_at_once(output, read_rows(), output_format, layout)
     if output is not None:
         print(output)
+    if explain is not None:
+        say(f"what the model saw: {explain}")
     if failed:
         raise typer.Exit(EXIT_FAILED)
 

@@ -114,5 +114,5 @@ def _frame(pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         for begin in range(0, len(indices), _FRAMED_AT_ONCE):
             some = indices[begin : begin + _FRAMED_AT_ONCE]
             ink = torch.tensor(np.stack([inks[index] for index in some])).to(torch.float32) / 255
-            frames[some] = (framing(ink) * 255).round().to(torch.uint8).numpy()
+            frames[some] = (framing(ink).frame * 255).round().to(torch.uint8).numpy()
     return frames

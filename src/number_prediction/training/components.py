@@ -1,30 +1,31 @@
 """Ink -> where the digit is: its connected strokes, without specks and without what belongs to neighbours.
 
-In: ink (N, H, W) float32 in [0, 1]. Out: keep (N, H, W) float32, 1 where ink belongs to the digit, else 0.
+In: ink (N, 1, CELLS, CELLS) float32 in [0, 1], the mean of each cell of the page. Out: which cells are the
+digit's, and what was measured.
 
-Components are found on a coarse grid of cells. The main one is the heaviest near the middle of the page.
-Others stay if they are as good as whole (a second digit: what is read is then not one digit), or if they lie
-by the main one as a detached bar or a broken stroke does; what touches the page's edge belongs to a
-neighbour, a rule or a shadow, and goes.
+The main component is the one with most ink near the middle of the page. Others stay if they are as good as
+whole (a second digit: what is read is then not one digit), or if they lie by the main one as a detached bar
+or a broken stroke does; what touches the page's edge belongs to a neighbour, a rule or a shadow, and goes; so
+does a box around the digit.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from number_prediction.training.grids import area_matrix, cell_of_pixel
-
 CELLS = 32
 """Cells a side of the grid."""
 INKED = 0.06
 """Share of the heaviest cell's ink from which a cell is part of a component."""
-ROUNDS = 6
-"""Rounds of label spreading: twice what the most winding strokes in a test needed."""
+ROUNDS = 5
+"""Rounds of label spreading; four join all but the most winding strokes."""
 CENTRALITY = 0.22
 """Standard deviation, in page sizes, of the weight that falls with the distance from the page's middle."""
-OFF_CENTRE = 0.1
+OFF_CENTRE = 0.05
 """That weight's floor: a lone digit is found wherever it stands."""
 WHOLE = 0.25
 """Share of the main component's ink from which another one is a mark of its own."""
@@ -32,80 +33,87 @@ SPECK = 0.02
 """Share of it below which another one is dust."""
 REACH = 0.35
 """How far beside the main component, in its sizes, a detached part may lie."""
+FRAME = 0.6
+"""Share of a component's ink at the page's edge from which it is a border of the page."""
+AROUND = 0.3
+"""Squared radius, in squared sizes of the main component, from which one with its middle in the main one's
+box is drawn around it."""
 CUT_PART = (0.1, 0.7)
 """Shares of the main component's ink between which one at the page's edge can be part of the digit: if the
 main one is cut by the edge too and it lies beside it, or if its middle lies in the main one's box."""
 
 
-def keep_digit(ink: Tensor) -> Tensor:
-    """Where the digit's ink is, with a cell of room around it."""
-    height, width = ink.shape[1], ink.shape[2]
-    cells = area_matrix(CELLS, height) @ ink @ area_matrix(CELLS, width).T  # (N, CELLS, CELLS)
-    inked = cells > INKED * cells.amax((1, 2), keepdim=True)
-    labels = _label(inked)  # (N, CELLS ** 2), 0 is paper
-    kept = _choose(labels, (cells * inked).flatten(1)).gather(1, labels)
-    room = F.max_pool2d(kept.to(torch.float32).reshape(-1, 1, CELLS, CELLS), 3, 1, 1).squeeze(1)
-    return room[:, cell_of_pixel(height, CELLS)][:, :, cell_of_pixel(width, CELLS)]
+class Digit(NamedTuple):
+    """The digit on the grid."""
+
+    cells: Tensor
+    """(N, 1, CELLS, CELLS) float32: 1 where the digit is and in a cell of room around it, else 0."""
+    second_mark: Tensor
+    """(N,) float32: ink of the heaviest other component that stays, as a share of the main one's."""
+    at_edge: Tensor
+    """(N,) float32: share of the main component's ink in the outermost cells."""
+
+
+def keep_digit(cells: Tensor) -> Digit:
+    """Find the digit among the marks of each page."""
+    inked = (cells > INKED * cells.amax((2, 3), keepdim=True)).to(torch.float32)
+    labels = _label(inked)
+    kept, second_mark, at_edge = _choose(labels, (cells * inked).flatten(1))
+    digit = kept.gather(1, labels).to(torch.float32).reshape(-1, 1, CELLS, CELLS)
+    return Digit(F.max_pool2d(digit, 3, 1, 1), second_mark, at_edge)
 
 
 def _label(inked: Tensor) -> Tensor:
-    """Connected components (N, CELLS, CELLS) bool -> labels (N, CELLS ** 2) int64 from 1, 0 for paper.
+    """Components of the cells (N, 1, CELLS, CELLS) that are 1: the number of one of its cells, for each cell.
 
-    Each cell sees the largest label around it; the cell that its own label names is given that one (hooking),
-    then each takes the label of the cell that its label names (shortcut). So whole regions are renamed at
-    once, and labels jump along a component instead of walking (Shiloach, Vishkin, "An O(log n) Parallel
-    Connectivity Algorithm", 1982).
+    Out: (N, CELLS ** 2) int64. Each cell sees the largest label around it; the cell that its own label names
+    is given that one (hooking), then each takes the label of the cell that its label names (shortcut). So
+    whole regions are renamed at once, and labels jump along a component instead of walking (Shiloach,
+    Vishkin, "An O(log n) Parallel Connectivity Algorithm", 1982). Paper keeps the numbers of its own cells.
     """
-    paper = ~inked
-    labels = torch.arange(1, CELLS**2 + 1, dtype=torch.float32).reshape(CELLS, CELLS).masked_fill(paper, 0)
+    labels = torch.arange(CELLS**2, dtype=torch.float32).expand(inked.shape[0], -1)
     for _ in range(ROUNDS):
-        around = F.max_pool2d(labels.unsqueeze(1), 3, 1, 1).squeeze(1).masked_fill(paper, 0).flatten(1)
-        own = labels.flatten(1).to(torch.int64)
-        names = F.pad(own.to(torch.float32), (1, 0)).scatter_reduce(1, own, around, "amax")
-        names = names.gather(1, names.to(torch.int64))
-        labels = names.gather(1, names.to(torch.int64))[:, 1:].reshape(-1, CELLS, CELLS)
-    return labels.flatten(1).to(torch.int64)
+        seen = labels.reshape(-1, 1, CELLS, CELLS) * inked
+        around = (F.max_pool2d(seen, 3, 1, 1) * inked).flatten(1)
+        labels = labels.scatter_reduce(1, labels.to(torch.int64), around, "amax")
+        labels = labels.gather(1, labels.to(torch.int64))
+        labels = labels.gather(1, labels.to(torch.int64))
+    return labels.to(torch.int64)
 
 
-def _choose(labels: Tensor, mass: Tensor) -> Tensor:
-    """Which labels stay: (N, CELLS ** 2 + 1) bool, from labels and ink (N, CELLS ** 2) of the cells."""
-    place = (torch.arange(CELLS) + 0.5) / CELLS
-    x, y = place.repeat(CELLS), place.repeat_interleave(CELLS)
-    at_edge = (torch.minimum(x, y) < 1 / CELLS) | (torch.maximum(x, y) > 1 - 1 / CELLS)
+def _choose(labels: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Which labels stay, from labels and ink (N, CELLS ** 2) of the cells: (N, CELLS ** 2) bool.
 
-    def total(values: Tensor) -> Tensor:  # over the cells of each label
-        empty = torch.zeros(1, CELLS**2 + 1).expand(labels.shape[0], -1)
-        return empty.scatter_add(1, labels, values)
-
-    weight = total(mass)
-    weight = weight * (torch.arange(CELLS**2 + 1) > 0)
-    centre_x = total(mass * x) / weight.clamp(min=1e-9)
-    centre_y = total(mass * y) / weight.clamp(min=1e-9)
-    is_cut = total(mass * at_edge) > 0
-    off_centre = (centre_x - 0.5).square() + (centre_y - 0.5).square()
-    central = OFF_CENTRE + torch.exp(-off_centre / (2 * CENTRALITY**2))
-    main = (weight * central).argmax(1, keepdim=True)  # (N, 1)
-    is_main = labels == main
-    left, right = _range(x, is_main)
-    top, bottom = _range(y, is_main)
-    reach = REACH * torch.maximum(right - left, bottom - top) + 0.5 / CELLS
-
-    def lies_within(room: Tensor | float) -> Tensor:
-        beside = (centre_x > left - room) & (centre_x < right + room)
-        return beside & (centre_y > top - room) & (centre_y < bottom + room)
-
-    main_weight = weight.gather(1, main)
-    whole = (weight > WHOLE * main_weight) | (lies_within(reach) & (weight > SPECK * main_weight))
+    With them, the second mark and what of the main one is at the edge, as `Digit` has them.
+    """
+    number = torch.arange(CELLS**2)
+    centre = (torch.arange(CELLS) + 0.5) / CELLS - 0.5
+    place = torch.stack([centre.repeat(CELLS), centre.repeat_interleave(CELLS)])  # x and y (2, CELLS ** 2)
+    distance = place.square().sum(0)
+    central = OFF_CENTRE + torch.exp(-distance / (2 * CENTRALITY**2))
+    edge = (place.abs().amax(0) > 0.5 - 1 / CELLS).to(torch.float32)
+    one = torch.ones(CELLS**2)
+    measured = mass.unsqueeze(1) * torch.stack([one, central, edge, distance, *place])  # (N, 6, CELLS ** 2)
+    totals = torch.zeros(1, 6, CELLS**2).expand(labels.shape[0], -1, -1)
+    totals = totals.scatter_add(2, labels.unsqueeze(1).expand(-1, 6, -1), measured)
+    weight = totals[:, 0]
+    main = totals[:, 1].argmax(1, keepdim=True)  # (N, 1)
+    is_main = (labels == main).to(torch.float32).unsqueeze(1)
+    high = ((place + 0.5) * is_main).amax(2, keepdim=True) - 0.5  # (N, 2, 1)
+    low = 0.5 - ((0.5 - place) * is_main).amax(2, keepdim=True)
+    size = (high - low).amax(1)
+    means = totals[:, 2:] / weight.clamp(min=1e-9).unsqueeze(1)
+    at_edge, centres = means[:, 0], means[:, 2:]
+    radius = means[:, 1] - centres.square().sum(1)  # squared
+    inside = torch.minimum(centres - low, high - centres).amin(1)  # how far in the main one's box
+    beside = inside > -(REACH * size + 0.5 / CELLS)
+    share = weight / weight.gather(1, main).clamp(min=1e-9)
+    is_cut = at_edge > 0
+    is_frame = (at_edge > FRAME) | ((inside > 0) & (radius > AROUND * size.square()))
+    whole = (share > WHOLE) | (beside & (share > SPECK))
     smallest, largest = CUT_PART
     is_tight = is_cut.gather(1, main)
-    near = (lies_within(reach) & is_tight & (weight > smallest * main_weight)) | lies_within(0.0)
-    part = near & (weight < largest * main_weight)
-    kept = (is_cut & part) | (~is_cut & whole)
-    index = torch.arange(CELLS**2 + 1)
-    return (kept | (index == main)) & (index > 0) & (weight > 0)
-
-
-def _range(place: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """Smallest and largest place (N, 1) of the chosen cells (N, M)."""
-    low = torch.where(chosen, place, 2.0).amin(1, keepdim=True)
-    return low, torch.where(chosen, place, -1.0).amax(1, keepdim=True)
+    part = ((beside & is_tight & (share > smallest)) | (inside > 0)) & (share < largest)
+    others = ((is_cut & part) | (~is_cut & whole)) & ~is_frame & (number != main)
+    kept = (others | (number == main)) & (weight > 0)
+    return kept, (share * others).amax(1), at_edge.gather(1, main).squeeze(1)

@@ -38,7 +38,7 @@ def to_frames(pages: Pages) -> NDArray[np.uint8]:
     frames = np.empty((len(pages), FRAME_SIZE, FRAME_SIZE), np.uint8)
     begin = 0
     for chunk in _same_sized(pages):
-        framed = preparation(torch.tensor(chunk)) * 255
+        framed = preparation(torch.tensor(chunk)).frame * 255
         frames[begin : begin + len(chunk)] = framed.round().to(torch.uint8).numpy()
         begin += len(chunk)
     return frames

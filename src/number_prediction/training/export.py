@@ -19,15 +19,17 @@ import torch
 from numpy.typing import NDArray
 
 from number_prediction.files import write_atomically
+from number_prediction.findings import MEASURES
 from number_prediction.manifests import manifest_path, read_manifest, write_manifest
 from number_prediction.mnist import load_mnist
-from number_prediction.predictor import CLASSES_KEY, OUTPUTS, GraphAnswer, Predictor
+from number_prediction.predictor import CLASSES_KEY, MEASURES_KEY, OUTPUTS, GraphAnswer, Predictor
 from number_prediction.runs import Run
 from number_prediction.training.graph import DigitGraph
 from number_prediction.training.state import TrainedNetwork, load_trained
 from number_prediction.types import NOT_A_DIGIT, ModelError
 
 PROBABILITY_TOLERANCE = 1e-4
+FINDINGS_TOLERANCE = 1e-3
 ODD_SHAPES = ((1, 1), (1, 57), (57, 1), (2, 2), (28, 28), (31, 17), (150, 90), (300, 400))
 """Sizes (H, W) of the random pictures that are compared besides MNIST's."""
 _CHUNK = 500
@@ -39,6 +41,7 @@ class Parity:
 
     pictures: int
     different_labels: int
+    """Labels, abstentions and findings that differ."""
     largest_difference: float
     """Between any two probabilities."""
 
@@ -82,7 +85,7 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
 
 
 def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
-    """The ONNX file of a graph: page (batch, height, width) uint8 -> frame, probabilities, is_digit."""
+    """The ONNX file of a graph: page (batch, height, width) uint8 -> OUTPUTS."""
     dim = torch.export.Dim
     example = torch.zeros(2, 30, 31, dtype=torch.uint8)  # three sizes that nothing else has
     registry = logging.getLogger("torch.onnx._internal.exporter._registration")
@@ -109,6 +112,7 @@ def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
     model.producer_name = "number_prediction"
     del model.metadata_props[:]
     model.metadata_props.add(key=CLASSES_KEY, value=json.dumps(classes))
+    model.metadata_props.add(key=MEASURES_KEY, value=json.dumps(MEASURES))
     for node in model.graph.node:
         del node.metadata_props[:]  # stack traces with paths of the exporting machine
         node.doc_string = ""
@@ -131,6 +135,10 @@ def check_parity(graph: DigitGraph, predictor: Predictor, threshold: float) -> P
         difference = np.abs(expected.probabilities - answer.probabilities).max()
         different += int((expected.probabilities.argmax(1) != answer.probabilities.argmax(1)).sum())
         different += int(((expected.is_digit >= threshold) != (answer.is_digit >= threshold)).sum())
+        alike = np.isclose(
+            expected.findings, answer.findings, rtol=FINDINGS_TOLERANCE, atol=FINDINGS_TOLERANCE
+        )
+        different += int((~alike).any(1).sum())
         largest = max(largest, float(difference))
         pictures += len(pages)
     parity = Parity(pictures, different, largest)
@@ -145,7 +153,10 @@ def check_parity(graph: DigitGraph, predictor: Predictor, threshold: float) -> P
 @torch.no_grad()
 def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
     answers = [graph(torch.tensor(pages[i : i + _CHUNK])) for i in range(0, len(pages), _CHUNK)]
-    return GraphAnswer(*(torch.cat(parts).numpy() for parts in zip(*answers, strict=True)))
+    frames, probabilities, is_digit, _, findings = (
+        torch.cat(parts).numpy() for parts in zip(*answers, strict=True)
+    )
+    return GraphAnswer(frames, probabilities, is_digit, findings)
 
 
 def _manifest(
@@ -167,6 +178,8 @@ def _manifest(
             "frame": "(batch, 28, 28) float32 in [0, 1]",
             "probabilities": f"(batch, {len(classes)}) float32",
             "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
+            "ink": "(batch, height, width) float32 in [0, 1]; of pages of more than 1024 a side, reduced",
+            "findings": f"(batch, {len(MEASURES)}) float32: {', '.join(MEASURES)}",
         },
         "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),
         "training": {

@@ -10,6 +10,8 @@ with each target pixel, so paper around the digit changes nothing.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -25,19 +27,30 @@ BOX_THRESHOLD = 0.125
 """Ink above this counts for the bounding box: blurred edges and dust do not stretch it."""
 
 
+class Framed(NamedTuple):
+    """Frames of N digits, and what was measured on the way."""
+
+    frame: Tensor
+    """(N, 28, 28) float32 in [0, 1]."""
+    peak: Tensor
+    """(N,) float32 in [0, 1]: the frame's strongest ink before it was made 1. Where strokes are thinner than
+    a pixel of the frame, a BOX_SIZEth of the digit's longer side, about their width in such pixels."""
+    side: Tensor
+    """(N,) float32: the digit's longer side in pixels of the ink."""
+
+
 class Framing(nn.Module):
     """Scale and centre each digit as MNIST's were; a page without ink gives an empty frame."""
 
-    def forward(self, ink: Tensor) -> Tensor:  # (N, H, W) -> (N, 28, 28), float32
-        marked = ink > BOX_THRESHOLD
-        top, height, centre_y = _extent(marked.any(2), ink.sum(2))
-        left, width, centre_x = _extent(marked.any(1), ink.sum(1))
-        scale = BOX_SIZE / torch.maximum(height, width)
-        rows = _area_weights(ink.shape[1], top, height, centre_y, scale)
-        columns = _area_weights(ink.shape[2], left, width, centre_x, scale)
+    def forward(self, ink: Tensor) -> Framed:  # (N, H, W) float32
+        top, height, centre_y = _extent(ink.amax(2) > BOX_THRESHOLD, ink.sum(2))
+        left, width, centre_x = _extent(ink.amax(1) > BOX_THRESHOLD, ink.sum(1))
+        side = torch.maximum(height, width)
+        rows = _area_weights(ink.shape[1], top, height, centre_y, BOX_SIZE / side)
+        columns = _area_weights(ink.shape[2], left, width, centre_x, BOX_SIZE / side)
         frame = rows @ ink @ columns.transpose(1, 2)
         peak = frame.amax((1, 2), keepdim=True)
-        return frame / torch.where(peak > 0, peak, 1.0)
+        return Framed(frame / torch.where(peak > 0, peak, 1.0), peak.flatten(), side.flatten())
 
 
 def _extent(marked: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The digit graph: page -> frame, probabilities, is_digit. What `export` writes and everybody runs."""
+"""The digit graph: page -> frame, probabilities, is_digit, ink, findings: what `export` writes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from number_prediction.findings import MEASURES
 from number_prediction.training.framing import Framing
 from number_prediction.training.ink import PageInk
 
@@ -20,6 +21,21 @@ class DigitAnswer(NamedTuple):
     """(N, C) float32, each row sums to 1."""
     is_digit: Tensor
     """(N,) float32 in [0, 1]; 0 where the page is blank."""
+    ink: Tensor
+    """(N, h, w) float32 in [0, 1]: the ink that was kept, at most 1024 a side."""
+    findings: Tensor
+    """(N, K) float32: what was measured on the way, in the order of MEASURES."""
+
+
+class Prepared(NamedTuple):
+    """What comes before the network."""
+
+    frame: Tensor
+    """(N, 28, 28) float32 in [0, 1]."""
+    ink: Tensor
+    """(N, h, w) float32 in [0, 1]."""
+    findings: Tensor
+    """(N, K) float32, in the order of MEASURES."""
 
 
 class Preparation(nn.Module):
@@ -30,9 +46,20 @@ class Preparation(nn.Module):
         self.ink = PageInk()
         self.framing = Framing()
 
-    def forward(self, page: Tensor) -> Tensor:  # (N, H, W) uint8 -> (N, 28, 28) float32
-        frame: Tensor = self.framing(self.ink(page))
-        return frame
+    def forward(self, page: Tensor) -> Prepared:  # (N, H, W) uint8
+        inked = self.ink(page)
+        framed = self.framing(inked.ink)
+        has_ink = (framed.peak > 0).to(torch.float32)
+        measured = {
+            "second_mark": inked.second_mark,
+            "at_edge": inked.at_edge,
+            "stroke": framed.peak,
+            "contrast": inked.marks.contrast.flatten(),
+            "inverted": inked.marks.inverted.flatten(),
+            "side": framed.side * inked.marks.scale,
+        }
+        findings = torch.stack([measured[name] for name in MEASURES], 1) * has_ink.unsqueeze(1)
+        return Prepared(framed.frame, inked.ink, findings)
 
 
 class DigitGraph(nn.Module):
@@ -53,10 +80,10 @@ class DigitGraph(nn.Module):
         self.abstains = abstains
 
     def forward(self, page: Tensor) -> DigitAnswer:  # (N, H, W) uint8
-        frame = self.preparation(page)
+        frame, ink, findings = self.preparation(page)
         logits = self.network(frame) / self.temperature
         is_digit = (frame.amax((1, 2)) > 0).to(torch.float32)
         if self.abstains:
             is_digit = is_digit * (1 - torch.softmax(logits, dim=1)[:, -1])
             logits = logits[:, :-1]
-        return DigitAnswer(frame, torch.softmax(logits, dim=1), is_digit)
+        return DigitAnswer(frame, torch.softmax(logits, dim=1), is_digit, ink, findings)

@@ -30,6 +30,11 @@ def cell_of_pixel(size: int, cells: int) -> Tensor:
     return _cell_position(size, cells).to(torch.int64)
 
 
+def nearest_matrix(size: int, cells: int) -> Tensor:
+    """(size, cells) float32: 1 at the cell in which the centre of each pixel lies."""
+    return (cell_of_pixel(size, cells).unsqueeze(1) == torch.arange(cells)).to(torch.float32)
+
+
 def pixel_of_cell(cells: int, size: int) -> Tensor:
     """(cells,) int64: the pixel in which the centre of each cell lies."""
     pixels = torch.ones(size).sum()

@@ -70,7 +70,7 @@ class Rewriting:
         ink = torch.lerp(ink, _smooth(_smooth(ink)), amount)
         gain = 1 + draw().square() * self.hardness * draw.strength
         ink = ((ink - 0.5 * (1 - 1 / gain) * (draw() < 0.7)) * gain).clamp(0, 1)
-        framed: Tensor = Framing()((ink - DUST).clamp(min=0) / (1 - DUST))
+        framed: Tensor = Framing()((ink - DUST).clamp(min=0) / (1 - DUST)).frame
         return framed
 
     def _warp(self, frames: Tensor, draw: _Draw) -> Tensor:  # (N, 28, 28) -> (N, SIZE, SIZE)
