@@ -15,11 +15,11 @@ import io
 import json
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
@@ -27,6 +27,7 @@ from PIL import Image
 import number_prediction
 from number_prediction import Predictor, Split, load_mnist
 from number_prediction.files import write_together
+from number_prediction.findings import WARNINGS
 from number_prediction.network import Network
 
 PAGE = Path(number_prediction.__file__).parent / "web" / "page"
@@ -73,8 +74,6 @@ def build() -> dict[str, bytes]:
 
 def configuration(predictor: Predictor) -> dict[str, Any]:
     """What config.json says: that the browser itself reads, and with what."""
-    metadata = {item.key: item.value for item in onnx.load_from_string(predictor.read_model()).metadata_props}
-    measures = json.loads(metadata.get("findings", "[]"))
     return {
         "engine": "browser",
         "version": number_prediction.__version__,
@@ -85,22 +84,13 @@ def configuration(predictor: Predictor) -> dict[str, Any]:
                 "sha256": predictor.sha256,
                 "classes": list(predictor.classes),
                 "is_digit_threshold": predictor.threshold,
-                "measures": measures,
+                "measures": list(predictor.measures),
             },
             "number": None,
         },
-        "warnings": warning_rules() if measures else [],
+        "warnings": [asdict(rule) for rule in WARNINGS],
         "learn": "learn/learn.json",
     }
-
-
-def warning_rules() -> list[dict[str, Any]]:
-    """From which values on there is a warning of what the graph measures."""
-    from dataclasses import asdict
-
-    from number_prediction.findings import WARNINGS
-
-    return [asdict(rule) for rule in WARNINGS]
 
 
 def files(contents: dict[str, bytes]) -> bytes:

@@ -12,6 +12,8 @@ import { preferredLanguage, say, sayNumber, sayShare, sayTime, setLanguage } fro
 const QUIET = 600;
 /** Paper around a glyph that is kept, as a share of its height. */
 const MARGIN = 0.2;
+/** Share of the canvas from its top within which there is no room for a name above a box. */
+const HIGH = 0.2;
 const VIEWS = ["read", "kept", "learn"];
 
 const find = (id) => document.getElementById(id);
@@ -112,9 +114,11 @@ function showBoxes() {
       button.addEventListener("click", () => pick(index));
       const item = make("li", {}, [button]);
       item.classList.toggle("picked", answer.kind === "number" && index === picked);
+      const begin = top + (down * box[1]) / height;
+      item.classList.toggle("high", begin < HIGH);
       Object.assign(item.style, {
         left: `${100 * (left + (across * box[0]) / width)}%`,
-        top: `${100 * (top + (down * box[1]) / height)}%`,
+        top: `${100 * begin}%`,
         width: `${(100 * across * box[2]) / width}%`,
         height: `${(100 * down * box[3]) / height}%`,
       });
@@ -329,8 +333,8 @@ async function showKept() {
   find("kept").replaceChildren(...(await Promise.all(corrections.reverse().map(asItem))));
 }
 
-async function asItem({ id, label, prediction, time, created }) {
-  const [name, moment] = [sayLabel(label), sayTime(time ?? created)];
+async function asItem({ id, label, prediction, time }) {
+  const [name, moment] = [sayLabel(label), sayTime(time)];
   const image = make("img", { alt: say("kept.picture", { label: name }) });
   image.onload = () => URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(await store.picture(id));

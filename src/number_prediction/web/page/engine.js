@@ -102,7 +102,7 @@ export async function callServer(address, options = {}) {
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   const detail = problem.detail ?? problem.title ?? response.status;
-  if (response.status === 401 || response.status === 403) throw new EngineError("error.token");
+  if (response.status === 401) throw new EngineError("error.token");
   if (response.status === 503 || response.status === 429) {
     throw new EngineError("error.busy", { wait: Number(response.headers.get("Retry-After")) || 1 });
   }

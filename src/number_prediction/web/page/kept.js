@@ -2,7 +2,7 @@
 //
 // A correction: { id, label: "0" to "9" or "none", prediction, model_sha256, time (ISO 8601) }.
 // add({ picture: Blob, strokes, prediction, label, model_sha256 }), list(), picture(id) -> Blob, remove(id),
-// clear(), export() -> Blob, a ZIP of one folder a label.
+// clear(), export() -> Blob, a ZIP of one folder a label and corrections.jsonl, the same from either store.
 
 import { callServer } from "./engine.js";
 import { zip } from "./zip.js";
@@ -12,6 +12,9 @@ export function openStore(kind) {
   return kind === "server" ? new ServerStore() : new BrowserStore();
 }
 
+/** Corrections that are listed at once. */
+const PART = 500;
+
 class ServerStore {
   async add({ picture, ...correction }) {
     const body = JSON.stringify({ ...correction, picture: await toBase64(picture), kept_with_consent: true });
@@ -20,8 +23,13 @@ class ServerStore {
   }
 
   async list() {
-    const answer = await (await callServer("corrections")).json();
-    return Array.isArray(answer) ? answer : answer.corrections;
+    const corrections = [];
+    for (let after = 0; after !== null; ) {
+      const part = await (await callServer(`corrections?after=${after}&limit=${PART}`)).json();
+      corrections.push(...part.corrections);
+      after = part.next;
+    }
+    return corrections;
   }
 
   async picture(id) {
@@ -77,14 +85,11 @@ class BrowserStore {
 
   async export() {
     const everything = await this.#run("readonly", (store) => store.getAll());
-    const files = everything.map(({ id, label, picture, time }) => ({
-      name: `${label}/${id}.png`,
-      bytes: new Uint8Array(picture),
-      time: new Date(time),
-    }));
-    const table = everything.map(({ picture, ...correction }) => correction);
-    const bytes = new TextEncoder().encode(`${JSON.stringify(table, null, 2)}\n`);
-    return zip([...files, { name: "corrections.json", bytes, time: new Date() }]);
+    const named = everything.map((each) => ({ file: `${each.label}/${String(each.id).padStart(6, "0")}.png`, ...each }));
+    const files = named.map(({ file, picture, time }) => ({ name: file, bytes: new Uint8Array(picture), time: new Date(time) }));
+    const lines = named.map(({ picture, ...correction }) => `${JSON.stringify(correction)}\n`);
+    const bytes = new TextEncoder().encode(lines.join(""));
+    return zip([...files, { name: "corrections.jsonl", bytes, time: new Date() }]);
   }
 
   async #run(mode, act) {
