@@ -43,7 +43,8 @@ export class AnswerCard {
     this.#showBars(answer?.kind === "number" ? null : (answer?.probabilities ?? []), answer?.text, model);
     this.#showGlyphs(answer?.kind === "number" ? answer.glyphs : []);
     showSeen(words.state === "empty" ? undefined : answer);
-    return [words.verdict, words.sure, ...words.warnings].filter(Boolean).join(". ");
+    const sentences = [words.verdict, words.sure, ...words.warnings].filter(Boolean);
+    return sentences.map((text) => (text.endsWith(".") ? text : `${text}.`)).join(" ");
   }
 
   #showWarnings(warnings) {
