@@ -43,8 +43,8 @@ def call(page: Page, module: str, expression: str, values: Any = None) -> Any:
 
 def random_lattices() -> Iterator[np.ndarray]:
     generator = np.random.default_rng(5)
-    for steps, sharpness in ((1, 1), (6, 0.3), (12, 2), (24, 4), (48, 6)):
-        for _ in range(4):
+    for steps, sharpness in ((1, 1), (5, 0.3), (12, 3), (30, 6)):
+        for _ in range(3):
             logits = generator.normal(0, sharpness, (steps, len(GLYPHS)))
             logits[:, 0] += sharpness
             shares = np.exp(logits - logits.max(1, keepdims=True))
