@@ -301,6 +301,7 @@ function hideNotice() {
 async function openView() {
   const name = VIEWS.find((view) => location.hash === `#${view}`) ?? VIEWS[0];
   for (const view of VIEWS) find(`view-${view}`).hidden = view !== name;
+  document.querySelector(".skip").hash = `view-${name}`;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
