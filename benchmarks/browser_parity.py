@@ -1,9 +1,9 @@
-"""The offline app against Python: the same answers, what a first visit loads, how long an answer takes.
+"""The offline app against Python: same answers, what a first visit loads, how long an answer takes.
 
     python -m benchmarks.browser_parity [COUNT]
 
-Pictures are MNIST test digits on generated papers, in the formats of the web, decoded by Pillow here and by Chromium
-there. Needs Chromium, and `make offline-app` once.
+Pictures are MNIST test digits on generated papers, in the formats of the web, decoded by Pillow here and by
+Chromium there. Needs Chromium, and `make offline-app` once.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The offline app: the page, the graphs and ONNX Runtime for browsers -> a folder that any web server serves.
+"""The offline app: page, graphs and ONNX Runtime for browsers -> a folder that any web server serves.
 
     python offline/build.py FOLDER
 
-Needs the packages of package.json beside this file (npm ci). What the page loads at first is written small for any
-server: the runtime is packed by gzip, and unpacked by the page. What only the view "Inside" shows (the network with
-its layers as outputs, nearest training digits, hard cases) is loaded when that is opened.
+Needs the packages of package.json beside this file (npm ci). What the page loads at first is small with any
+server: the runtime is packed by gzip, and unpacked by the page. What only the view "Inside" shows (the
+network with its layers as outputs, nearest training digits, hard cases) is loaded when that is opened.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ COLUMNS = 40
 
 
 def main() -> None:
+    """Build, and say how large a first visit is."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = Path(sys.argv[1])
@@ -57,7 +58,9 @@ def build() -> dict[str, bytes]:
     """All files by their path in the folder."""
     predictor = Predictor()
     contents = {
-        path.relative_to(PAGE).as_posix(): path.read_bytes() for path in sorted(PAGE.rglob("*")) if path.is_file()
+        path.relative_to(PAGE).as_posix(): path.read_bytes()
+        for path in sorted(PAGE.rglob("*"))
+        if path.is_file()
     }
     runtime = (RUNTIME / "dist" / BINARY).read_bytes()
     contents |= {
@@ -168,7 +171,9 @@ def spread(split: Split, count: int) -> NDArray[np.intp]:
     chosen = []
     for label in range(len(split.classes)):
         of_label = np.flatnonzero(split.labels == label)
-        chosen.append(of_label[np.linspace(0, len(of_label) - 1, count // len(split.classes)).astype(np.intp)])
+        chosen.append(
+            of_label[np.linspace(0, len(of_label) - 1, count // len(split.classes)).astype(np.intp)]
+        )
     return np.sort(np.concatenate(chosen))
 
 
@@ -208,6 +213,7 @@ def sprite(tiles: NDArray[np.uint8]) -> bytes:
 
 
 def to_json(value: dict[str, Any]) -> bytes:
+    """UTF-8, ended by a newline."""
     return (json.dumps(value, indent=1) + "\n").encode()
 
 

@@ -61,11 +61,13 @@ class Network:
         perceptron, come as (channels, 1, 1). The answer itself is left out, so a network of one layer has
         none.
         """
-        *layers, _ = _session(self.with_layers()).run(None, {OUTPUTS[0]: frame[np.newaxis].astype(np.float32)})
+        *layers, _ = _session(self.with_layers()).run(
+            None, {OUTPUTS[0]: frame[np.newaxis].astype(np.float32)}
+        )
         return [_as_maps(layer[0]) for layer in layers]
 
     def with_layers(self) -> onnx.ModelProto:
-        """The network as a model of its own: "frame" in; the layers, first layer first, and "probabilities" out."""
+        """A model of its own: "frame" in; the layers, first layer first, and last "probabilities" out."""
         deeper = onnx.ModelProto()
         deeper.CopyFrom(self._model)
         del deeper.graph.output[:]

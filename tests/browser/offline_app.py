@@ -114,7 +114,7 @@ class Photograph:
 
 
 def photograph_digits(split: Split, count: int, *, seed: int = 0) -> list[Photograph]:
-    """Digits on papers of many tones, under uneven light, by pens of many colours, in all formats of the web."""
+    """Digits on papers of many tones, under uneven light, in the formats of the web."""
     generator = np.random.default_rng(seed)
     return [_photograph(split.images[index], index, generator) for index in range(count)]
 
@@ -177,9 +177,12 @@ READ = """async ({ pictures, pages }) => {
         const page = toPage(await decodePicture(new Blob([unpack(content)], { type })));
         const expected = unpack(pages[index]);
         let difference = page.grey.length === expected.length ? 0 : 256;
-        page.grey.forEach((value, pixel) => (difference = Math.max(difference, Math.abs(value - expected[pixel]))));
+        page.grey.forEach((value, pixel) => {
+            difference = Math.max(difference, Math.abs(value - expected[pixel]));
+        });
         const { text, probabilities, isDigit, warnings } = await self.parityEngine.read({ page: () => page });
-        answers.push({ text, probabilities, isDigit, difference, warnings: warnings.map(({ code }) => code) });
+        const codes = warnings.map(({ code }) => code);
+        answers.push({ text, probabilities, isDigit, difference, warnings: codes });
     }
     return answers;
 }"""

@@ -1,4 +1,4 @@
-"""The page with the engine of the browser: drawing, pictures, corrections, by mouse and by keyboard, and to whom."""
+"""The page with the browser's own engine: drawing, pictures, corrections, by mouse, by keys, and to whom."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def watch(page: Page, address: str, complaints: list[str]) -> None:
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on(
         "request",
-        lambda request: None
-        if request.url.startswith((address, "blob:", "data:"))
-        else complaints.append(request.url),
+        lambda request: (
+            None if request.url.startswith((address, "blob:", "data:")) else complaints.append(request.url)
+        ),
     )
 
 
@@ -95,7 +95,9 @@ def three(mnist: Splits) -> bytes:
     test = mnist.test
     left, right = (int(np.flatnonzero(test.labels == label)[0]) for label in (3, 5))
     ink = np.zeros((120, 240), np.uint8)
-    ink[20:104, 18:102], ink[20:104, 138:222] = (np.kron(test.images[i], np.ones((3, 3))) for i in (left, right))
+    ink[20:104, 18:102], ink[20:104, 138:222] = (
+        np.kron(test.images[i], np.ones((3, 3))) for i in (left, right)
+    )
     return encode(255 - ink)
 
 
@@ -122,7 +124,9 @@ def test_a_drawn_seven_is_read(page: Page) -> None:
 def test_the_answer_comes_while_the_pen_is_down(page: Page) -> None:
     canvas = page.locator("#canvas").bounding_box()
     assert canvas is not None
-    (x, y), *rest = [(canvas["x"] + canvas["height"] * a, canvas["y"] + canvas["height"] * b) for a, b in SEVEN[0]]
+    (x, y), *rest = [
+        (canvas["x"] + canvas["height"] * a, canvas["y"] + canvas["height"] * b) for a, b in SEVEN[0]
+    ]
     page.mouse.move(x, y)
     page.mouse.down()
     for x, y in rest:
@@ -290,7 +294,11 @@ def test_corrections_are_kept_listed_exported_and_deleted(page: Page, tmp_path: 
         assert archive.testzip() is None
         archive.extractall(tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "corrections.jsonl").read_text().splitlines()]
-    assert [(line["label"], line["prediction"]["text"]) for line in lines] == [("4", "7"), ("none", "7"), ("7", "7")]
+    assert [(line["label"], line["prediction"]["text"]) for line in lines] == [
+        ("4", "7"),
+        ("none", "7"),
+        ("7", "7"),
+    ]
     assert all(len(line["strokes"]) == len(SEVEN) for line in lines)
     assert len({line["model_sha256"] for line in lines}) == 1
     split = load_evaluation_split(str(tmp_path), "train", divided=False)
@@ -417,7 +425,9 @@ def test_it_is_accessible_and_fits(browser: Browser, address: str, theme: str, s
 def check_access(page: Page, width: int) -> None:
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
-    violations = [(each["id"], node["html"]) for each in found.response["violations"] for node in each["nodes"]]
+    violations = [
+        (each["id"], node["html"]) for each in found.response["violations"] for node in each["nodes"]
+    ]
     assert violations == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     small = page.locator("button:visible, select:visible, nav a:visible, .button:visible").evaluate_all(
@@ -446,7 +456,11 @@ def test_python_and_the_browser_agree(
         photographs, answers, predictor.predict_digits(pages), strict=True
     ):
         assert answer["text"] == expected.text, photograph.kind
-        assert answer["probabilities"] == pytest.approx(expected.probabilities.tolist(), abs=1e-3), photograph.kind
+        assert answer["probabilities"] == pytest.approx(expected.probabilities.tolist(), abs=1e-3), (
+            photograph.kind
+        )
         assert answer["isDigit"] == pytest.approx(expected.is_digit, abs=1e-3)
         assert answer["warnings"] == list(expected.warnings)
-        assert answer["difference"] <= (0 if photograph.is_lossless and "transparent" not in photograph.kind else 2)
+        assert answer["difference"] <= (
+            0 if photograph.is_lossless and "transparent" not in photograph.kind else 2
+        )

@@ -82,7 +82,12 @@ class FakeServer:
             return 200, b"a ZIP"
         after = int(query["after"][0])
         listed = [
-            {"id": key, "time": "2026-11-22T12:00:00Z", "label": each["label"], "prediction": each["prediction"]}
+            {
+                "id": key,
+                "time": "2026-11-22T12:00:00Z",
+                "label": each["label"],
+                "prediction": each["prediction"],
+            }
             for key, each in sorted(self.kept.items())
             if key > after
         ]
@@ -180,7 +185,9 @@ def test_corrections_lie_on_the_server(page: Page, server: FakeServer) -> None:
     assert server.kept == {}
 
 
-def test_a_server_that_is_down_is_said_to_be_and_asked_again(page: Page, served: Served, server: FakeServer) -> None:
+def test_a_server_that_is_down_is_said_to_be_and_asked_again(
+    page: Page, served: Served, server: FakeServer
+) -> None:
     served.stop()
     draw(page, SEVEN)
     alert = page.get_by_role("alert")
@@ -251,5 +258,7 @@ def test_an_altered_model_is_not_run(browser: Browser, app: Path) -> None:
     page.route("**/digit.onnx", lambda route: route.fulfill(body=bytes(content)))
     with serve(app) as served:
         page.goto(served.url)
-        expect(page.get_by_role("alert")).to_contain_text("The model file is not the one that this page was built with.")
+        expect(page.get_by_role("alert")).to_contain_text(
+            "The model file is not the one that this page was built with."
+        )
     context.close()

@@ -12,8 +12,8 @@ import { preferredLanguage, say, sayNumber, sayShare, sayTime, setLanguage } fro
 const QUIET = 600;
 /** Paper around a glyph that is kept, as a share of its height. */
 const MARGIN = 0.2;
-/** Share of the canvas from its top within which there is no room for a name above a box. */
-const HIGH = 0.2;
+/** Pixels from the top of the canvas within which there is no room for a name above a box. */
+const HIGH = 36;
 const VIEWS = ["read", "kept", "learn"];
 
 const find = (id) => document.getElementById(id);
@@ -115,7 +115,7 @@ function showBoxes() {
       const item = make("li", {}, [button]);
       item.classList.toggle("picked", answer.kind === "number" && index === picked);
       const begin = top + (down * box[1]) / height;
-      item.classList.toggle("high", begin < HIGH);
+      item.classList.toggle("high", begin * find("canvas").clientHeight < HIGH);
       Object.assign(item.style, {
         left: `${100 * (left + (across * box[0]) / width)}%`,
         top: `${100 * begin}%`,
