@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
@@ -33,6 +34,7 @@ from number_prediction.network import Network
 PAGE = Path(number_prediction.__file__).parent / "web" / "page"
 RUNTIME = Path(__file__).parent / "node_modules" / "onnxruntime-web"
 SCRIPT, MODULE, BINARY = "ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"
+NUMBER = "models/number.onnx"
 NEIGHBOURS = 1000
 """Training digits that the nearest are looked for among, as many of each label."""
 HARD_CASES = 24
@@ -69,13 +71,29 @@ def build() -> dict[str, bytes]:
         "engine/runtime.bin": gzip.compress(runtime, 9, mtime=0),
         "models/digit.onnx": predictor.read_model(),
     }
+    number = number_model(predictor.path.with_name("number.onnx"))
+    if number is not None:
+        contents[NUMBER] = predictor.path.with_name("number.onnx").read_bytes()
     contents |= {f"learn/{name}": content for name, content in learn(predictor).items()}
-    contents["config.json"] = to_json(configuration(predictor))
+    contents["config.json"] = to_json(configuration(predictor, number))
     contents["files.js"] = files(contents)
     return contents
 
 
-def configuration(predictor: Predictor) -> dict[str, Any]:
+def number_model(path: Path) -> dict[str, Any] | None:
+    """What config.json says of the model for whole numbers; None where the package has none."""
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    metadata = {item.key: item.value for item in onnx.load_from_string(content).metadata_props}
+    return {
+        "file": NUMBER,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "glyphs": json.loads(metadata["glyphs"]),
+    }
+
+
+def configuration(predictor: Predictor, number: dict[str, Any] | None) -> dict[str, Any]:
     """What config.json says: that the browser itself reads, and with what."""
     return {
         "engine": "browser",
@@ -89,7 +107,7 @@ def configuration(predictor: Predictor) -> dict[str, Any]:
                 "is_digit_threshold": predictor.threshold,
                 "measures": list(predictor.measures),
             },
-            "number": None,
+            "number": number,
         },
         "warnings": [asdict(rule) for rule in WARNINGS],
         "learn": "learn/learn.json",
@@ -101,18 +119,18 @@ def files(contents: dict[str, bytes]) -> bytes:
     digest = hashlib.sha256()
     for name in sorted(contents):
         digest.update(f"{name} {hashlib.sha256(contents[name]).hexdigest()}\n".encode())
-    core = [name for name in first_load(contents) if name != "sw.js"]
+    core = sorted(name for name in contents if not name.startswith("learn/") and name != "sw.js")
     listed = {
         "version": digest.hexdigest()[:16],
         "core": ["./", *core],
-        "later": sorted(set(contents) - set(core) - {"sw.js"}),
+        "later": sorted(name for name in contents if name.startswith("learn/")),
     }
     return f"self.FILES = {json.dumps(listed, indent=1)};\n".encode()
 
 
 def first_load(contents: dict[str, bytes]) -> list[str]:
-    """Names of the files that are needed to read a digit."""
-    return sorted(name for name in contents if not name.startswith("learn/") and name != "files.js")
+    """Names of the files that are needed to read a digit; the model for whole numbers comes after them."""
+    return sorted(name for name in contents if not name.startswith("learn/") and name != NUMBER)
 
 
 def learn(predictor: Predictor) -> dict[str, bytes]:

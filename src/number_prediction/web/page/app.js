@@ -491,6 +491,9 @@ async function start() {
     return;
   }
   store = openStore(engine.kind);
+  engine.onImproved = () => {
+    if (!corrected) changed();
+  };
   wanted = source;
   show();
   void readWanted();

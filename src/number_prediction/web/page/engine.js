@@ -36,7 +36,7 @@ async function reach(address, options) {
   }
 }
 
-/** The graphs in a worker of this page. */
+/** The graphs in a worker of this page. `onImproved` is called when it has come to read more than at first. */
 class BrowserEngine {
   kind = "browser";
 
@@ -78,7 +78,11 @@ class BrowserEngine {
     });
   }
 
-  #receive({ id, result, error }) {
+  #receive({ id, result, error, event }) {
+    if (event) {
+      this.onImproved?.();
+      return;
+    }
     const { resolve, reject } = this.waiting.get(id);
     this.waiting.delete(id);
     if (error) reject(new EngineError(error.key, error.values));

@@ -1,6 +1,6 @@
 // The browser engine's worker: pages through the ONNX graphs, off the page's own thread.
 // In: { id, task: "start", config }, { id, task: "read", page }, { id, task: "layers", frame, learn }.
-// Out: { id, result } or { id, error: { key, values } }; see engine.js for what an answer holds.
+// Out: { id, result } or { id, error: { key, values } }, and { event: "number" } once whole numbers are read; see engine.js for what an answer holds.
 
 import * as ort from "./engine/ort.wasm.min.mjs";
 import { decode, locate } from "./lattice.js";
@@ -29,15 +29,19 @@ async function start(values) {
   config = values.config;
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmPaths = { mjs: new URL(config.runtime.module, self.location).href };
-  const [binary, ...models] = await Promise.all([
-    fetchPacked(config.runtime.wasm),
-    fetchModel(config.models.digit),
-    config.models.number && fetchModel(config.models.number),
-  ]);
+  const [binary, model] = await Promise.all([fetchPacked(config.runtime.wasm), fetchModel(config.models.digit)]);
   ort.env.wasm.wasmBinary = binary;
-  digit = await createSession(models[0]);
-  number = config.models.number && (await createSession(models[1]));
-  setTimeout(warmUp);
+  digit = await createSession(model);
+  setTimeout(prepare);
+}
+
+/** What can wait until a digit can be read: the model for whole numbers, which is told when it is there. */
+async function prepare() {
+  await warmUp();
+  if (!config.models.number) return;
+  number = await createSession(await fetchModel(config.models.number));
+  await warmUp();
+  self.postMessage({ event: "number" });
 }
 
 /** The engine compiles what is used often: better before the first stroke than during it. */
