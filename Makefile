@@ -10,12 +10,14 @@ NOW := $(shell date +%Y%m%d-%H%M%S)
 RUN := runs/cnn-$(NOW)
 MODEL_RUN := runs/digit-$(NOW)
 NUMBER_RUN := runs/number-$(NOW)
+OFFLINE_APP := build/offline
+NODE_PACKAGES := offline/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test browsertest check wheel model numbermodel docs compare nbtest notebooks clean
+.PHONY: help install run test browsertest offline-app check wheel model numbermodel docs compare nbtest notebooks clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv and install everything into it (repeats in no time)
 
@@ -40,9 +42,18 @@ test: check ## check, then run all tests but those in a browser
 	@echo "running the tests"
 	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" # two processes; their threads do not spin
 
-browsertest: $(INSTALLED) ## try the report in an installed Chromium
-	@echo "trying the report in a browser"
+browsertest: $(INSTALLED) $(NODE_PACKAGES) ## try the report and the web app in an installed Chromium
+	@echo "trying the report and the web app in a browser"
 	@$(BIN)/python -m pytest -m browser tests/browser
+
+offline-app: $(INSTALLED) $(NODE_PACKAGES) ## build the web app that reads in the browser itself, for any web server
+	@$(BIN)/python offline/build.py $(OFFLINE_APP)
+	@echo "look at it: $(BIN)/python -m http.server --directory $(OFFLINE_APP) --bind 127.0.0.1"
+
+$(NODE_PACKAGES): offline/package.json offline/package-lock.json
+	@echo "fetching ONNX Runtime for browsers"
+	@npm ci --prefix offline --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 check: $(INSTALLED) ## style, types, import order
 	@echo "checking style, types and imports"

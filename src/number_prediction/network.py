@@ -61,15 +61,20 @@ class Network:
         perceptron, come as (channels, 1, 1). The answer itself is left out, so a network of one layer has
         none.
         """
-        names = _layer_outputs(self._model)
-        if not names:
-            return []
+        *layers, _ = _session(self.with_layers()).run(
+            None, {OUTPUTS[0]: frame[np.newaxis].astype(np.float32)}
+        )
+        return [_as_maps(layer[0]) for layer in layers]
+
+    def with_layers(self) -> onnx.ModelProto:
+        """A model of its own: "frame" in; the layers, first layer first, and last "probabilities" out."""
         deeper = onnx.ModelProto()
         deeper.CopyFrom(self._model)
         del deeper.graph.output[:]
+        names = _layer_outputs(self._model)
         deeper.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-        outputs = _session(deeper).run(None, {OUTPUTS[0]: frame[np.newaxis].astype(np.float32)})
-        return [_as_maps(output[0]) for output in outputs]
+        deeper.graph.output.extend(self._model.graph.output)
+        return deeper
 
     def first_layer_filters(self) -> NDArray[np.float32] | None:
         """Weights of the first layer as pictures (K, height, width): 3x3 of a convolution, else 28x28.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,16 +10,16 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from number_prediction import Splits
 from number_prediction.report import write_report
+from tests.browser.conftest import PATIENCE
 from tests.fabricated import Fabricated, fabricate
 
 pytestmark = pytest.mark.browser
 
 CHUNK = 60
-PATIENCE = 15_000  # ms; for busy machines
 WIDE, PHONE, NARROW = (1280, 900), (375, 812), (320, 700)
 DIGITS = tuple("0123456789")
 NAMED = {
@@ -31,20 +29,6 @@ NAMED = {
 }
 Report = tuple[Path, Fabricated]
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("NUMBER_PREDICTION_CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if not path:
-        pytest.fail("no Chromium found: apt install chromium, or set NUMBER_PREDICTION_CHROMIUM to its path")
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

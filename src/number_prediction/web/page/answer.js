@@ -1,0 +1,147 @@
+// An answer of an engine -> what is seen and said of it.
+
+import { drawInk } from "./picture.js";
+import { hasWords, say, sayNumber, sayShare } from "./strings.js";
+
+/** Confidence below which an answer is called unsure. */
+const SURE = 0.9;
+/** Name of the class of what is no digit. */
+export const NONE = "none";
+
+const find = (id) => document.getElementById(id);
+
+/** A new element with text and attributes. */
+export function make(name, { text, ...attributes } = {}, children = []) {
+  const element = document.createElement(name);
+  if (text !== undefined) element.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+/** How a label is written. */
+export function sayLabel(label) {
+  return label === NONE ? say("none") : label;
+}
+
+/** The card of the answer. `onPick(glyph)` is called with the place of a glyph that is to be corrected. */
+export class AnswerCard {
+  constructor(onPick) {
+    this.onPick = onPick;
+    this.bars = [];
+  }
+
+  /** Say what is known. Returns the words, for those who cannot see them. */
+  show({ answer, isLoading, model, corrected }) {
+    const words = describe(answer, isLoading, model, corrected);
+    find("answer").dataset.state = words.state;
+    find("big").textContent = words.big;
+    find("big").dataset.length = words.big.length;
+    find("verdict").textContent = words.verdict;
+    find("sure").textContent = words.sure;
+    this.#showWarnings(words.warnings);
+    this.#showBars(answer?.kind === "number" ? null : (answer?.probabilities ?? []), answer?.text, model);
+    this.#showGlyphs(answer?.kind === "number" ? answer.glyphs : []);
+    showSeen(words.state === "empty" ? undefined : answer);
+    const sentences = [words.verdict, words.sure, ...words.warnings].filter(Boolean);
+    return sentences.map((text) => (text.endsWith(".") ? text : `${text}.`)).join(" ");
+  }
+
+  #showWarnings(warnings) {
+    const list = find("warnings");
+    list.hidden = !warnings.length;
+    list.replaceChildren(...warnings.map((text) => make("li", { text })));
+  }
+
+  /** Ten bars, made once and changed, so that they glide. */
+  #showBars(shares, winner, model) {
+    const list = find("bars");
+    list.hidden = shares === null;
+    const classes = model?.classes ?? [..."0123456789"];
+    if (this.bars.length !== classes.length) {
+      this.bars = classes.map((name) => {
+        const [bar, figure] = [make("span", { class: "fill" }), make("span", { class: "figure" })];
+        const row = make("li", {}, [
+          make("span", { text: name, class: "name" }),
+          make("span", { class: "track", "aria-hidden": "true" }, [bar]),
+          figure,
+        ]);
+        return { row, bar, figure, name };
+      });
+      list.replaceChildren(...this.bars.map(({ row }) => row));
+    }
+    this.bars.forEach(({ row, bar, figure, name }, index) => {
+      const share = shares?.[index];
+      bar.style.transform = `scaleX(${share ?? 0})`;
+      figure.textContent = share === undefined ? "–" : sayShare(share);
+      row.classList.toggle("winner", share !== undefined && name === winner);
+    });
+  }
+
+  #showGlyphs(glyphs) {
+    const list = find("glyphs");
+    list.hidden = !glyphs.length;
+    list.replaceChildren(
+      ...glyphs.map(({ glyph, confidence, alternatives }, index) => {
+        const also = alternatives.find(([other]) => other);
+        const label = say("glyph.correct", { glyph, share: sayShare(confidence) });
+        const button = make("button", { type: "button", "aria-label": label }, [
+          make("span", { text: glyph, class: "glyph" }),
+          make("span", { text: sayShare(confidence), class: "figure" }),
+        ]);
+        button.classList.toggle("unsure", confidence < SURE);
+        button.addEventListener("click", () => this.onPick(index));
+        const other = also && make("span", { text: say("glyph.also", { glyph: also[0], share: sayShare(also[1]) }), class: "soft" });
+        return make("li", {}, other ? [button, other] : [button]);
+      }),
+    );
+  }
+}
+
+/** The state of the card and its words. */
+function describe(answer, isLoading, model, corrected) {
+  const words = { state: "empty", big: "", verdict: say("answer.empty"), sure: say("answer.empty.more"), warnings: [] };
+  if (!answer) return isLoading ? { ...words, state: "loading", verdict: say("answer.loading"), sure: "" } : words;
+  const time = sayNumber(answer.milliseconds, answer.milliseconds < 10 ? 1 : 0);
+  const sure = say("answer.time", { share: sayShare(answer.confidence), time });
+  if (corrected) {
+    return { ...words, state: "corrected", big: corrected === NONE ? "–" : corrected, verdict: say("answer.corrected", { label: sayLabel(corrected) }), sure: "" };
+  }
+  if (answer.kind === "number") {
+    const isSure = answer.confidence >= SURE;
+    const key = isSure ? "answer.number" : "answer.unsure.alone";
+    return { ...words, state: isSure ? "sure" : "unsure", big: answer.text, verdict: say(key, answer), sure };
+  }
+  if (isBlank(answer)) return { ...words, state: "blank", verdict: say("answer.blank"), sure: "" };
+  const warnings = answer.warnings.map(({ code, text }) => (hasWords(`warning.${code}`) ? say(`warning.${code}`) : text));
+  const [best, next] = ranking(answer, model);
+  if (answer.text === null) {
+    const one = model.hasNumber ? [] : [say("answer.one")];
+    const closest = say("answer.none.more", { text: best.name });
+    return { ...words, state: "none", big: "–", verdict: say("answer.none"), sure: closest, warnings: [...warnings, ...one] };
+  }
+  if (answer.confidence >= SURE) {
+    return { ...words, state: "sure", big: answer.text, verdict: say("answer.digit", answer), sure, warnings };
+  }
+  const verdict = say("answer.unsure", { text: answer.text, other: next.name });
+  return { ...words, state: "unsure", big: answer.text, verdict, sure, warnings };
+}
+
+/** Whether nothing was found on the page. */
+export function isBlank(answer) {
+  return answer.isDigit === 0 || answer.warnings?.some(({ code }) => code === "blank");
+}
+
+/** Classes with their probabilities, the most probable first. */
+function ranking({ probabilities }, { classes }) {
+  return classes.map((name, index) => ({ name, share: probabilities[index] })).sort((one, two) => two.share - one.share);
+}
+
+function showSeen(answer) {
+  const isSeen = Boolean(answer?.frame) && !isBlank(answer);
+  find("seen").hidden = !isSeen;
+  if (!isSeen) return;
+  drawInk(find("seen-frame").querySelector("canvas"), answer.frame);
+  find("seen-ink").hidden = !answer.ink;
+  if (answer.ink) drawInk(find("seen-ink").querySelector("canvas"), answer.ink);
+}

@@ -1,0 +1,514 @@
+// The page itself: what a person does -> sources for the engine, and its answers -> the page.
+
+import { AnswerCard, isBlank, make, NONE, sayLabel } from "./answer.js";
+import { Crop } from "./crop.js";
+import { EngineError, startEngine, useToken } from "./engine.js";
+import { openStore } from "./kept.js";
+import { Pad } from "./pad.js";
+import { decodePicture, PictureError, toPage, toPng } from "./picture.js";
+import { preferredLanguage, say, sayNumber, sayShare, sayTime, setLanguage } from "./strings.js";
+
+/** Time without a change after which the answer is said aloud, in ms. */
+const QUIET = 600;
+/** Paper around a glyph that is kept, as a share of its height. */
+const MARGIN = 0.2;
+/** Pixels from the top of the canvas within which there is no room for a name above a box. */
+const HIGH = 36;
+const VIEWS = ["read", "kept", "learn"];
+
+const find = (id) => document.getElementById(id);
+
+let engine;
+let store;
+let source; // what is read: undefined while nothing is
+let picture; // { bitmap, source } while a picture is shown
+let answer;
+let corrected;
+let picked = 0; // the glyph of a number that is corrected
+let isOffline = false;
+let announcing;
+
+const pad = new Pad(find("canvas"), (isFinished) => {
+  source = pad.isEmpty ? undefined : { page: () => pad.toPage(), file: () => toPng(pad.toPage()), strokes: pad.toStrokes() };
+  penUp = isFinished ? performance.now() : undefined;
+  changed();
+});
+const card = new AnswerCard(pick);
+const crop = new Crop({ layer: find("crop"), area: find("crop-area"), start: find("crop-start"), end: find("crop-end") });
+
+// Reading: one question at a time; of those that come meanwhile only the last one counts.
+
+let wanted;
+let isReading = false;
+let penUp;
+
+function changed() {
+  corrected = undefined;
+  picked = 0;
+  wanted = source;
+  if (!source) answer = undefined;
+  show();
+  if (!isReading) void readWanted();
+}
+
+async function readWanted() {
+  isReading = true;
+  while (wanted && engine) {
+    const asked = wanted;
+    const begun = penUp;
+    wanted = undefined;
+    try {
+      const found = await engine.read(asked);
+      if (!source || (asked !== source && wanted === undefined)) continue; // cleared, or exchanged, meanwhile
+      answer = found;
+      corrected = undefined;
+      if (asked === source && begun) performance.measure("answer", { start: begun });
+      hideNotice();
+      show();
+    } catch (error) {
+      answer = undefined;
+      show();
+      complain(error, () => {
+        wanted = source;
+        void readWanted();
+      });
+      break;
+    }
+  }
+  isReading = false;
+}
+
+// What is seen.
+
+function show() {
+  const words = card.show({ answer, isLoading: !engine, model: engine?.model, corrected });
+  clearTimeout(announcing);
+  if (answer && !pad.isDrawing) announcing = setTimeout(() => (find("announce").textContent = words), QUIET);
+  find("hint").hidden = Boolean(source);
+  find("hint").textContent = say(engine?.model.hasNumber ? "hint.number" : "hint.digit");
+  find("read-title").textContent = say(engine?.model.hasNumber ? "read.title.number" : "read.title.digit");
+  find("undo").disabled = Boolean(picture) || !pad.past.length;
+  find("redo").disabled = Boolean(picture) || !pad.future.length;
+  find("clear").disabled = Boolean(picture) || pad.isEmpty;
+  find("pen").setAttribute("aria-pressed", pad.tool === "pen");
+  find("eraser").setAttribute("aria-pressed", pad.tool === "eraser");
+  find("picture-tools").hidden = !picture;
+  find("paste-hint").hidden = Boolean(picture);
+  find("canvas").setAttribute("aria-label", say(picture ? "canvas.picture" : "canvas"));
+  find("place").textContent = engine ? say(`place.${engine.kind}`) : "";
+  const { sha256, version } = engine?.model ?? {};
+  const about = engine ? say("foot.model", { sha: sha256.slice(0, 12), version }) : say("foot.loading");
+  find("foot").textContent = [isOffline && say("foot.offline"), about].filter(Boolean).join(" ");
+  showBoxes();
+  showCorrection();
+}
+
+function showBoxes() {
+  const glyphs = answer?.kind === "number" ? answer.glyphs : answer?.box ? [{ ...answer, glyph: answer.text ?? "?" }] : [];
+  const { width, height } = picture?.bitmap ?? pad.page.canvas;
+  const { left, top, width: across, height: down } = pad.place;
+  find("boxes").replaceChildren(
+    ...glyphs.map(({ glyph, confidence, box }, index) => {
+      const label = say("glyph.correct", { glyph, share: sayShare(confidence) });
+      const button = make("button", { type: "button", text: glyph, "aria-label": label });
+      button.addEventListener("click", () => pick(index));
+      const item = make("li", {}, [button]);
+      item.classList.toggle("picked", answer.kind === "number" && index === picked);
+      const begin = top + (down * box[1]) / height;
+      item.classList.toggle("high", begin * find("canvas").clientHeight < HIGH);
+      Object.assign(item.style, {
+        left: `${100 * (left + (across * box[0]) / width)}%`,
+        top: `${100 * begin}%`,
+        width: `${(100 * across * box[2]) / width}%`,
+        height: `${(100 * down * box[3]) / height}%`,
+      });
+      return item;
+    }),
+  );
+}
+
+function showCorrection() {
+  const isOpen = Boolean(answer) && !isBlank(answer);
+  find("correct").hidden = !isOpen;
+  if (!isOpen) return;
+  const glyph = answer.kind === "number" ? answer.glyphs[picked].glyph : undefined;
+  find("correct-title").textContent = glyph ? say("correct.title.glyph", { glyph }) : say("correct.title");
+  const labels = [...engine.model.classes, NONE];
+  if (find("choices").childElementCount !== labels.length) {
+    find("choices").replaceChildren(
+      ...labels.map((label) => {
+        const button = make("button", { type: "button", "data-choice": label });
+        button.addEventListener("click", () => correct(label));
+        return button;
+      }),
+    );
+  }
+  for (const button of find("choices").children) {
+    button.textContent = sayLabel(button.dataset.choice);
+    button.setAttribute("aria-pressed", button.dataset.choice === corrected);
+  }
+  find("consent").hidden = !corrected;
+  find("kept-note").hidden = true;
+  if (corrected) find("consent-text").textContent = say(`consent.${engine.kind}`, { label: sayLabel(corrected) });
+}
+
+// Correcting.
+
+/** Choose the glyph to correct. */
+function pick(index) {
+  picked = index;
+  corrected = undefined;
+  show();
+  find("choices").firstElementChild.focus();
+}
+
+function correct(label) {
+  if (!answer || isBlank(answer)) return;
+  corrected = label;
+  show();
+  find("keep").focus();
+}
+
+async function keep() {
+  const page = source.page();
+  const isNumber = answer.kind === "number";
+  const { frame, ink, kind, ...prediction } = isNumber ? answer.glyphs[picked] : answer;
+  const correction = {
+    picture: await toPng(page, isNumber ? around(answer.glyphs[picked].box, page) : undefined),
+    strokes: isNumber ? null : (source.strokes ?? null),
+    prediction: { text: prediction.glyph ?? prediction.text, ...prediction },
+    label: corrected,
+    model_sha256: engine.model.sha256,
+  };
+  try {
+    await store.add(correction);
+  } catch (error) {
+    complain(error, keep);
+    return;
+  }
+  hideNotice();
+  find("consent").hidden = true;
+  find("kept-note").hidden = false;
+  find("kept-note").textContent = say("kept.done");
+  find("announce").textContent = say("kept.done");
+  find("canvas").focus();
+}
+
+/** The part of a page that holds a box, with paper around it. */
+function around([left, top, width, height], page) {
+  const margin = MARGIN * height;
+  const [x, y] = [Math.max(0, Math.floor(left - margin)), Math.max(0, Math.floor(top - margin))];
+  return {
+    left: x,
+    top: y,
+    width: Math.min(page.width, Math.ceil(left + width + margin)) - x,
+    height: Math.min(page.height, Math.ceil(top + height + margin)) - y,
+  };
+}
+
+// Pictures.
+
+async function openPicture(file) {
+  if (!file) return;
+  if (file.type && !file.type.startsWith("image/")) {
+    complain(new PictureError("error.picture.none"));
+    return;
+  }
+  try {
+    showPicture(await decodePicture(file), file);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** Read a picture, or a part of one; `file` is what the server is sent, else a PNG of the page. */
+function showPicture(bitmap, file) {
+  let page;
+  const asPage = () => (page ??= toPage(bitmap));
+  source = { page: asPage, file: async () => file ?? toPng(asPage()) };
+  picture = { bitmap, source };
+  penUp = undefined;
+  answer = undefined;
+  hideNotice();
+  pad.show(bitmap);
+  endCrop();
+  changed();
+}
+
+function removePicture() {
+  picture = undefined;
+  endCrop();
+  pad.show(null);
+  pad.onChange(true);
+  find("canvas").focus();
+}
+
+function beginCrop() {
+  setCropping(true);
+  crop.open(pad.place);
+}
+
+function endCrop() {
+  setCropping(false);
+  crop.close();
+}
+
+function setCropping(isCropping) {
+  find("crop-begin").hidden = isCropping;
+  find("picture-remove").hidden = isCropping;
+  find("crop-done").hidden = !isCropping;
+  find("crop-cancel").hidden = !isCropping;
+  find("boxes").hidden = isCropping;
+}
+
+async function readPart() {
+  const { left, top, width, height } = crop.in(picture.bitmap);
+  const part = await createImageBitmap(picture.bitmap, left, top, width, height, { premultiplyAlpha: "none" });
+  showPicture(part);
+  find("canvas").focus();
+}
+
+// What went wrong.
+
+let again;
+
+function complain(error, retry) {
+  again = retry;
+  find("notice").hidden = false;
+  find("notice-text").textContent = explain(error);
+  find("token-form").hidden = error.key !== "error.token";
+  find("retry").hidden = !retry || error.key === "error.token";
+  if (error.key === "error.busy") setTimeout(() => again === retry && retry?.(), 1000 * error.values.wait);
+}
+
+function explain(error) {
+  if (error instanceof PictureError && error.key === "error.picture.large") {
+    const [[unit, [size, limit]]] = Object.entries(error.values);
+    const written = (value) => say(unit, { count: sayNumber(value / (unit === "megabytes" ? 2 ** 20 : 1e6), 1) });
+    return say(error.key, { size: written(size), limit: written(limit) });
+  }
+  if (error instanceof PictureError || error instanceof EngineError) return say(error.key, error.values);
+  return say("error.store", { detail: error.message });
+}
+
+function hideNotice() {
+  again = undefined;
+  find("notice").hidden = true;
+}
+
+// Views.
+
+async function openView() {
+  const name = VIEWS.find((view) => location.hash === `#${view}`) ?? VIEWS[0];
+  for (const view of VIEWS) find(`view-${view}`).hidden = view !== name;
+  document.querySelector(".skip").hash = `view-${name}`;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (!engine) return;
+  if (name === "kept") await showKept();
+  if (name === "learn") {
+    const { showLearn } = await import("./learn.js");
+    await showLearn({ engine, answer, read: readTile }).catch(complain);
+  }
+}
+
+/** Read a picture of the gallery. */
+function readTile(bitmap) {
+  location.hash = "#read";
+  showPicture(bitmap);
+}
+
+async function showKept() {
+  let corrections;
+  try {
+    corrections = await store.list();
+  } catch (error) {
+    complain(error, showKept);
+    return;
+  }
+  const count = corrections.length === 1 ? say("kept.count.one") : say("kept.count", { count: sayNumber(corrections.length) });
+  find("kept-lead").textContent = corrections.length ? say(`kept.lead.${engine.kind}`, { count }) : say("kept.none");
+  find("export").disabled = find("remove-all").disabled = !corrections.length;
+  find("kept").replaceChildren(...(await Promise.all(corrections.reverse().map(asItem))));
+}
+
+async function asItem({ id, label, prediction, time }) {
+  const [name, moment] = [sayLabel(label), sayTime(time)];
+  const image = make("img", { alt: say("kept.picture", { label: name }) });
+  image.onload = () => URL.revokeObjectURL(image.src);
+  image.src = URL.createObjectURL(await store.picture(id));
+  const remove = make("button", { type: "button", text: say("remove.one"), "aria-label": say("remove.name", { label: name, time: moment }) });
+  remove.addEventListener("click", async () => {
+    await store.remove(id).then(() => afterRemoving(), complain);
+  });
+  const read = say("kept.read", { text: prediction?.text ?? say("none") });
+  return make("li", { class: "card" }, [
+    image,
+    make("p", { text: say("kept.label", { label: name }), class: "label" }),
+    make("p", { text: `${read}, ${moment}`, class: "soft" }),
+    remove,
+  ]);
+}
+
+async function afterRemoving() {
+  await showKept();
+  find("announce").textContent = say("remove.done");
+  find("view-kept").focus();
+}
+
+async function removeAll() {
+  const count = find("kept").childElementCount;
+  find("confirm-text").textContent = say("remove.ask", { count: count === 1 ? say("kept.count.one") : say("kept.count", { count }) });
+  find("confirm").returnValue = "no";
+  find("confirm").showModal();
+}
+
+async function download() {
+  try {
+    const link = make("a", { href: URL.createObjectURL(await store.export()), download: "corrections.zip" });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  } catch (error) {
+    complain(error, download);
+  }
+}
+
+// What a person does.
+
+const on = (id, name, act) => find(id).addEventListener(name, act);
+
+on("pen", "click", () => useTool("pen"));
+on("eraser", "click", () => useTool("eraser"));
+on("width", "input", (event) => (pad.width = Number(event.target.value)));
+on("undo", "click", () => pad.undo());
+on("redo", "click", () => pad.redo());
+on("clear", "click", () => {
+  pad.clear();
+  find("canvas").focus();
+});
+for (const id of ["file", "photo"]) {
+  on(id, "change", async (event) => {
+    await openPicture(event.target.files[0]);
+    event.target.value = "";
+  });
+}
+on("crop-begin", "click", beginCrop);
+on("crop-cancel", "click", endCrop);
+on("crop-done", "click", readPart);
+on("picture-remove", "click", removePicture);
+on("keep", "click", keep);
+on("forget", "click", () => {
+  corrected = undefined;
+  show();
+  find("choices").firstElementChild.focus();
+});
+on("export", "click", download);
+on("remove-all", "click", removeAll);
+on("confirm", "close", async () => {
+  if (find("confirm").returnValue === "yes") await store.clear().then(afterRemoving, complain);
+});
+on("retry", "click", () => {
+  const retry = again;
+  hideNotice();
+  void retry?.();
+});
+on("token-form", "submit", (event) => {
+  event.preventDefault();
+  useToken(find("token").value);
+  const retry = again;
+  hideNotice();
+  void retry?.();
+});
+on("language", "change", async (event) => {
+  localStorage.setItem("language", event.target.value);
+  await speak(event.target.value);
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  VIEWS.map((view) => find(`view-${view}`)).find((view) => !view.hidden).focus();
+});
+
+function useTool(tool) {
+  pad.tool = tool;
+  show();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (find("view-read").hidden || event.altKey || event.target.matches("input[type=password], select")) return;
+  if (event.ctrlKey || event.metaKey) {
+    const key = event.key.toLowerCase();
+    if (picture || (key !== "z" && key !== "y")) return;
+    event.preventDefault();
+    if (key === "y" || event.shiftKey) pad.redo();
+    else pad.undo();
+  } else if (event.target.closest("#stage, #answer")) { // single keys only where a digit is being looked at
+    const label = event.key.toLowerCase() === "n" ? NONE : event.key;
+    if (label === NONE || engine?.model.classes.includes(label)) correct(label);
+    if (event.key === "Escape" && !find("crop").hidden) endCrop();
+  }
+});
+
+document.addEventListener("paste", (event) => {
+  const file = [...(event.clipboardData?.files ?? [])][0];
+  if (!file) return;
+  event.preventDefault();
+  location.hash = "#read";
+  void openPicture(file);
+});
+document.addEventListener("dragover", (event) => {
+  if (!event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  find("drop").hidden = false;
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) find("drop").hidden = true;
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  find("drop").hidden = true;
+  void openPicture(event.dataTransfer.files[0]);
+});
+window.addEventListener("hashchange", async () => {
+  await openView();
+  VIEWS.map((view) => find(`view-${view}`)).find((view) => !view.hidden).focus({ preventScroll: true });
+  scrollTo(0, 0);
+});
+
+async function speak(language) {
+  setLanguage(language);
+  find("language").value = language;
+  show();
+  await openView();
+}
+
+async function start() {
+  try {
+    engine = await startEngine();
+  } catch (error) {
+    complain(error, start);
+    return;
+  }
+  store = openStore(engine.kind);
+  engine.onImproved = () => {
+    if (!corrected) changed();
+  };
+  wanted = source;
+  show();
+  void readWanted();
+  await openView();
+  if (engine.kind === "browser") await keepOffline();
+}
+
+/** Once the page is there to be used, keep its files for when there is no connection. */
+async function keepOffline() {
+  if (!navigator.serviceWorker) return; // only where the connection is secure, or to this machine
+  await navigator.serviceWorker.register("sw.js");
+  await navigator.serviceWorker.ready;
+  isOffline = true;
+  show();
+}
+
+await speak(preferredLanguage());
+await start();

@@ -1,0 +1,178 @@
+// Two engines with one face: read(source) -> answer. The browser's runs the graphs in a worker, the server's asks
+// the REST interface; config.json, beside this file, says which one this copy of the page has.
+//
+// source: { page(): { width, height, grey }, file(): Promise<Blob> }
+// answer: { kind: "digit" or "number", milliseconds, and
+//   of a digit: text (null for an abstention), confidence, isDigit, probabilities, warnings: [{ code, text }],
+//     frame and ink: { width, height, data } or null, box: [left, top, width, height] or null;
+//   of a number: text, confidence, glyphs: [{ glyph, confidence, alternatives: [[glyph, share]], box }] }
+
+/** An engine that cannot answer; `key` and `values` are its words. */
+export class EngineError extends Error {
+  constructor(key, values = {}) {
+    super(key);
+    this.key = key;
+    this.values = values;
+  }
+}
+
+/** The engine that this copy of the page has, ready to read. Raises EngineError. */
+export async function startEngine() {
+  const config = await fetchJson("config.json");
+  return config.engine === "browser" ? BrowserEngine.start(config) : ServerEngine.start();
+}
+
+async function fetchJson(address) {
+  const response = await reach(address, {});
+  if (!response.ok) throw new EngineError("error.server", { detail: response.status });
+  return response.json();
+}
+
+async function reach(address, options) {
+  try {
+    return await fetch(address, options);
+  } catch {
+    throw new EngineError("error.down");
+  }
+}
+
+/** The graphs in a worker of this page. `onImproved` is called when it has come to read more than at first. */
+class BrowserEngine {
+  kind = "browser";
+
+  static async start(config) {
+    const engine = new BrowserEngine();
+    engine.config = config;
+    engine.waiting = new Map();
+    engine.count = 0;
+    engine.worker = new Worker("worker.js", { type: "module" });
+    engine.worker.onmessage = ({ data }) => engine.#receive(data);
+    engine.worker.onerror = (event) => engine.#fail(event.message ?? "");
+    await engine.#ask("start", { config });
+    const { digit, number } = config.models;
+    engine.model = {
+      sha256: digit.sha256,
+      classes: digit.classes,
+      threshold: digit.is_digit_threshold,
+      version: config.version,
+      hasNumber: Boolean(number),
+    };
+    return engine;
+  }
+
+  /** Read what a source shows. */
+  read(source) {
+    return this.#ask("read", { page: source.page() });
+  }
+
+  /** What each layer of the network makes of a frame: [{ name, dims, data }]. */
+  layers(frame, learn) {
+    return this.#ask("layers", { frame, learn });
+  }
+
+  #ask(task, values) {
+    return new Promise((resolve, reject) => {
+      const id = this.count++;
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, task, ...values });
+    });
+  }
+
+  #receive({ id, result, error, event }) {
+    if (event) {
+      this.onImproved?.();
+      return;
+    }
+    const { resolve, reject } = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error) reject(new EngineError(error.key, error.values));
+    else resolve(result);
+  }
+
+  /** The worker itself is broken: nothing that waits will be answered. */
+  #fail(detail) {
+    for (const { reject } of this.waiting.values()) reject(new EngineError("error.engine", { detail }));
+    this.waiting.clear();
+  }
+}
+
+const TOKEN = "token";
+
+/** A fetch of the REST interface, with the token that was given for it. Raises EngineError. */
+export async function callServer(address, options = {}) {
+  const token = sessionStorage.getItem(TOKEN);
+  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const response = await reach(`api/${address}`, { ...options, headers });
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  const detail = problem.detail ?? problem.title ?? response.status;
+  if (response.status === 401) throw new EngineError("error.token");
+  if (response.status === 503 || response.status === 429) {
+    throw new EngineError("error.busy", { wait: Number(response.headers.get("Retry-After")) || 1 });
+  }
+  throw new EngineError(response.status < 500 ? "error.refused" : "error.server", { detail });
+}
+
+/** Use a token from now on, until the tab is closed. */
+export function useToken(token) {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+/** The server that the page comes from. */
+class ServerEngine {
+  kind = "server";
+
+  static async start() {
+    const engine = new ServerEngine();
+    const model = await (await callServer("model")).json();
+    engine.model = {
+      sha256: model.sha256,
+      classes: model.classes,
+      threshold: model.is_digit_threshold,
+      version: model.version,
+      hasNumber: Boolean(model.models?.number),
+    };
+    return engine;
+  }
+
+  /** Read what a source shows: as a number where the server can, a single digit with its probabilities. */
+  async read(source) {
+    const begun = performance.now();
+    const body = await source.file();
+    if (this.model.hasNumber) {
+      const [number] = await this.#post("number", body);
+      if (number.glyphs.length > 1) return { kind: "number", ...number, milliseconds: performance.now() - begun };
+    }
+    const [digit] = await this.#post("digits?explain=true", body);
+    return {
+      kind: "digit",
+      text: digit.label === null ? null : this.model.classes[digit.label],
+      confidence: digit.label === null ? 0 : Math.max(...digit.probabilities),
+      isDigit: digit.is_digit,
+      probabilities: digit.probabilities,
+      warnings: warningsOf(digit),
+      frame: asGrid(digit.frame),
+      ink: asGrid(digit.ink),
+      box: null,
+      milliseconds: performance.now() - begun,
+    };
+  }
+
+  async #post(address, body) {
+    const headers = { "Content-Type": body.type || "application/octet-stream" };
+    const response = await callServer(address, { method: "POST", headers, body });
+    return (await response.json()).predictions;
+  }
+}
+
+/** Warnings as a list of codes and words, or as an object of words by code. */
+function warningsOf({ warnings, findings }) {
+  if (Array.isArray(warnings)) return warnings;
+  return Object.entries(findings ?? {}).map(([code, text]) => ({ code, text }));
+}
+
+/** Rows of numbers -> { width, height, data }; null where there are none. */
+function asGrid(rows) {
+  if (!rows?.length) return null;
+  return { width: rows[0].length, height: rows.length, data: Float32Array.from(rows.flat()) };
+}

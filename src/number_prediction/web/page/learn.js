@@ -1,0 +1,191 @@
+// For teachers and the curious: the network's layers on the current drawing, the nearest training digits, and hard
+// cases. Loaded when it is opened; its files are made by the offline app's build:
+//
+// learn.json: { network: { file, sha256, layers: [names] },
+//   near: { sprite, embeddings, columns, size, scale: [size], labels: [N], indices: [N] },
+//   hard: { sprite, columns, cases: [{ label, text or null, confidence }] } }
+// Sprites are tiles of 28x28, ink 255; embeddings are N x size uint8, to be multiplied by scale.
+
+import { make } from "./answer.js";
+import { drawInk } from "./picture.js";
+import { say, sayNumber, sayShare } from "./strings.js";
+
+const TILE = 28;
+const NEAREST = 12;
+/** Pixels a side that a map has at least, so that its pixels can be told apart. */
+const LEAST_MAP = 14;
+
+let learn;
+
+/** Fill the view. `answer` is the last one, `read(bitmap)` reads a picture of the gallery. */
+export async function showLearn({ engine, answer, read }) {
+  const view = document.getElementById("learn");
+  if (!engine.config?.learn) {
+    view.replaceChildren(make("p", { text: say("learn.absent"), class: "card note" }));
+    return;
+  }
+  view.setAttribute("aria-busy", "true");
+  learn ??= await load(engine.config.learn);
+  const isDrawn = answer?.kind === "digit" && answer.frame.data.some((value) => value > 0);
+  const frame = isDrawn ? answer.frame : frameOf(learn.hard.tiles, learn.hard.columns, 0);
+  const layers = await engine.layers(frame, learn);
+  const shares = layers.pop().data;
+  const note = isDrawn ? [] : [make("p", { text: say("learn.nothing"), class: "card note" })];
+  view.replaceChildren(
+    ...note,
+    section("learn.steps", null, steps(frame, layers, shares, engine.model.classes)),
+    section("learn.near", say("learn.near.text", { count: sayNumber(learn.near.labels.length) }), nearest(layers.at(-1))),
+    section("learn.hard", say("learn.hard.text"), gallery(read)),
+  );
+  view.removeAttribute("aria-busy");
+}
+
+async function load(address) {
+  const base = new URL(address, location);
+  const found = await (await fetch(base)).json();
+  const at = (file) => new URL(file, base);
+  const sprite = async (file) => {
+    const blob = await (await fetch(at(file))).blob();
+    return createImageBitmap(blob, { colorSpaceConversion: "none" });
+  };
+  found.network.file = at(found.network.file).href;
+  [found.near.tiles, found.hard.tiles, found.near.values] = await Promise.all([
+    sprite(found.near.sprite),
+    sprite(found.hard.sprite),
+    fetch(at(found.near.embeddings)).then(async (response) => new Uint8Array(await response.arrayBuffer())),
+  ]);
+  return found;
+}
+
+function section(key, text, content) {
+  const lead = text ? [make("p", { text, class: "soft" })] : [];
+  return make("section", {}, [make("h2", { text: say(key) }), ...lead, content]);
+}
+
+/** Values of one tile of a sprite, { width, height, data } in [0, 1]. */
+function frameOf(tiles, columns, index) {
+  const context = new OffscreenCanvas(TILE, TILE).getContext("2d", { willReadFrequently: true });
+  context.drawImage(tiles, (index % columns) * TILE, Math.floor(index / columns) * TILE, TILE, TILE, 0, 0, TILE, TILE);
+  const rgba = context.getImageData(0, 0, TILE, TILE).data;
+  const data = Float32Array.from({ length: TILE * TILE }, (_, pixel) => rgba[4 * pixel] / 255);
+  return { width: TILE, height: TILE, data };
+}
+
+function tile(tiles, columns, index, label) {
+  const canvas = make("canvas", label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" });
+  drawInk(canvas, frameOf(tiles, columns, index));
+  return canvas;
+}
+
+function steps(frame, layers, shares, classes) {
+  const canvas = make("canvas", { role: "img", "aria-label": say("learn.frame"), class: "frame" });
+  drawInk(canvas, frame);
+  return make("ol", { class: "layers" }, [
+    step(say("learn.frame"), say("learn.frame.text"), canvas),
+    ...layers.map(({ dims, data }, index) => {
+      const number = index + 1;
+      const isFlat = dims.length < 4 || dims[2] * dims[3] === 1;
+      const [, count, height, width] = dims;
+      const title = isFlat
+        ? say("learn.layer.flat", { number, count: data.length })
+        : say("learn.layer", { number, count, height, width });
+      const size = isFlat ? { count: data.length, height: 1, width: 1 } : { count, height, width };
+      return step(title, say(isFlat ? "learn.layer.flat.text" : "learn.layer.text"), mosaic(data, size, title));
+    }),
+    step(say("learn.answer"), say("learn.answer.text"), bars(shares, classes)),
+  ]);
+}
+
+function step(title, text, content) {
+  return make("li", { class: "card" }, [make("h3", { text: title }), make("p", { text, class: "soft" }), content]);
+}
+
+/** Maps side by side in full rows, each as bright as it is strong among all of the layer; small ones enlarged. */
+function mosaic(data, { count, height, width }, title) {
+  let columns = Math.floor(Math.sqrt(2 * count));
+  while (count % columns) columns--;
+  const zoom = height === 1 ? 1 : Math.ceil(LEAST_MAP / height);
+  const gap = height === 1 ? 0 : 1;
+  const [across, down] = [width * zoom, height * zoom];
+  const canvas = make("canvas", { role: "img", "aria-label": title, class: "maps" });
+  canvas.width = columns * (across + gap) - gap;
+  canvas.height = (count / columns) * (down + gap) - gap;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(canvas.width, canvas.height);
+  let most = 1e-6;
+  for (const value of data) most = Math.max(most, Math.abs(value));
+  for (let map = 0; map < count; map++) {
+    const [left, top] = [(map % columns) * (across + gap), Math.floor(map / columns) * (down + gap)];
+    for (let y = 0; y < down; y++) {
+      for (let x = 0; x < across; x++) {
+        const value = data[(map * height + Math.floor(y / zoom)) * width + Math.floor(x / zoom)] / most;
+        const colour = value < 0 ? glow(-value, [240, 140, 60]) : glow(value, [125, 190, 255]);
+        image.data.set(colour, 4 * ((top + y) * canvas.width + left + x));
+      }
+    }
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** From night to a colour to white. */
+function glow(value, colour) {
+  const strength = Math.sqrt(value);
+  const night = [16, 22, 30];
+  const mixed = night.map((low, channel) =>
+    strength < 0.7 ? low + ((colour[channel] - low) * strength) / 0.7 : colour[channel] + ((255 - colour[channel]) * (strength - 0.7)) / 0.3,
+  );
+  return [...mixed, 255];
+}
+
+function bars(shares, classes) {
+  const best = Math.max(...shares);
+  return make("ul", { class: "bars" }, classes.map((name, index) => {
+    const fill = make("span", { class: "fill" });
+    fill.style.transform = `scaleX(${shares[index]})`;
+    return make("li", shares[index] === best ? { class: "winner" } : {}, [
+      make("span", { text: name, class: "name" }),
+      make("span", { class: "track", "aria-hidden": "true" }, [fill]),
+      make("span", { text: sayShare(shares[index]), class: "figure" }),
+    ]);
+  }));
+}
+
+/** Training digits by the angle between their last layer and this one's. */
+function nearest({ data }) {
+  const { values, size, scale, labels, indices, tiles, columns } = learn.near;
+  const own = Math.hypot(...data);
+  const ranked = labels
+    .map((label, item) => {
+      let [product, length] = [0, 0];
+      for (let at = 0; at < size; at++) {
+        const value = values[item * size + at] * scale[at];
+        product += value * data[at];
+        length += value * value;
+      }
+      return { item, label, likeness: product / (own * Math.sqrt(length) || 1) };
+    })
+    .sort((one, two) => two.likeness - one.likeness)
+    .slice(0, NEAREST);
+  return make("ol", { class: "tiles-list" }, ranked.map(({ item, label, likeness }) =>
+    make("li", { class: "card" }, [
+      tile(tiles, columns, item, say("learn.near.one", { index: indices[item], label })),
+      make("span", { text: label, class: "label" }),
+      make("span", { text: sayShare(likeness), class: "soft" }),
+    ]),
+  ));
+}
+
+function gallery(read) {
+  const { tiles, columns, cases } = learn.hard;
+  return make("ul", { class: "tiles-list" }, cases.map(({ label, text, confidence }, index) => {
+    const short = say("learn.hard.short", { label, text: text ?? "–" });
+    const words = text === null ? say("learn.hard.none", { label }) : say("learn.hard.one", { label, text, share: sayShare(confidence) });
+    const button = make("button", { type: "button", "aria-label": words, class: "card" }, [
+      tile(tiles, columns, index),
+      make("span", { text: short, class: "soft" }),
+    ]);
+    button.addEventListener("click", async () => read(await createImageBitmap(button.querySelector("canvas"))));
+    return make("li", {}, [button]);
+  }));
+}

@@ -1,0 +1,160 @@
+// The browser engine's worker: pages through the ONNX graphs, off the page's own thread.
+// In: { id, task: "start", config }, { id, task: "read", page }, { id, task: "layers", frame, learn }.
+// Out: { id, result } or { id, error: { key, values } }, and { event: "number" } once whole numbers are read; see engine.js for what an answer holds.
+
+import * as ort from "./engine/ort.wasm.min.mjs";
+import { decode, locate } from "./lattice.js";
+
+/** Ink from which a pixel is part of the digit's box. */
+const INKED = 0.3;
+const WARM_UP = { width: 480, height: 240, runs: 6 };
+
+let config;
+let digit;
+let number;
+let network;
+
+self.onmessage = async ({ data: { id, task, ...values } }) => {
+  try {
+    self.postMessage({ id, result: await TASKS[task](values) });
+  } catch (error) {
+    const words = { key: error.key ?? "error.engine", values: { detail: error.message } };
+    self.postMessage({ id, error: words });
+  }
+};
+
+const TASKS = { start, read, layers };
+
+async function start(values) {
+  config = values.config;
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmPaths = { mjs: new URL(config.runtime.module, self.location).href };
+  const [binary, model] = await Promise.all([fetchPacked(config.runtime.wasm), fetchModel(config.models.digit)]);
+  ort.env.wasm.wasmBinary = binary;
+  digit = await createSession(model);
+  setTimeout(prepare);
+}
+
+/** What can wait until a digit can be read: the model for whole numbers, which is told when it is there. */
+async function prepare() {
+  await warmUp();
+  if (!config.models.number) return;
+  number = await createSession(await fetchModel(config.models.number));
+  await warmUp();
+  self.postMessage({ event: "number" });
+}
+
+/** The engine compiles what is used often: better before the first stroke than during it. */
+async function warmUp() {
+  const { width, height, runs } = WARM_UP;
+  const grey = new Uint8Array(width * height).fill(255);
+  for (let y = 40; y < 200; y++) grey.fill(0, y * width + 230, y * width + 248);
+  for (let run = 0; run < runs; run++) await read({ page: { width, height, grey } });
+}
+
+async function fetchBytes(address) {
+  const response = await fetch(new URL(address, self.location));
+  if (!response.ok) throw new Error(`${address}: ${response.status}`);
+  return response;
+}
+
+/** A file that was packed by gzip, so that it is small with any server. */
+async function fetchPacked(address) {
+  const { body } = await fetchBytes(address);
+  return new Response(body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+async function fetchModel({ file, sha256 }) {
+  const content = await (await fetchBytes(file)).arrayBuffer();
+  if (self.crypto.subtle) { // only where the connection is secure, or to this machine
+    const digest = new Uint8Array(await self.crypto.subtle.digest("SHA-256", content));
+    const found = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    if (found !== sha256) throw Object.assign(new Error(file), { key: "error.altered" });
+  }
+  return content;
+}
+
+function createSession(content) {
+  return ort.InferenceSession.create(new Uint8Array(content), { executionProviders: ["wasm"], logSeverityLevel: 3 });
+}
+
+async function run(session, name, tensor) {
+  const outputs = await session.run({ [name]: tensor });
+  const values = Object.fromEntries(session.outputNames.map((each) => [each, copy(outputs[each])]));
+  for (const each of Object.values(outputs)) each.dispose();
+  return values;
+}
+
+function copy({ dims, data }) {
+  return { dims, data: data.slice() };
+}
+
+async function read({ page }) {
+  const begun = performance.now();
+  const tensor = new ort.Tensor("uint8", page.grey, [1, page.height, page.width]);
+  const found = number && (await readNumber(tensor));
+  const answer = found && found.glyphs.length > 1 ? found : await readDigit(tensor, page);
+  return { ...answer, milliseconds: performance.now() - begun };
+}
+
+async function readNumber(tensor) {
+  const { frame, probabilities, place } = await run(number, "page", tensor);
+  const { glyphs } = config.models.number;
+  const reading = decode(probabilities.data, glyphs);
+  const grid = asGrid(frame);
+  const located = locate(reading, grid, probabilities.data.length / glyphs.length, place.data);
+  return { kind: "number", text: reading.text, confidence: reading.confidence, glyphs: located };
+}
+
+async function readDigit(tensor, page) {
+  const { frame, probabilities, is_digit: isDigit, ink, findings } = await run(digit, "page", tensor);
+  const { classes, is_digit_threshold: threshold, measures } = config.models.digit;
+  const shares = [...probabilities.data];
+  const best = shares.indexOf(Math.max(...shares));
+  const abstains = !(isDigit.data[0] >= threshold);
+  return {
+    kind: "digit",
+    text: abstains ? null : classes[best],
+    confidence: abstains ? 0 : shares[best],
+    isDigit: isDigit.data[0],
+    probabilities: shares,
+    warnings: findings ? findWarnings(Object.fromEntries(measures.map((name, at) => [name, findings.data[at]]))) : [],
+    frame: asGrid(frame),
+    ink: ink ? asGrid(ink) : null,
+    box: ink ? boxOf(asGrid(ink), page) : null,
+  };
+}
+
+/** The warnings for what was measured, by the rules of findings.py; a blank picture has no other. */
+function findWarnings(measured) {
+  const applies = ({ measure, is_above: isAbove, threshold }) =>
+    isAbove ? measured[measure] > threshold : measured[measure] < threshold;
+  const found = config.warnings.filter(applies).map(({ code, text }) => ({ code, text }));
+  return found[0]?.code === "blank" ? found.slice(0, 1) : found;
+}
+
+/** Rows and columns are the last two sizes. */
+function asGrid({ dims, data }) {
+  return { width: dims.at(-1), height: dims.at(-2), data };
+}
+
+/** Box of the ink on the page, [left, top, width, height]; null without ink. */
+function boxOf(ink, page) {
+  let [left, top, right, bottom] = [ink.width, ink.height, -1, -1];
+  ink.data.forEach((value, pixel) => {
+    if (value <= INKED) return;
+    const [x, y] = [pixel % ink.width, Math.floor(pixel / ink.width)];
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  });
+  if (right < 0) return null;
+  const scale = Math.ceil(Math.max(page.width / ink.width, page.height / ink.height));
+  return [left * scale, top * scale, (right + 1 - left) * scale, (bottom + 1 - top) * scale];
+}
+
+/** What each layer makes of a frame: [{ dims, data }], the probabilities last. */
+async function layers({ frame, learn }) {
+  network ??= await createSession(await fetchModel(learn.network));
+  const values = await run(network, "frame", new ort.Tensor("float32", frame.data, [1, frame.height, frame.width]));
+  return [...learn.network.layers, "probabilities"].map((name) => values[name]);
+}
