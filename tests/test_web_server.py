@@ -20,8 +20,17 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
-from number_prediction import DigitPrediction, ImageError, ModelError, Predictor
+from number_prediction import (
+    DigitPrediction,
+    ImageError,
+    ModelError,
+    NumberPredictor,
+    Predictor,
+    load_mnist,
+    predict_page,
+)
 from number_prediction.images import Page
 from number_prediction.models import Pictures
 from number_prediction.types import ServingError
@@ -88,6 +97,39 @@ def test_the_model_is_described_and_handed_out(client: httpx.Client, predictor: 
     again = client.get("/models/digit.onnx", headers={"if-none-match": model.headers["etag"]})
     assert predictor.sha256 in model.headers["etag"]
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_what_the_model_saw_is_told_on_request(client: httpx.Client, predictor: Predictor) -> None:
+    plain = client.post("/api/digits", content=PICTURE, headers=HEADERS).json()["predictions"][0]
+    told = client.post("/api/digits?explain=true", content=PICTURE, headers=HEADERS).json()["predictions"][0]
+    (seen,) = predictor.predict_digits([PICTURE], explain=True)
+    assert seen.ink is not None
+    assert {**told, "frame": None, "ink": None} == {**plain, "frame": None, "ink": None}
+    np.testing.assert_allclose(told["frame"], seen.frame, atol=1e-3)
+    assert np.shape(told["ink"]) == seen.ink.shape
+
+
+def test_a_server_without_a_model_for_numbers_has_no_such_routes(client: httpx.Client) -> None:
+    assert list(client.get("/api/model").json()["models"]) == ["digit"]
+    assert client.post("/api/number", content=PICTURE, headers=HEADERS).status_code in (404, 405)
+
+
+def test_numbers_of_lines_and_pages_are_those_of_python(predictor: Predictor, tmp_path: Path) -> None:
+    numbers = NumberPredictor(threads=1)
+    digits = load_mnist().test.images[:3]
+    page = np.pad(255 - np.concatenate(list(digits), 1), 40, constant_values=255)
+    picture = encode(Image.fromarray(page))
+    (line,) = numbers.predict_numbers([picture])
+    found = predict_page(picture, read=numbers.predict_numbers).to_dict()
+    app = create_app(predictor, numbers=numbers, corrections=tmp_path / "corrections.sqlite3")
+    with running(app) as client:
+        assert list(client.get("/api/model").json()["models"]) == ["digit", "number"]
+        (answer,) = client.post("/api/number", content=picture, headers=HEADERS).json()["predictions"]
+        (sheet,) = client.post("/api/page", content=picture, headers=HEADERS).json()["pages"]
+    assert line.text
+    assert (answer["text"], answer["confidence"]) == (line.text, pytest.approx(line.confidence))
+    assert [glyph["box"] for glyph in answer["glyphs"]] == [list(glyph.box) for glyph in line.glyphs]
+    assert [number["text"] for number in sheet["numbers"]] == [number["text"] for number in found["numbers"]]
 
 
 @pytest.mark.parametrize(

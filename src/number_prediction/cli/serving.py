@@ -17,6 +17,10 @@ def serve(
         Path | None,
         typer.Option(metavar="RUN|MODEL.onnx", help="What reads.", show_default="the model in the package"),
     ] = None,
+    form: Annotated[
+        Path | None,
+        typer.Option(metavar="TEMPLATE.json", help="Form whose sheets /api/form reads.", show_default="none"),
+    ] = None,
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="To listen at; 0.0.0.0 for every network.")
     ] = "127.0.0.1",
@@ -59,6 +63,8 @@ def serve(
         from number_prediction.web import serving
         from number_prediction.web.access import LOOPBACK_NAMES, Access, is_loopback
         from number_prediction.web.app import PAGE, create_app
+    from number_prediction.forms import load_form
+    from number_prediction.numbers import NumberPredictor
     from number_prediction.predictor import Predictor
     from number_prediction.web.corrections import default_path
 
@@ -70,6 +76,8 @@ def serve(
     count = threads or os.cpu_count() or 1
     app = create_app(
         Predictor(model, threads=1),
+        numbers=NumberPredictor(threads=1),
+        form=None if form is None else load_form(form),
         corrections=corrections or default_path(),
         page=PAGE,
         access=Access(hosts=hosts or None, origins=tuple(allow_origin or ()), token=token or None),

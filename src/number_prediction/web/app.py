@@ -9,14 +9,16 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Header, Request
+from fastapi import FastAPI, Header, Query, Request
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from number_prediction import __version__
+from number_prediction.forms import FormTemplate
 from number_prediction.images import Page, to_page
+from number_prediction.numbers import NumberPredictor
 from number_prediction.predictor import Predictor
 from number_prediction.reading import Explained
 from number_prediction.types import ImageError, ImageTooLargeError, MissingExtraError, UnsupportedImageError
@@ -71,6 +73,7 @@ class ModelFacts(BaseModel):
     is_digit_threshold: float = Field(description="Below this `is_digit` the model abstains")
     version: str = Field(description="Of number_prediction")
     engine: str = Field(description="What reads: the server")
+    models: dict[str, str] = Field(description="What can be read, and the SHA-256 of its model file")
 
 
 class Health(BaseModel):
@@ -82,6 +85,8 @@ class Health(BaseModel):
 def create_app(
     predictor: Predictor,
     *,
+    numbers: NumberPredictor | None = None,
+    form: FormTemplate | None = None,
     corrections: Path,
     page: Path | None = None,
     limits: Limits | None = None,
@@ -91,7 +96,9 @@ def create_app(
     """Put a model behind HTTP.
 
     Args:
-        predictor: reads the pictures; each thread gives it one batch at a time.
+        predictor: reads digits; each thread gives it one batch at a time.
+        numbers: reads numbers; without it there is no /api/number and no /api/page.
+        form: with it and `numbers`, sheets of this form are read.
         corrections: file of the corrections, made with the first one.
         page: folder of static files with an index.html, served at /.
         limits: what is refused.
@@ -102,7 +109,7 @@ def create_app(
         DataError: `corrections` is a file of something else.
     """
     limits, access = limits or Limits(), access or Access()
-    services = services_of(predictor)
+    services = services_of(predictor, numbers, form)
     store = Corrections(corrections)
     counters = metrics.Metrics(predictor.sha256)
     queue = ReadingQueue(
@@ -121,7 +128,7 @@ def create_app(
 
     app = FastAPI(
         title="number_prediction",
-        summary="Reads handwritten digits from pictures",
+        summary="Reads handwritten digits and numbers from pictures",
         version=__version__,
         lifespan=lifespan,
         openapi_url=None,
@@ -130,7 +137,7 @@ def create_app(
     install_handlers(app)
     for path, service in services.items():
         _add_service(app, path, service, queue, limits)
-    _add_model(app, predictor)
+    _add_model(app, predictor, numbers)
     app.include_router(correction_routes(store))
     _add_probes(app, Readiness(predictor), counters)
     _add_documentation(app, has_token=access.token is not None)
@@ -174,14 +181,18 @@ def _add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue,
         responses=documented(*_READING_PROBLEMS),
         openapi_extra={"requestBody": {"required": True, "content": content}},
     )
-    async def read(request: Request) -> Response:
+    async def read(
+        request: Request,
+        explain: Annotated[bool, Query(description="Also tell what the model saw, where it can")] = False,
+    ) -> Response:
         body = await request.body()
         headers = request.headers
         pictures = find_pictures(
             body, headers.get("content-type", ""), headers.get("content-encoding", ""), limits
         )
         request.state.pictures = len(pictures)
-        answers = await queue.read(pictures, service.read, seconds=limits.answer_seconds)
+        reader = service.explain if explain and service.explain else service.read
+        answers = await queue.read(pictures, reader, seconds=limits.answer_seconds)
         values = [_values_of(answer, number) for number, answer in enumerate(answers, 1)]
         return JSONResponse({service.key: values})
 
@@ -200,13 +211,15 @@ def _values_of(answer: Answer, number: int) -> dict[str, Any]:
     raise Problem(kind, str(answer), picture=number)
 
 
-def _add_model(app: FastAPI, predictor: Predictor) -> None:
+def _add_model(app: FastAPI, predictor: Predictor, numbers: NumberPredictor | None) -> None:
+    models = {"digit": predictor.sha256, **({} if numbers is None else {"number": numbers.sha256})}
     facts = ModelFacts(
         classes=list(predictor.classes),
         sha256=predictor.sha256,
         is_digit_threshold=predictor.threshold,
         version=__version__,
         engine=ENGINE,
+        models=models,
     )
     content = predictor.read_model()
     tag = f'"{predictor.sha256}"'
