@@ -146,7 +146,7 @@ def test_planted_errors_are_found_by_the_command(
             folder = tmp_path / "data" / str(other if position % 30 == 0 else label)
             folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(mnist.train.images[index]).save(folder / f"{index}.png")
-    arguments = ("labels", "data", "--folds", "2", "--threads", "1", "--output", "out")
+    arguments = ("labels", "data", "--recipe", "mlp", "--folds", "2", "--threads", "1", "--output", "out")
     done = command_line(*arguments)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().strip() == str(Path("out/labels.html"))
@@ -155,6 +155,6 @@ def test_planted_errors_are_found_by_the_command(
     top = table.head(8)
     assert top["is_suspect"].mean() > 0.7
     assert (top["label"] != top["suggested"]).mean() > 0.7
-    again = command_line(*arguments, "--recipe", "mlp")
+    again = command_line(*arguments, "--recipe", "cnn")
     assert again.returncode == 1
     assert b"another --output" in again.stderr
