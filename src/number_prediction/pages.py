@@ -16,8 +16,8 @@ from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.lines import GAP, WrittenLine, find_lines
 from number_prediction.numbers import NumberGlyph, NumberPrediction
 
-LEAST_CONFIDENCE = 0.5
-"""Mean confidence in the glyphs of a line, below which it is no number."""
+LEAST_CONFIDENCE = 0.2
+"""Confidence in the text of a line, below which it is no number: a word fits many texts, none of them well."""
 
 
 ReadLines: TypeAlias = Callable[[Sequence[Page], Constraint | None], Sequence[NumberPrediction]]
@@ -82,7 +82,7 @@ def predict_page(
         picture: a photo or scan: path, bytes, stream, PIL image or array.
         constraint: what is known of every number on it.
         read: what reads lines, such as `NumberPredictor.predict_numbers`.
-        least: mean confidence in its glyphs, in [0, 1], below which a line is no number.
+        least: confidence in the text of a line, in [0, 1], below which it is no number.
         gap: the widest space inside a number, in heights of its digits.
 
     Raises:
@@ -121,7 +121,7 @@ def place_glyph(glyph: NumberGlyph, to_page: Affine) -> NumberGlyph:
 def _is_number(reading: NumberPrediction, least: float) -> bool:
     if not reading.text or not DIGITS & set(reading.text):
         return False
-    return sum(glyph.confidence for glyph in reading.glyphs) >= least * len(reading.glyphs)
+    return reading.confidence >= least
 
 
 def _place(line: WrittenLine, reading: NumberPrediction) -> PageNumber:
