@@ -25,10 +25,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction import Splits, load_mnist
-from number_prediction.training.fit import compute_logits, fit
+from number_prediction.training.fit import fit
 from number_prediction.training.recipes import get_recipe
 from number_prediction.training.session import start_run
 from number_prediction.training.state import load_trained
+from number_prediction.training.tasks import compute_logits
 
 
 class ExampleNetwork(nn.Module):

@@ -17,7 +17,7 @@ from number_prediction.lines import GAP, WrittenLine, find_lines
 from number_prediction.numbers import NumberGlyph, NumberPrediction
 
 LEAST_CONFIDENCE = 0.2
-"""Confidence in the text of a line, below which it is no number: a word fits many texts, none of them well."""
+"""Confidence in the text of a line, below which it is no number: a word fits many texts, none well."""
 
 
 ReadLines: TypeAlias = Callable[[Sequence[Page], Constraint | None], Sequence[NumberPrediction]]
