@@ -26,6 +26,8 @@ pytestmark = pytest.mark.browser
 
 BLOCKED = "Service Worker registration blocked by Playwright"
 SEVEN, FOUR = write_digit(7), write_digit(4)
+LETTER = [[(1.3, 0.02), (0.7, 0.02), (0.7, 0.9), (1.3, 0.9)], [(0.7, 0.45), (1.2, 0.45)]]
+"""An E, as large as the canvas."""
 SIZES = {"wide": (1440, 900), "tablet": (768, 1024), "narrow": (320, 640)}
 
 
@@ -178,14 +180,19 @@ def test_a_finger_draws_and_a_lost_one_leaves_nothing(page: Page) -> None:
     expect(verdict(page)).to_have_text("This is a 7")
 
 
-def test_what_is_no_digit_is_said_to_be_none(page: Page) -> None:
+def test_a_number_has_a_box_on_each_digit(page: Page) -> None:
     draw(page, [*write_digit(4, right=0.1), *write_digit(2, right=1)])
+    expect(verdict(page)).to_have_text("This is 42")
+    expect(page.locator("#boxes li")).to_have_count(2)
+
+
+def test_what_is_no_digit_is_said_to_be_none(page: Page) -> None:
+    draw(page, LETTER)
     expect(verdict(page)).to_have_text("Not a digit")
-    expect(page.get_by_text("Only single digits are read here")).to_be_visible()
-    expect(page.get_by_role("list", name="Warnings")).to_contain_text("Several separate marks")
+    expect(page.get_by_role("list", name="Warnings")).to_contain_text("Touches the edge")
     page.get_by_label("Language").select_option("de")
     expect(verdict(page)).to_have_text("Keine Ziffer")
-    expect(page.get_by_role("list", name="Warnungen")).to_contain_text("Mehrere getrennte Zeichen")
+    expect(page.get_by_role("list", name="Warnungen")).to_contain_text("Berührt den Bildrand")
     assert page.locator("html").get_attribute("lang") == "de"
 
 

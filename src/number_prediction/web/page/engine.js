@@ -7,6 +7,8 @@
 //     frame and ink: { width, height, data } or null, box: [left, top, width, height] or null;
 //   of a number: text, confidence, glyphs: [{ glyph, confidence, alternatives: [[glyph, share]], box }] }
 
+import { isNumber } from "./lattice.js";
+
 /** An engine that cannot answer; `key` and `values` are its words. */
 export class EngineError extends Error {
   constructor(key, values = {}) {
@@ -141,7 +143,7 @@ class ServerEngine {
     const body = await source.file();
     if (this.model.hasNumber) {
       const [number] = await this.#post("number", body);
-      if (number.glyphs.length > 1) return { kind: "number", ...number, milliseconds: performance.now() - begun };
+      if (isNumber(number)) return { kind: "number", ...number, milliseconds: performance.now() - begun };
     }
     const [digit] = await this.#post("digits?explain=true", body);
     return {

@@ -204,3 +204,11 @@ function round(value) {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }
+
+/** The least confidence in a text of several glyphs: a drawing fits many texts, none of them well. */
+const LEAST = 0.2;
+
+/** Whether a reading is a number of several glyphs; else the model for digits is asked. */
+export function isNumber({ glyphs, confidence }) {
+  return glyphs.length > 1 && confidence >= LEAST;
+}

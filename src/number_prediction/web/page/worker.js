@@ -3,7 +3,7 @@
 // Out: { id, result } or { id, error: { key, values } }, and { event: "number" } once whole numbers are read; see engine.js for what an answer holds.
 
 import * as ort from "./engine/ort.wasm.min.mjs";
-import { decode, locate } from "./lattice.js";
+import { decode, isNumber, locate } from "./lattice.js";
 
 /** Ink from which a pixel is part of the digit's box. */
 const INKED = 0.3;
@@ -93,7 +93,7 @@ async function read({ page }) {
   const begun = performance.now();
   const tensor = new ort.Tensor("uint8", page.grey, [1, page.height, page.width]);
   const found = number && (await readNumber(tensor));
-  const answer = found && found.glyphs.length > 1 ? found : await readDigit(tensor, page);
+  const answer = found && isNumber(found) ? found : await readDigit(tensor, page);
   return { ...answer, milliseconds: performance.now() - begun };
 }
 
