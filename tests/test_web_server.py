@@ -84,6 +84,15 @@ def kind_of(answer: httpx.Response) -> str:
     return str(answer.json()["type"]).removeprefix("/docs#")
 
 
+def test_answers_are_not_held_back_for_acknowledgements() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as client:
+        listener.setblocking(True)
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert client.getpeername() == listener.getsockname()
+
+
 # What it says of itself
 
 
