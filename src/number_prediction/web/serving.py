@@ -145,8 +145,8 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ServingError(f"{host}, port {port}: {reason}; choose others with --host and --port") from error
-    # Connections inherit it; asyncio sets it only where it made the socket itself. Without it an answer's second
-    # part waits for the client to acknowledge the first: 40 ms.
+    # Connections inherit it; asyncio sets it only where it made the socket itself. Without it the second part
+    # of an answer waits for the client to acknowledge the first: 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setblocking(False)
     return listener
