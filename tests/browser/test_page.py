@@ -339,6 +339,7 @@ def test_by_keyboard_alone(page: Page, mnist: Splits) -> None:
                 return
         pytest.fail(f"{name} cannot be reached")
 
+    page.on("filechooser", lambda _: None)  # from now on Playwright takes them, not only when one is awaited
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     tab_to("Open a picture")

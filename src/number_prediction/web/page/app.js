@@ -60,8 +60,8 @@ async function readWanted() {
     try {
       const found = await engine.read(asked);
       if (!source || (asked !== source && wanted === undefined)) continue; // cleared, or exchanged, meanwhile
+      if (corrected) continue; // meanwhile, of this drawing: a change of it would have taken that back
       answer = found;
-      corrected = undefined;
       if (asked === source && begun) performance.measure("answer", { start: begun });
       hideNotice();
       show();
