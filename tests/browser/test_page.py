@@ -210,7 +210,7 @@ def test_a_picture_is_read_as_python_reads_it(page: Page, predictor: Predictor, 
 
 def test_a_part_of_a_picture_is_read(page: Page, three: bytes) -> None:
     page.get_by_label("Open a picture").set_input_files(handed(three))  # type: ignore[arg-type]
-    expect(verdict(page)).to_have_text("Not a digit")
+    expect(verdict(page)).to_have_text(re.compile(r"Not a digit|This is \d\d"))  # before and with numbers
     button(page, "Crop").click()
     expect(page.get_by_role("button", name="Upper left corner")).to_be_focused()
     page.keyboard.press("Tab")
