@@ -16,7 +16,7 @@ LOWEST, HIGHEST = 0.2, 5.0
 """Bounds of the temperature: where all answers are right, the best one would be 0."""
 TERNARY_ROUNDS = 18
 """Of the search for a temperature: enough for three digits."""
-KEPT = 0.9875
+KEPT = 0.99
 """Share of the digits that the threshold keeps."""
 
 
