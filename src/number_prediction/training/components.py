@@ -38,6 +38,8 @@ FRAME = 0.6
 AROUND = 0.3
 """Squared radius, in squared sizes of the main component, from which one with its middle in the main one's
 box is drawn around it."""
+LOOKED_AT = 12
+"""Components of a page that are looked at."""
 CUT_PART = (0.1, 0.7)
 """Shares of the main component's ink between which one at the page's edge can be part of the digit: if the
 main one is cut by the edge too and it lies beside it, or if its middle lies in the main one's box."""
@@ -57,10 +59,8 @@ class Digit(NamedTuple):
 def keep_digit(cells: Tensor) -> Digit:
     """Find the digit among the marks of each page."""
     inked = (cells > INKED * cells.amax((2, 3), keepdim=True)).to(torch.float32)
-    labels = label(inked, ROUNDS)
-    kept, second_mark, at_edge = _choose(labels, (cells * inked).flatten(1))
-    digit = kept.gather(1, labels).to(torch.float32).reshape(-1, 1, CELLS, CELLS)
-    return Digit(F.max_pool2d(digit, 3, 1, 1), second_mark, at_edge)
+    kept, second_mark, at_edge = _choose(label(inked, ROUNDS), (cells * inked).flatten(1))
+    return Digit(F.max_pool2d(kept.reshape(-1, 1, CELLS, CELLS), 3, 1, 1), second_mark, at_edge)
 
 
 def label(inked: Tensor, rounds: int) -> Tensor:
@@ -83,38 +83,39 @@ def label(inked: Tensor, rounds: int) -> Tensor:
 
 
 def _choose(labels: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Which labels stay, from labels and ink (N, CELLS ** 2) of the cells: (N, CELLS ** 2) bool.
+    """Which cells stay, from labels and ink (N, CELLS ** 2) of the cells: (N, CELLS ** 2) float32, 1 or 0.
 
-    With them, the second mark and what of the main one is at the edge, as `Digit` has them.
+    With them, the second mark and what of the main one is at the edge, as `Digit` has them. Of each page
+    only the LOOKED_AT components that are the heaviest near the middle are looked at.
     """
-    number = torch.arange(CELLS**2)
     centre = (torch.arange(CELLS) + 0.5) / CELLS - 0.5
     place = torch.stack([centre.repeat(CELLS), centre.repeat_interleave(CELLS)])  # x and y (2, CELLS ** 2)
     distance = place.square().sum(0)
     central = OFF_CENTRE + torch.exp(-distance / (2 * CENTRALITY**2))
     edge = (place.abs().amax(0) > 0.5 - 1 / CELLS).to(torch.float32)
-    one = torch.ones(CELLS**2)
-    measured = mass.unsqueeze(1) * torch.stack([one, central, edge, distance, *place])  # (N, 6, CELLS ** 2)
-    totals = torch.zeros(1, 6, CELLS**2).expand(labels.shape[0], -1, -1)
-    totals = totals.scatter_add(2, labels.unsqueeze(1).expand(-1, 6, -1), measured)
-    weight = totals[:, 0]
-    main = totals[:, 1].argmax(1, keepdim=True)  # (N, 1)
-    is_main = (labels == main).to(torch.float32).unsqueeze(1)
+    totals = torch.zeros(1, CELLS**2).expand(labels.shape[0], -1).scatter_add(1, labels, mass * central)
+    looked_at = totals.topk(LOOKED_AT, 1).indices.unsqueeze(2)  # (N, K, 1): the main one first
+    is_of = (labels.unsqueeze(1) == looked_at).to(torch.float32)  # (N, K, CELLS ** 2)
+    measures = torch.stack([torch.ones(CELLS**2), edge, distance, *place], 1)
+    measured = (is_of * mass.unsqueeze(1)) @ measures  # (N, K, 5)
+    weight = measured[:, :, 0]
+    is_main = is_of[:, :1]
     high = ((place + 0.5) * is_main).amax(2, keepdim=True) - 0.5  # (N, 2, 1)
     low = 0.5 - ((0.5 - place) * is_main).amax(2, keepdim=True)
     size = (high - low).amax(1)
-    means = totals[:, 2:] / weight.clamp(min=1e-9).unsqueeze(1)
-    at_edge, centres = means[:, 0], means[:, 2:]
-    radius = means[:, 1] - centres.square().sum(1)  # squared
+    means = measured[:, :, 1:] / weight.clamp(min=1e-9).unsqueeze(2)
+    at_edge, centres = means[:, :, 0], means[:, :, 2:].transpose(1, 2)
+    radius = means[:, :, 1] - centres.square().sum(1)  # squared
     inside = torch.minimum(centres - low, high - centres).amin(1)  # how far in the main one's box
     beside = inside > -(REACH * size + 0.5 / CELLS)
-    share = weight / weight.gather(1, main).clamp(min=1e-9)
+    share = weight / weight[:, :1].clamp(min=1e-9)
     is_cut = at_edge > 0
     is_frame = (at_edge > FRAME) | ((inside > 0) & (radius > AROUND * size.square()))
     whole = (share > WHOLE) | (beside & (share > SPECK))
     smallest, largest = CUT_PART
-    is_tight = is_cut.gather(1, main)
-    part = ((beside & is_tight & (share > smallest)) | (inside > 0)) & (share < largest)
-    others = ((is_cut & part) | (~is_cut & whole)) & ~is_frame & (number != main)
-    kept = (others | (number == main)) & (weight > 0)
-    return kept, (share * others).amax(1), at_edge.gather(1, main).squeeze(1)
+    part = ((beside & is_cut[:, :1] & (share > smallest)) | (inside > 0)) & (share < largest)
+    is_first = torch.arange(LOOKED_AT) == 0
+    others = ((is_cut & part) | (~is_cut & whole)) & ~is_frame & ~is_first
+    kept = ((others | is_first) & (weight > 0)).to(torch.float32)
+    cells = (kept.unsqueeze(1) @ is_of).squeeze(1)
+    return cells, (share * others).amax(1), at_edge[:, 0]
