@@ -5,6 +5,7 @@ Exit status: 0 done; 1 something failed, and the message says what to mend; 2 wr
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -68,8 +69,10 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and context.invoked_subcommand != "train":
+        raise typer.BadParameter("only train runs in several processes; start this command without torchrun")
