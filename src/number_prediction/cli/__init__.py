@@ -18,6 +18,7 @@ from number_prediction.cli.measurement import evaluate, report
 from number_prediction.cli.number_reading import read
 from number_prediction.cli.reading import predict, submission
 from number_prediction.cli.serving import serve
+from number_prediction.cli.sweeping import sweep
 from number_prediction.cli.training import compare, export, finetune, train
 from number_prediction.types import NumberPredictionError
 
@@ -37,6 +38,7 @@ for _command in (
     evaluate,
     report,
     compare,
+    sweep,
     export,
     predict,
     read,

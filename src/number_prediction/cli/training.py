@@ -42,6 +42,15 @@ def train(
         float | None,
         typer.Option(min=0, metavar="X", help="Peak learning rate.", show_default="the recipe's"),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Another number of the recipe, such as augmentation.rotation=12. May be repeated.",
+            show_default="the recipe's",
+        ),
+    ] = None,
     threads: ThreadsOption = None,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="cuda, mps or cpu.", show_default="the best there is")
@@ -66,10 +75,12 @@ def train(
     with extra("train"):
         from number_prediction.progress import show_progress
         from number_prediction.runs import Run
+        from number_prediction.sweeps import parse_value
         from number_prediction.training.data import load_frames
         from number_prediction.training.fit import fit
         from number_prediction.training.recipes import get_recipe
         from number_prediction.training.session import finish_run, start_run
+        from number_prediction.training.space import change
         from number_prediction.training.world import join_world
 
         if tensorboard:
@@ -94,6 +105,7 @@ def train(
                 get_recipe(recipe),
                 **{name: value for name, value in changes.items() if value is not None},  # type: ignore[arg-type]
             )
+            chosen = change(chosen, dict(map(parse_value, settings or ())))
             splits = load_frames(data)
             run = world.from_main(
                 lambda: start_run(
