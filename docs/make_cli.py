@@ -19,6 +19,7 @@ COMMANDS = (
     "evaluate",
     "report",
     "compare",
+    "sweep",
     "export",
     "predict",
     "read",

@@ -144,7 +144,7 @@ def _facts(settings: Settings) -> Mapping[str, str]:
             f"{name}={value}" for name, value in settings.recipe["augmentation"].items()
         ),
         "Seed": str(settings.seed),
-        "Device": f"{settings.device}, {settings.threads} threads, {settings.precision}",
+        "Device": settings.computing,
         "Machine": f"{environment['processor']}, {environment['cores']} cores, {environment['system']}",
         "Versions": f"Python {environment['python']}, {packages}",
         "Commit": environment["commit"] or "not from a checkout",

@@ -43,6 +43,16 @@ class Settings:
     """What started the run."""
     environment: Mapping[str, Any]
     """Versions, processor and commit; see `describe_environment`."""
+    processes: int = 1
+    """That train together, each with so many threads."""
+
+    @property
+    def computing(self) -> str:
+        """Device, threads, processes and precision, in words."""
+        threads = f"{self.threads} threads"
+        if self.processes > 1:
+            threads += f" in each of {self.processes} processes"
+        return f"{self.device}, {threads}, {self.precision}"
 
     @property
     def reads_numbers(self) -> bool:
@@ -115,6 +125,13 @@ class Run:
             raise DataError(f"{self.folder}: not a run (no run.json there); check the path") from None
         except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{self.settings_path}: not the settings of a run ({error})") from error
+
+    def how_to_resume(self, processes: int) -> str:
+        """The command line by which as many processes go on with the training."""
+        program = "number-prediction"
+        if processes > 1:
+            program = f"torchrun --nproc_per_node {processes} -m number_prediction"
+        return f"{program} train --resume {self.folder}"
 
     def records(self) -> list[Record]:
         """Read log.jsonl; a last line that a killed process left unfinished is passed over."""

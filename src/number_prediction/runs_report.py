@@ -61,7 +61,7 @@ def open_runs(folders: Sequence[Path]) -> dict[str, Run]:
         if not run.model_path.exists():
             raise DataError(
                 f"{run.folder}: not finished (no model.onnx there); "
-                f"go on with: number-prediction train --resume {run.folder}"
+                f"go on with: {run.how_to_resume(run.settings().processes)}"
             )
         classes.setdefault(frozenset(read_manifest(run.model_path)["classes"]), run.folder)
     paths = [folder.resolve() for folder in folders]
@@ -351,6 +351,7 @@ def _flatten(settings: Settings) -> dict[str, str]:
         "seed": settings.seed,
         "data": settings.data,
         "threads": settings.threads,
+        "processes": settings.processes,
         "device": settings.device,
         "precision": settings.precision,
         "processor": settings.environment["processor"],

@@ -5,6 +5,7 @@ Exit status: 0 done; 1 something failed, and the message says what to mend; 2 wr
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from number_prediction.cli.measurement import evaluate, report
 from number_prediction.cli.number_reading import read
 from number_prediction.cli.reading import predict, submission
 from number_prediction.cli.serving import serve
+from number_prediction.cli.sweeping import sweep
 from number_prediction.cli.training import compare, export, finetune, train
 from number_prediction.types import NumberPredictionError
 
@@ -36,6 +38,7 @@ for _command in (
     evaluate,
     report,
     compare,
+    sweep,
     export,
     predict,
     read,
@@ -68,8 +71,10 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and context.invoked_subcommand != "train":
+        raise typer.BadParameter("only train runs in several processes; start this command without torchrun")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +21,9 @@ from number_prediction.cli.console import (
     stoppable,
 )
 from number_prediction.cli.options import DEFAULT_RECIPE, RECIPE_HELP, DataOption, ThreadsOption
+
+if TYPE_CHECKING:
+    from number_prediction.runs import Record, Run
 
 
 def train(
@@ -37,6 +41,15 @@ def train(
     learning_rate: Annotated[
         float | None,
         typer.Option(min=0, metavar="X", help="Peak learning rate.", show_default="the recipe's"),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Another number of the recipe, such as augmentation.rotation=12. May be repeated.",
+            show_default="the recipe's",
+        ),
     ] = None,
     threads: ThreadsOption = None,
     device: Annotated[
@@ -56,16 +69,19 @@ def train(
     """Train a recipe; prints the folder of the run.
 
     The run holds its settings, log, checkpoint, exported model and a report on the validation part.
-    Ctrl-C saves; --resume goes on, also after a crash, and ends with the same weights.
+    Ctrl-C saves; --resume goes on, also after a crash, and ends with the same weights. On several devices
+    or machines: torchrun --nproc_per_node N -m number_prediction train RECIPE, see docs/training.md.
     """
     with extra("train"):
-        from number_prediction.datasets import find_csv
         from number_prediction.progress import show_progress
         from number_prediction.runs import Run
+        from number_prediction.sweeps import parse_value
         from number_prediction.training.data import load_frames
         from number_prediction.training.fit import fit
         from number_prediction.training.recipes import get_recipe
         from number_prediction.training.session import finish_run, start_run
+        from number_prediction.training.space import change
+        from number_prediction.training.world import join_world
 
         if tensorboard:
             from number_prediction.training.tensorboard import log_to_tensorboard
@@ -77,41 +93,43 @@ def train(
                 f"a resumed run keeps its settings; leave out {', '.join(sorted(given))}",
                 param_hint="--resume",
             )
-        run = Run(resume)
-        splits = load_frames(run.settings().data)
-    else:
-        changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-        if epochs is not None:
-            changes["min_batches"] = 0  # what was asked for, no more
-        chosen = replace(
-            get_recipe(recipe),
-            **{name: value for name, value in changes.items() if value is not None},  # type: ignore[arg-type]
-        )
-        splits = load_frames(data)
-        run = start_run(
-            chosen,
-            output or new_folder(f"{chosen.name}-{seed}"),
-            command=command_typed(),
-            data=data,
-            seed=seed,
-            threads=threads,
-            device=device,
-        )
-    settings = run.settings()
-    say(
-        f"{run.folder}: {settings.recipe['name']} on {settings.data}, seed {settings.seed}, "
-        f"{settings.device}, {settings.threads} threads, {settings.precision}"
-    )
-    if find_csv(settings.data) is not None:
-        say(
-            "note: the pictures of Kaggle's Digit Recognizer are MNIST's, its test pictures too; "
-            "to add MNIST to them would be cheating"
-        )
-    with stoppable(f"go on with: number-prediction train --resume {run.folder}"):
-        records = fit(run, splits)
-        if tensorboard:
-            records = log_to_tensorboard(records, run.folder / "tensorboard")
-        show_progress(records, make_console())
+    with join_world() as world:
+        if resume is not None:
+            run = Run(resume)
+            splits = load_frames(world.from_main(run.settings).data)
+        else:
+            changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+            if epochs is not None:
+                changes["min_batches"] = 0  # what was asked for, no more
+            chosen = replace(
+                get_recipe(recipe),
+                **{name: value for name, value in changes.items() if value is not None},  # type: ignore[arg-type]
+            )
+            chosen = change(chosen, dict(map(parse_value, settings or ())))
+            splits = load_frames(data)
+            run = world.from_main(
+                lambda: start_run(
+                    chosen,
+                    output or new_folder(f"{chosen.name}-{seed}"),
+                    command=command_typed(),
+                    data=data,
+                    seed=seed,
+                    threads=threads,
+                    device=device,
+                    world=world,
+                )
+            )
+        records = fit(run, splits, world)
+        if not world.is_main:
+            _follow(records)
+            return
+        _introduce(run)
+        how_to_go_on = f"go on with: {run.how_to_resume(world.size)}"
+        with stoppable(how_to_go_on):
+            if tensorboard:
+                records = log_to_tensorboard(records, run.folder / "tensorboard")
+            show_progress(records, make_console())
+    with stoppable(how_to_go_on):
         say("exporting, and checking that ONNX Runtime answers as torch does")
         accuracy = finish_run(run, splits)
     say(
@@ -119,6 +137,33 @@ def train(
         f"number-prediction evaluate {run.folder}"
     )
     print(run.folder)
+
+
+def _introduce(run: Run) -> None:
+    """Say what is trained, and how."""
+    from number_prediction.datasets import find_csv
+
+    settings = run.settings()
+    say(
+        f"{run.folder}: {settings.recipe['name']} on {settings.data}, seed {settings.seed}, "
+        f"{settings.computing}"
+    )
+    if find_csv(settings.data) is not None:
+        say(
+            "note: the pictures of Kaggle's Digit Recognizer are MNIST's, its test pictures too; "
+            "to add MNIST to them would be cheating"
+        )
+
+
+def _follow(records: Iterable[Record]) -> None:
+    """Train beside the main process, which says all there is to say."""
+    from number_prediction.training.fit import Interrupted
+
+    try:
+        for _ in records:
+            pass
+    except Interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def finetune(

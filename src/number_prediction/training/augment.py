@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from number_prediction.training.draws import ALL, Draws
 from number_prediction.types import FRAME_SIZE
 
 ELASTIC_KNOTS = 5
@@ -36,19 +37,19 @@ class Augmentation:
     stroke: float = 0.0
     """Share, up to 1, of one 3x3 dilation (thicker) or erosion (thinner)."""
 
-    def __call__(self, frames: Tensor, generator: Generator) -> Tensor:
-        """Augment a batch (N, 28, 28)."""
+    def __call__(self, frames: Tensor, generator: Generator, wanted: slice = ALL) -> Tensor:
+        """Augment those of a batch (N, 28, 28) that are wanted; each as it is where all are."""
+        draw = Draws(len(frames), generator, wanted)
+        frames = frames[wanted]
         if self.stroke:
-            frames = self._change_strokes(frames, generator)
+            frames = self._change_strokes(frames, draw)
         if self.rotation or self.shift or self.scale or self.shear or self.elastic:
-            frames = self._warp(frames, generator)
+            frames = self._warp(frames, draw)
         return frames
 
-    def _warp(self, frames: Tensor, generator: Generator) -> Tensor:
-        count = len(frames)
-
+    def _warp(self, frames: Tensor, draw: Draws) -> Tensor:
         def uniform(limit: float) -> Tensor:  # (N,), in [-limit, limit]
-            return (torch.rand(count, generator=generator) * 2 - 1) * limit
+            return (draw() * 2 - 1) * limit
 
         angle = uniform(math.radians(self.rotation))
         slant = uniform(self.shear)
@@ -57,17 +58,17 @@ class Augmentation:
         pixel = 2 / FRAME_SIZE  # the sampling grid runs from -1 to 1
         to_x = torch.stack([cos * width, (cos * slant - sin) * height, uniform(self.shift) * pixel], dim=1)
         to_y = torch.stack([sin * width, (sin * slant + cos) * height, uniform(self.shift) * pixel], dim=1)
-        shape = [count, 1, FRAME_SIZE, FRAME_SIZE]
+        shape = [len(frames), 1, FRAME_SIZE, FRAME_SIZE]
         grid = F.affine_grid(torch.stack([to_x, to_y], dim=1), shape, align_corners=False)
         if self.elastic:
-            knots = torch.rand(count, 2, ELASTIC_KNOTS, ELASTIC_KNOTS, generator=generator) * 2 - 1
+            knots = draw(2, ELASTIC_KNOTS, ELASTIC_KNOTS) * 2 - 1
             field = F.interpolate(knots, (FRAME_SIZE, FRAME_SIZE), mode="bicubic", align_corners=True)
             grid = grid + field.permute(0, 2, 3, 1) * (self.elastic * pixel)
         warped = F.grid_sample(frames.unsqueeze(1), grid.to(frames.device), align_corners=False)
         return warped.squeeze(1)
 
-    def _change_strokes(self, frames: Tensor, generator: Generator) -> Tensor:
-        amount = (torch.rand(len(frames), 1, 1, generator=generator) * 2 - 1) * self.stroke
+    def _change_strokes(self, frames: Tensor, draw: Draws) -> Tensor:
+        amount = (draw(1, 1) * 2 - 1) * self.stroke
         amount = amount.to(frames.device)
         thick = F.max_pool2d(frames.unsqueeze(1), 3, stride=1, padding=1).squeeze(1)
         thin = -F.max_pool2d(-frames.unsqueeze(1), 3, stride=1, padding=1).squeeze(1)

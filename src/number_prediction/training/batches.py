@@ -3,6 +3,9 @@
 Of digits, the whole training set is one tensor on the device, cut by random permutations, augmented: frames
 (B, 28, 28) float32 in [0, 1], labels (B,) int64; what remains of an epoch after its last full batch is left
 out. Lines are composed as they are needed: frames (B, 32, W), texts.
+
+Of several processes each has its share of a batch: of digits the same that one process would have, changed in
+the same way; of lines as many, which it composes for itself.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from number_prediction.training.augment import Augmentation
 from number_prediction.training.ctc import Written
 from number_prediction.training.rewriting import Rewriting
 from number_prediction.training.strings import Lines, StringComposer
+from number_prediction.training.world import ALONE, World
 
 WIDTH = 160
 """Pixels of the lines of which a batch holds `batch_size`."""
@@ -31,6 +35,7 @@ class Stream(Protocol):
     """An endless, seeded, resumable stream of batches."""
 
     batch_size: int
+    """Of all processes."""
     data_sha256: str
     """Of what is trained on, hexadecimal: a checkpoint goes with its data."""
 
@@ -38,7 +43,7 @@ class Stream(Protocol):
         """Batches an epoch."""
 
     def next(self) -> tuple[Tensor, Tensor | Written]:
-        """The next batch: what the network takes, on the device, and what it should say."""
+        """The next batch, or a share of it: what the network takes, on the device, and what it should say."""
 
     def state(self) -> dict[str, Tensor]:
         """Where the stream stands."""
@@ -58,11 +63,14 @@ class Batches:
         augmentation: Augmentation | Rewriting,
         seed: int,
         device: torch.device,
+        world: World = ALONE,
     ) -> None:
         """`split` holds frames (N, 28, 28) uint8; `batch_size` is cut to N."""
         self.images = torch.tensor(split.images, device=device)
         self.labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
         self.batch_size = min(batch_size, len(split))
+        world.require_shares(self.batch_size)
+        self._share = world.share(self.batch_size)
         self.augmentation = augmentation
         content = hashlib.sha256(np.asarray(split.images).tobytes())
         content.update(split.labels.tobytes())
@@ -76,14 +84,14 @@ class Batches:
         return len(self.labels) // self.batch_size
 
     def next(self) -> tuple[Tensor, Tensor]:
-        """The next batch: frames (B, 28, 28) float32, labels (B,) int64."""
+        """The share of the next batch: frames (B, 28, 28) float32, labels (B,) int64."""
         if self.position == len(self):
             self._begin_epoch()
         begin = self.position * self.batch_size
         indices = self.permutation[begin : begin + self.batch_size].to(self.images.device)
         self.position += 1
         frames = self.images[indices].to(torch.float32) / 255
-        return self.augmentation(frames, self.generator), self.labels[indices]
+        return self.augmentation(frames, self.generator, self._share), self.labels[indices][self._share]
 
     def state(self) -> dict[str, Tensor]:
         """Where the stream stands."""
@@ -113,10 +121,18 @@ class LineBatches:
     """
 
     def __init__(
-        self, composer: StringComposer, *, batch_size: int, epoch: int, seed: int, device: torch.device
+        self,
+        composer: StringComposer,
+        *,
+        batch_size: int,
+        epoch: int,
+        seed: int,
+        device: torch.device,
+        world: World = ALONE,
     ) -> None:
         """`batch_size` lines of WIDTH pixels, fewer of wider ones; `epoch` lines count as one epoch."""
-        self.composer, self.batch_size, self.device = composer, batch_size, device
+        self.composer, self.batch_size, self.device, self._world = composer, batch_size, device, world
+        world.require_shares(_lines_of(max(LINE_WIDTHS), batch_size))
         self.data_sha256 = composer.data_sha256
         self._epoch, self._seed, self.position = epoch, seed, 0
         self._ahead = ThreadPoolExecutor(1, "lines")
@@ -127,7 +143,7 @@ class LineBatches:
         return self._epoch // self.batch_size
 
     def next(self) -> tuple[Tensor, Written]:
-        """The next batch: frames (B, 32, W) float32, texts."""
+        """The share of the next batch: frames (B, 32, W) float32, texts."""
         if self._coming is None or self._coming[0] != self.position:
             self._coming = self.position, self._ahead.submit(self._compose, self.position)
         lines = self._coming[1].result()
@@ -138,8 +154,9 @@ class LineBatches:
     def _compose(self, number: int) -> Lines:
         random = np.random.default_rng([self._seed, number, 1])
         width = int(random.choice(list(LINE_WIDTHS), p=list(LINE_WIDTHS.values())))
-        count = max(1, round(self.batch_size * WIDTH / width))
-        return self.composer.batch(number, count, width)
+        share = self._world.share(_lines_of(width, self.batch_size))
+        own_number = number * self._world.size + self._world.rank
+        return self.composer.batch(own_number, share.stop - share.start, width)
 
     def state(self) -> dict[str, Tensor]:
         """Where the stream stands."""
@@ -148,3 +165,8 @@ class LineBatches:
     def restore(self, state: dict[str, Tensor]) -> None:
         """Go on where `state` was taken."""
         self.position = int(state["position"])
+
+
+def _lines_of(width: int, batch_size: int) -> int:
+    """Lines of that width in a batch: as many pixels as `batch_size` lines of WIDTH have."""
+    return max(1, round(batch_size * WIDTH / width))

@@ -11,8 +11,16 @@ from number_prediction.types import TrainingError
 DEVICES = ("cuda", "mps", "cpu")
 
 
-def pick_device(name: str | None = None) -> torch.device:
-    """The device of that name, or the best that is there: cuda, else mps, else cpu."""
+def pick_device(name: str | None = None, place: int | None = None) -> torch.device:
+    """The device of that name, or the best that is there: cuda, else mps, else cpu.
+
+    Args:
+        name: "cuda", "mps" or "cpu".
+        place: of this process among several that train together on this machine: each takes a GPU of its own.
+
+    Raises:
+        TrainingError: no such device is there, or none for this process.
+    """
     present = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -26,7 +34,22 @@ def pick_device(name: str | None = None) -> torch.device:
     if name == "cuda":  # the same seed gives the same weights, as far as cuDNN is concerned
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
+    if place is not None:
+        _take_own(name, place)
     return torch.device(name)
+
+
+def _take_own(name: str, place: int) -> None:
+    """Make "cuda" the GPU of that number; processors are shared."""
+    if name == "mps":
+        raise TrainingError("several processes train on cuda or cpu, not on mps: add --device cpu")
+    if name == "cuda":
+        if place >= torch.cuda.device_count():
+            raise TrainingError(
+                f"this machine has {torch.cuda.device_count()} GPUs, one for each process: give torchrun "
+                "--nproc_per_node of as many, or add --device cpu"
+            )
+        torch.cuda.set_device(place)
 
 
 def usable_precision(wanted: str, device: torch.device) -> Literal["bf16", "fp32"]:

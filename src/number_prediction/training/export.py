@@ -85,6 +85,7 @@ def _describe(content: bytes, trained: TrainedNetwork, settings: Settings, parit
             "data": settings.data if settings.data == "mnist" else Path(settings.data).name,
             "seed": settings.seed,
             "threads": settings.threads,
+            "processes": settings.processes,
             "precision": settings.precision,
             "steps": trained.steps,
             "seconds": round(trained.seconds, 2),

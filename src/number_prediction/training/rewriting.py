@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from number_prediction.training.draws import ALL, Draws
 from number_prediction.training.framing import Framing
 from number_prediction.training.strokes import bend, change_pen, soften
 from number_prediction.types import FRAME_SIZE
@@ -61,9 +62,10 @@ class Rewriting:
     hardness: float = 2.0
     """By how much more than its own contrast a digit is hardened."""
 
-    def __call__(self, frames: Tensor, generator: Generator) -> Tensor:
-        """Augment a batch (N, 28, 28)."""
-        draw = _Draw(len(frames), generator, frames.device)
+    def __call__(self, frames: Tensor, generator: Generator, wanted: slice = ALL) -> Tensor:
+        """Augment those of a batch (N, 28, 28) that are wanted; each as it is where all are."""
+        draw = _Draw(len(frames), generator, wanted, frames.device)
+        frames = frames[wanted]
         ink = self._warp(frames, draw)
         ink = change_pen(ink, draw.strength * (draw() * (self.thicker + self.thinner) - self.thinner))
         ink = self._pixelate(ink, draw)
@@ -100,16 +102,17 @@ class Rewriting:
 
 
 class _Draw:
-    """Random values for a batch, one a digit: (N, 1, 1)."""
+    """Random values for the wanted digits of a batch, one a digit: (N, 1, 1)."""
 
-    def __init__(self, count: int, generator: Generator, device: torch.device) -> None:
-        self.count, self.generator, self.device = count, generator, device
+    def __init__(self, count: int, generator: Generator, wanted: slice, device: torch.device) -> None:
+        self._draws = Draws(count, generator, wanted)
+        self._generator, self._device = generator, device
         self.strength = (1.5 * self()).clamp(max=1)
         """(N, 1, 1) in [0, 1]: share of the largest changes that these digits may draw."""
 
     def __call__(self) -> Tensor:
         """Uniform in [0, 1)."""
-        return torch.rand(self.count, 1, 1, generator=self.generator).to(self.device)
+        return self._draws(1, 1).to(self._device)
 
     def within(self, limit: float) -> Tensor:
         """Uniform in [-limit, limit]."""
@@ -118,9 +121,9 @@ class _Draw:
     def knots(self) -> Tensor:
         """Displacements (N, 2, KNOTS, KNOTS), of which each digit has its own strength."""
         strength = (self() * self.strength).unsqueeze(1)
-        knots = torch.rand(self.count, 2, KNOTS, KNOTS, generator=self.generator) * 2 - 1
-        return knots.to(self.device) * strength
+        knots = self._draws(2, KNOTS, KNOTS) * 2 - 1
+        return knots.to(self._device) * strength
 
     def integer(self, end: int) -> int:
         """One for the whole batch, below `end`."""
-        return int(torch.randint(end, (1,), generator=self.generator))
+        return int(torch.randint(end, (1,), generator=self._generator))

@@ -20,6 +20,7 @@ from number_prediction.training.export import export_run
 from number_prediction.training.glyphs import LineRecipe, draw_glyphs
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.strings import StringComposer
+from number_prediction.training.world import ALONE, World
 from number_prediction.types import DataError
 
 LINES_SEED = 2_000_000
@@ -38,6 +39,7 @@ def start_run(
     seed: int = 0,
     threads: int | None = None,
     device: str | None = None,
+    world: World = ALONE,
 ) -> Run:
     """Make the folder of a new run.
 
@@ -47,21 +49,23 @@ def start_run(
         command: what a person typed, kept with the run.
         data: "mnist" or a path that `load_dataset` takes.
         seed: of weights, order and augmentation.
-        threads: of the processor; by default all cores.
+        threads: of the processor, for each process; by default all cores, shared among those of a machine.
         device: "cuda", "mps" or "cpu"; by default the best there is.
+        world: the processes that will train it, of which one calls this.
     """
-    picked = pick_device(device)
+    picked = pick_device(device, world.place)
     run = Run(folder)
     run.create(
         Settings(
             recipe=recipe.to_dict(),
             data=canonical_source(data),
             seed=seed,
-            threads=threads or os.cpu_count() or 1,
+            threads=threads or max(1, (os.cpu_count() or 1) // world.neighbours),
             device=picked.type,
             precision=usable_precision(recipe.precision, picked),
             command=command,
             environment=describe_environment(),
+            processes=world.size,
         )
     )
     return run

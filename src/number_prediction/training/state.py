@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,8 +66,8 @@ class TrainingState:
         }
         save_checkpoint(run.checkpoint_path, tensors, metadata)
 
-    def restore(self, run: Run) -> None:
-        tensors, metadata = load_checkpoint(run.checkpoint_path)
+    def restore(self, run: Run, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+        """Go on where the run's checkpoint was taken, of which these are the tensors and the metadata."""
         if metadata["data_sha256"] != self.batches.data_sha256 or tuple(metadata["classes"]) != self.classes:
             raise TrainingError(
                 f"{run.folder}: the data set is not the one this run was started with; "
@@ -149,7 +150,7 @@ def load_trained(run: Run) -> TrainedNetwork:
     if metadata["step"] < metadata["steps"]:
         raise TrainingError(
             f"{run.folder}: trained for {metadata['step']} of {metadata['steps']} batches only; "
-            f"first: number-prediction train --resume {run.folder}"
+            f"first: {run.how_to_resume(run.settings().processes)}"
         )
     classes = tuple(metadata["classes"])
     network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
@@ -177,6 +178,13 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
+
+
+def running_statistics(network: nn.Module) -> list[Tensor]:
+    """Means and variances that batch normalisations keep, to be changed in place."""
+    return [
+        value for name, value in network.named_buffers() if name.rpartition(".")[2].startswith("running_")
+    ]
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -21,6 +21,7 @@ from number_prediction.training.ctc import Written, aligned_loss, ctc_loss, read
 from number_prediction.training.glyphs import draw_glyphs
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.strings import Lines, StringComposer
+from number_prediction.training.world import ALONE, World
 from number_prediction.types import DEFAULT_THRESHOLD, GLYPHS
 
 VALIDATION_BATCH = 1000
@@ -69,17 +70,17 @@ class Task(Protocol):
         """Fit what has to be fitted on the validation part."""
 
 
-def make_task(recipe: Recipe, settings: Settings, splits: Splits) -> Task:
+def make_task(recipe: Recipe, settings: Settings, splits: Splits, world: World = ALONE) -> Task:
     """The task of a recipe on splits of frames (N, 28, 28) uint8; their test part is not looked at."""
     if recipe.lines is None:
-        return DigitTask(recipe, settings, splits)
-    return NumberTask(recipe, settings, splits)
+        return DigitTask(recipe, settings, splits, world)
+    return NumberTask(recipe, settings, splits, world)
 
 
 class DigitTask:
     """Which class a frame is of."""
 
-    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits) -> None:
+    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         train, self._validation = splits.train, splits.validation
         if recipe.companions is not None:
             train = add_companions(train, recipe.companions, seed=settings.seed)
@@ -87,7 +88,7 @@ class DigitTask:
                 self._validation, recipe.companions, seed=settings.seed + VALIDATION_SEED
             )
         self.classes = train.classes
-        self._recipe, self._device = recipe, torch.device(settings.device)
+        self._recipe, self._device, self._world = recipe, torch.device(settings.device), world
         pixels = torch.tensor(train.images).to(torch.float32) / 255
         self.mean, self.std = pixels.mean(), pixels.std()
         assert recipe.augmentation is not None
@@ -97,6 +98,7 @@ class DigitTask:
             augmentation=recipe.augmentation,
             seed=settings.seed,
             device=self._device,
+            world=world,
         )
 
     def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
@@ -104,13 +106,13 @@ class DigitTask:
         return F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
 
     def validate(self, network: nn.Module) -> Validation:
-        logits, labels = compute_logits(network, self._validation, self._device)
+        logits, labels = compute_logits(network, self._validation, self._device, self._world)
         return Validation(
             float(F.cross_entropy(logits, labels)), float((logits.argmax(1) == labels).float().mean())
         )
 
     def calibrate(self, network: nn.Module) -> Calibration:
-        temperature = fit_temperature(*compute_logits(network, self._validation, self._device))
+        temperature = fit_temperature(*compute_logits(network, self._validation, self._device, self._world))
         if self._recipe.companions is None:
             return Calibration(temperature, DEFAULT_THRESHOLD)
         is_digit = 1 - torch.softmax(self._rewritten_logits(network) / temperature, 1)[:, -1].cpu()
@@ -135,10 +137,10 @@ class DigitTask:
 class NumberTask:
     """What is written on a line."""
 
-    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits) -> None:
+    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         assert recipe.lines is not None
         self.classes = GLYPHS
-        self._device = torch.device(settings.device)
+        self._device, self._world = torch.device(settings.device), world
         composer = StringComposer(
             draw_glyphs(splits.train, recipe.lines, seed=settings.seed), seed=settings.seed
         )
@@ -148,6 +150,7 @@ class NumberTask:
             epoch=recipe.lines.epoch,
             seed=settings.seed,
             device=self._device,
+            world=world,
         )
         seed = settings.seed + VALIDATION_SEED
         validation = StringComposer(draw_glyphs(splits.validation, recipe.lines, seed=seed), seed=seed)
@@ -176,19 +179,30 @@ class NumberTask:
     def _answers(self, network: nn.Module) -> list[tuple[Tensor, Lines]]:
         was_training = network.training
         network.eval()
-        answers = [(network(lines.frames.to(self._device)).cpu(), lines) for lines in self._validation]
+        answers = []
+        for lines in self._validation:
+            count = len(lines.frames)
+            logits = network(lines.frames[self._world.share(count)].to(self._device))
+            answers.append((self._world.join(logits, count).cpu(), lines))
         network.train(was_training)
         return answers
 
 
 @torch.no_grad()
-def compute_logits(network: nn.Module, split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Logits (N, C) float32 and labels (N,) int64 of a split of frames, in evaluation mode and fp32."""
+def compute_logits(
+    network: nn.Module, split: Split, device: torch.device, world: World = ALONE
+) -> tuple[Tensor, Tensor]:
+    """Logits (N, C) float32 and labels (N,) int64 of a split of frames, in evaluation mode and fp32.
+
+    Each process computes its share and has all of them.
+    """
     was_training = network.training
     network.eval()
+    images = split.images[world.share(len(split))]
     logits = [
-        network(torch.tensor(split.images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
-        for begin in range(0, len(split), VALIDATION_BATCH)
+        network(torch.tensor(images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
+        for begin in range(0, max(1, len(images)), VALIDATION_BATCH)
     ]
     network.train(was_training)
-    return torch.cat(logits), torch.tensor(split.labels, dtype=torch.int64, device=device)
+    labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
+    return world.join(torch.cat(logits), len(split)), labels

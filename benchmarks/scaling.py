@@ -1,0 +1,74 @@
+"""One training by several processes of this machine: how much faster it is, and whether it learns as well.
+
+    python benchmarks/scaling.py [--recipe cnn] [--epochs X] [--processes 1 2] [--seeds 1] [--data mnist]
+
+Each run is `number-prediction train` under torchrun, with the cores divided among its processes, and is
+measured on the test part by `number-prediction evaluate`. Runs of different numbers of processes take turns,
+since the speed of a machine drifts. Prints for each number the median seconds of training without validation,
+and the mean accuracy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from number_prediction.runs import Run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipe", default="cnn")
+    parser.add_argument("--epochs", type=float)
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--data", default="mnist")
+    options = parser.parse_args()
+    cores = os.cpu_count() or 1
+    seconds: dict[int, list[float]] = {count: [] for count in options.processes}
+    accuracies: dict[int, list[float]] = {count: [] for count in options.processes}
+    for seed in range(options.seeds):
+        for count in options.processes:
+            with tempfile.TemporaryDirectory() as folder:
+                run = Run(Path(folder) / "run")
+                train = ["train", options.recipe, "--data", options.data, "--seed", str(seed)]
+                train += ["--threads", str(max(1, cores // count)), "--output", str(run.folder)]
+                if options.epochs is not None:
+                    train += ["--epochs", str(options.epochs)]
+                call(train, processes=count)
+                call(["evaluate", str(run.folder), "--no-analysis"])
+                metrics = json.loads((run.evaluation_folder("test") / "metrics.json").read_text())
+                seconds[count].append(run.records()[-1].seconds)
+                accuracies[count].append(metrics["summary"]["accuracy"])
+            print(
+                f"seed {seed}, {count} processes of {max(1, cores // count)} threads: "
+                f"{seconds[count][-1]:.1f} s, {100 * accuracies[count][-1]:.2f}%",
+                flush=True,
+            )
+    print(f"{options.recipe}, {options.seeds} seeds, {cores} cores")
+    first = statistics.median(seconds[options.processes[0]])
+    for count in options.processes:
+        taken = statistics.median(seconds[count])
+        accuracy = statistics.fmean(accuracies[count])
+        print(f"{count} processes: {taken:.1f} s, {first / taken:.2f} times as fast, {100 * accuracy:.3f}%")
+
+
+def call(arguments: list[str], *, processes: int = 1) -> None:
+    """Run a command of number_prediction, under torchrun where it is to have several processes."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    command = [sys.executable, *(launcher if processes > 1 else []), "-m", "number_prediction", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+"""Several processes train one network: by shares of the same batches, to the same weights; one is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from number_prediction import Predictor, Splits, TrainingError
+from number_prediction.runs import Run
+from number_prediction.training.augment import Augmentation
+from number_prediction.training.batches import LINE_WIDTHS, Batches, LineBatches
+from number_prediction.training.checkpoint import load_checkpoint
+from number_prediction.training.fit import fit
+from number_prediction.training.glyphs import LineRecipe, draw_glyphs
+from number_prediction.training.recipes import Recipe, get_recipe
+from number_prediction.training.rewriting import Rewriting
+from number_prediction.training.session import start_run
+from number_prediction.training.state import load_trained
+from number_prediction.training.strings import StringComposer
+from number_prediction.training.tasks import compute_logits
+from number_prediction.training.world import ALONE, World
+from tests.conftest import CommandLine
+
+TWO = (World(0, 2), World(1, 2, place=1))
+CPU = torch.device("cpu")
+EVERYTHING = Augmentation(rotation=10, shift=2, scale=0.1, shear=0.1, elastic=1.0, stroke=0.5)
+CNN = replace(
+    get_recipe("cnn"), epochs=2, min_batches=0, batch_size=33, ema_decay=0.9, augmentation=EVERYTHING
+)
+LINES = LineRecipe(writings=2, signs=4, epoch=64)
+RECIPES = {
+    "cnn": CNN,
+    "first batch": replace(get_recipe("mlp"), epochs=0.01, min_batches=0, batch_size=100),
+    "handwriting": replace(get_recipe("handwriting"), epochs=0.05, min_batches=0, batch_size=20),
+    "number": replace(get_recipe("number"), epochs=0.5, min_batches=0, batch_size=9, lines=LINES),
+}
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from number_prediction import Splits, TrainingError, load_mnist
+from number_prediction.runs import Run
+from number_prediction.training import tasks
+from number_prediction.training.fit import fit
+from number_prediction.training.world import join_world
+tasks.VALIDATION_LINES = {96: 1}
+mnist = load_mnist()
+count = 2000 if "OTHER_DATA" not in os.environ or os.environ["RANK"] == "0" else 1999
+part = Splits(mnist.train.select(slice(0, count)), mnist.validation.select(slice(0, 301)), mnist.test)
+try:
+    with join_world() as world:
+        print("process", os.environ["RANK"], os.getpid(), flush=True)
+        for folder in sys.argv[1:]:
+            for record in fit(Run(Path(folder)), part, world):
+                if world.is_main:
+                    print("batch", record.step, flush=True)
+except TrainingError as error:
+    sys.exit(f"error: {error}")
+"""
+
+
+@contextmanager
+def torchrun(*arguments: str | Path, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Two processes."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    with subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **variables},
+    ) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("program") / "train_together.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+@pytest.fixture(scope="module")
+def part(mnist: Splits) -> Splits:
+    return Splits(mnist.train.select(slice(0, 2000)), mnist.validation.select(slice(0, 301)), mnist.test)
+
+
+def start(folder: Path, recipe: Recipe = CNN, world: World = TWO[0]) -> Run:
+    return start_run(recipe, folder, command="a test", threads=1, world=world)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory, program: Path) -> dict[str, Run]:
+    """Runs of all RECIPES, each trained by two processes."""
+    folder = tmp_path_factory.mktemp("together")
+    runs = {name: start(folder / name, recipe) for name, recipe in RECIPES.items()}
+    with torchrun(program, *(run.folder for run in runs.values()), folder=folder) as process:
+        _, messages = process.communicate()
+    assert process.returncode == 0, messages
+    return runs
+
+
+def final_accuracy(run: Run) -> float:
+    accuracy = run.records()[-1].validation_accuracy
+    assert accuracy is not None
+    return accuracy
+
+
+def train_alone(folder: Path, recipe: Recipe, part: Splits) -> Run:
+    run = start(folder, recipe, ALONE)
+    for _ in fit(run, part):
+        pass
+    return run
+
+
+@pytest.mark.parametrize("count", [2, 7, 256])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_shares_are_the_whole_in_order(count: int, size: int) -> None:
+    rows = list(range(count))
+    shares = [rows[World(rank, size).share(count)] for rank in range(size)]
+    assert [row for share in shares for row in share] == rows
+    lengths = {len(share) for share in shares}
+    assert max(lengths) - min(lengths) <= 1
+
+
+@pytest.mark.parametrize("augmentation", [EVERYTHING, Rewriting()])
+def test_each_process_takes_its_share_of_the_same_batches(
+    part: Splits, augmentation: Augmentation | Rewriting
+) -> None:
+    alone, *shared = (
+        Batches(part.train, batch_size=33, augmentation=augmentation, seed=5, device=CPU, world=world)
+        for world in (ALONE, *TWO)
+    )
+    for _ in range(3):
+        frames, labels = alone.next()
+        shares = [stream.next() for stream in shared]
+        assert [len(share[0]) for share in shares] == [16, 17]
+        torch.testing.assert_close(torch.cat([share[0] for share in shares]), frames, atol=1e-4, rtol=0)
+        assert torch.equal(torch.cat([share[1] for share in shares]), labels)
+    for stream in shared:
+        assert all(torch.equal(value, alone.state()[name]) for name, value in stream.state().items())
+
+
+def test_each_process_composes_lines_of_its_own(part: Splits) -> None:
+    composer = StringComposer(draw_glyphs(part.train, LINES, seed=0), seed=0)
+    alone, *shared = (
+        LineBatches(composer, batch_size=9, epoch=64, seed=5, device=CPU, world=world)
+        for world in (ALONE, *TWO)
+    )
+    for _ in range(3):
+        frames, written = alone.next()
+        shares = [stream.next() for stream in shared]
+        assert sum(len(share[0]) for share in shares) == len(frames)
+        assert {share[1].width for share in shares} == {written.width} <= set(LINE_WIDTHS)
+        assert shares[0][1].texts != shares[1][1].texts
+
+
+def test_a_batch_too_small_to_be_shared_is_refused(part: Splits) -> None:
+    with pytest.raises(TrainingError, match="a batch of 3 cannot be shared by 2 processes"):
+        Batches(part.train, batch_size=3, augmentation=EVERYTHING, seed=0, device=CPU, world=TWO[0])
+
+
+def test_two_processes_learn_as_one(tmp_path: Path, part: Splits, together: dict[str, Run]) -> None:
+    alone = train_alone(tmp_path / "alone", CNN, part)
+    assert final_accuracy(alone) > 0.85
+    assert final_accuracy(together["cnn"]) == pytest.approx(final_accuracy(alone), abs=0.05)
+
+
+def test_their_first_batch_has_the_statistics_of_the_whole(
+    tmp_path: Path, part: Splits, together: dict[str, Run]
+) -> None:
+    alone = train_alone(tmp_path / "alone", RECIPES["first batch"], part)
+    (one, _), (two, _) = (load_checkpoint(run.checkpoint_path) for run in (alone, together["first batch"]))
+    assert one.keys() == two.keys()
+    for name in ("network.1.layers.2.running_mean", "batches.generator", "batches.position"):
+        torch.testing.assert_close(two[name], one[name])
+    spread = "network.1.layers.2.running_var"
+    torch.testing.assert_close(two[spread], one[spread], rtol=0.05, atol=0)
+    moved = (
+        "optimizer.0.momentum_buffer"  # of halves, each normalised by itself, the gradients differ a little
+    )
+    likeness = torch.nn.functional.cosine_similarity(two[moved].flatten(), one[moved].flatten(), dim=0)
+    assert likeness > 0.9
+
+
+def test_the_run_is_written_once(part: Splits, together: dict[str, Run]) -> None:
+    run = together["cnn"]
+    steps = [record.step for record in run.records() if record.loss is not None]
+    assert steps == [20, 40, 60, 80, 100, 120]
+    assert run.settings().processes == 2
+    trained = load_trained(run)
+    logits, labels = compute_logits(trained.network, part.validation, CPU)
+    right = int((logits.argmax(1) == labels).sum())
+    assert right == pytest.approx(301 * final_accuracy(run), abs=1)  # other kernels round otherwise
+
+
+@pytest.mark.parametrize("name", ["handwriting", "number"])
+def test_the_other_kinds_of_recipes_are_trained(together: dict[str, Run], name: str) -> None:
+    last = together[name].records()[-1]
+    assert last.step == last.steps > 2
+    assert last.validation_loss is not None
+    assert np.isfinite(last.validation_loss)
+    assert load_trained(together[name]).steps == last.steps
+
+
+def test_a_killed_process_ends_all_and_they_go_on_to_identical_weights(
+    tmp_path: Path, program: Path, together: dict[str, Run]
+) -> None:
+    run = start(tmp_path / "killed")
+    with torchrun(program, run.folder, folder=tmp_path) as process:
+        assert process.stdout is not None
+        processes: dict[str, int] = {}
+        for line in process.stdout:
+            kind, *numbers = line.split()
+            if kind == "process":
+                processes[numbers[0]] = int(numbers[1])
+            elif numbers == ["40"]:
+                os.kill(processes["1"], signal.SIGKILL)
+                break
+        _, messages = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "error: process 0 of 2" in messages
+    assert f"torchrun --nproc_per_node 2 -m number_prediction train --resume {run.folder}" in messages
+    assert 0 < load_checkpoint(run.checkpoint_path)[1]["step"] < 121
+    with torchrun(program, run.folder, folder=tmp_path) as process:
+        _, messages = process.communicate()
+    assert process.returncode == 0, messages
+    resumed, undisturbed = (load_checkpoint(each.checkpoint_path)[0] for each in (run, together["cnn"]))
+    assert resumed.keys() == undisturbed.keys()
+    for name, tensor in resumed.items():
+        assert torch.equal(tensor, undisturbed[name]), name
+    steps = [record.step for record in run.records() if record.loss is not None]
+    assert steps == sorted(set(steps))
+
+
+def test_a_process_with_other_data_is_refused(tmp_path: Path, program: Path) -> None:
+    run = start(tmp_path / "run")
+    with torchrun(program, run.folder, folder=tmp_path, OTHER_DATA="yes") as process:
+        _, messages = process.communicate()
+    assert process.returncode != 0
+    assert "error: process 1 has another data set than process 0" in messages
+
+
+def test_a_run_goes_on_with_as_many_processes_as_it_began_with(tmp_path: Path, part: Splits) -> None:
+    run = start(tmp_path / "run")
+    with pytest.raises(TrainingError, match=r"begun by 2 processes.*torchrun --nproc_per_node 2"):
+        next(fit(run, part))
+
+
+def test_the_command_line_under_torchrun(
+    tmp_path: Path, mnist: Splits, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for label in (3, 8):
+        folder = tmp_path / "data" / str(label)
+        folder.mkdir(parents=True)
+        for index in np.flatnonzero(mnist.train.labels == label)[:60]:
+            Image.fromarray(255 - mnist.train.images[index]).save(folder / f"{index}.png")
+    command = ("-m", "number_prediction", "train")
+    options = ("--data", "data", "--epochs", "40", "--batch-size", "16", "--learning-rate", "0.1")
+    with torchrun(*command, "cnn", *options, "--output", "run", folder=tmp_path) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch 2.0"):
+                process.send_signal(signal.SIGINT)
+                break
+        printed, messages = process.communicate()
+    assert process.returncode != 0
+    assert printed == ""
+    how = "stopped and saved; go on with: torchrun --nproc_per_node 2 -m number_prediction train --resume run"
+    assert messages.count(how) == 1
+    with torchrun(*command, "--resume", "run", folder=tmp_path) as process:
+        printed, messages = process.communicate()
+    assert process.returncode == 0, messages
+    assert printed == "run\n"
+    assert messages.count("validation accuracy 100.00%; on the test part") <= 1
+    assert "in each of 2 processes" in messages
+    assert Predictor(tmp_path / "run").classes == ("3", "8")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["processes"] == 2
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = command_line("evaluate", "run")
+    assert done.returncode == 2
+    assert b"without torchrun" in done.stderr
