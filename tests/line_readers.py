@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from number_prediction import Constraint, Predictor
+from number_prediction import Predictor, decode
 from number_prediction.boxes import Box
 from number_prediction.images import Page
 from number_prediction.masks import find_marks
-from number_prediction.numbers import NumberGlyph, NumberPrediction
+from number_prediction.numbers import NumberPrediction, locate
+from number_prediction.types import GLYPHS
 
-NOTHING = np.zeros((1, 1), np.float32)
+COMMA = np.full(len(GLYPHS), 0.1 / (len(GLYPHS) - 1))
+COMMA[GLYPHS.index(",")] = 0.9
 
 
 class DigitByDigit:
@@ -20,35 +23,35 @@ class DigitByDigit:
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
-        self.lines: list[Page] = []
-        """All that was given to it."""
 
-    def __call__(self, lines: Sequence[Page], constraint: Constraint | None) -> list[NumberPrediction]:
-        self.lines += lines
+    def __call__(self, lines: Sequence[Page]) -> list[NumberPrediction]:
         boxes = [self._boxes(line) for line in lines]
         cuts = [self._cut(line, box) for line, of_line in zip(lines, boxes, strict=True) for box in of_line]
         answers = iter(self.predictor.predict_digits(cuts) if cuts else [])
         readings = []
         for line, of_line in zip(lines, boxes, strict=True):
             highest = max((box.height for box in of_line), default=0.0)
-            glyphs = []
+            lattice = np.zeros((line.shape[1], len(GLYPHS)), np.float32)  # a step a column
+            lattice[:, 0] = 1
             for box in of_line:
                 answer = next(answers)
-                if box.height < 0.5 * highest:
-                    if box.top > line.shape[0] / 2 and box.width < 0.4 * highest:
-                        glyphs.append(NumberGlyph(",", 0.9, (), box))
-                    continue
-                share = answer.confidence * answer.is_digit
-                glyphs.append(NumberGlyph(str(int(answer.probabilities[:10].argmax())), share, (), box))
-            text = "".join(glyph.glyph for glyph in glyphs)
-            confidence = float(np.prod([glyph.confidence for glyph in glyphs]))
-            fits = constraint is None or constraint.allows(text)
-            readings.append(
-                NumberPrediction(
-                    text if fits else None, confidence, tuple(glyphs) if fits else (), NOTHING, NOTHING
-                )
-            )
+                middle = round(box.left + box.width / 2)
+                if box.height >= 0.5 * highest:
+                    lattice[middle] = self._step(answer.probabilities[:10], answer.is_digit)
+                elif box.top > line.shape[0] / 2 and box.width < 0.4 * highest:
+                    lattice[middle] = COMMA
+            ink = ((255 - line) / 255).astype(np.float32)
+            place = np.array([0, 0, 1], np.float32)
+            readings.append(locate(decode(lattice, GLYPHS)[0], ink, lattice, place))
         return readings
+
+    @staticmethod
+    def _step(digits: NDArray[np.float32], is_digit: float) -> NDArray[np.float32]:
+        """Probabilities (G,) of the glyphs; what is no digit may be anything but nothing."""
+        step = np.full(len(GLYPHS), (1 - is_digit) / (len(GLYPHS) - 1))
+        step[0] = 0
+        step[1:11] += is_digit * digits / digits.sum()
+        return (step / step.sum()).astype(np.float32)
 
     @staticmethod
     def _boxes(line: Page) -> list[Box]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from number_prediction import ModelError, Predictor, Splits
-from number_prediction.constraints import Constraint, length
+from number_prediction.constraints import Constraint, length, one_of
 from number_prediction.decoding import decode
 from number_prediction.numbers import NumberPrediction, NumberPredictor, locate
 from number_prediction.runs import Run
@@ -231,7 +231,16 @@ def test_what_is_not_sure_is_masked() -> None:
 
 def test_where_nothing_fits_there_is_no_text() -> None:
     found = read(peaks("2048")[:5], length(7))
-    assert (found.text, found.masked(0.5), found.glyphs) == (None, None, ())
+    assert (found.text, found.masked(0.5), found.glyphs) == (None, "?", ())
+
+
+def test_a_line_is_decoded_again_under_what_else_is_known() -> None:
+    found = read(peaks("2048", {2: ("9", 0.6)}))
+    assert found.text == "2098"
+    again = found.under(one_of(["2048", "2058"]))
+    assert (again.text, len(again.glyphs)) == ("2048", 4)
+    assert again.confidence > 0.99
+    assert again.under(None).text == "2098"
 
 
 @settings(max_examples=20, deadline=None)

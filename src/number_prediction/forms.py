@@ -35,9 +35,9 @@ from number_prediction.knowledge import KEYS as KNOWN
 from number_prediction.knowledge import constraint_of
 from number_prediction.lines import Sheet, straighten
 from number_prediction.masks import Indices, Marks, Mask, find_marks, paint, thicker, widen, without_specks
-from number_prediction.numbers import NumberGlyph, NumberPrediction
+from number_prediction.numbers import NumberPrediction, NumberReading
 from number_prediction.page_ink import PageInk, draw_ink, find_ink
-from number_prediction.pages import ReadLines, mask_text, place_glyph
+from number_prediction.pages import ReadLines, place_glyph
 from number_prediction.registration import SIDE, register
 from number_prediction.skew import find_skew
 from number_prediction.types import ConstraintError, DataError, ImageError
@@ -89,37 +89,53 @@ class FormTemplate:
 
 
 @dataclass(frozen=True, eq=False)
-class FieldReading:
-    """What stands in a field; places are pixels of the sheet after its EXIF orientation."""
+class FieldCut:
+    """A field, cut out of a sheet and cleaned."""
 
-    name: str
-    text: str | None
-    """The number, "" where nothing is written; None where nothing fits what is known."""
-    confidence: float
-    """Probability in [0, 1] of the text; 1 of an empty field, 0 without a text."""
-    glyphs: tuple[NumberGlyph, ...]
+    field: FormField
+    line: Page | None
+    """(h, w) uint8: its digits side by side, black on white; None where nothing is written."""
+    pieces: tuple[tuple[int, int], ...]
+    """Of the line: where each cell's part ends, and by how much it was moved to the left."""
+    to_sheet: Affine
+    """From pixels of the cut to the sheet."""
     corners: Points
-    """(4, 2) of the field's box: clockwise from its upper left."""
+    """(4, 2) on the sheet of the field's box: clockwise from its upper left."""
     picture: Page
     """(h, w) uint8: the field as it looks, upright."""
+
+
+@dataclass(frozen=True, eq=False)
+class FieldReading(NumberReading):
+    """What stands in a field; places are pixels of the sheet after its EXIF orientation."""
+
+    cut: FieldCut
+    prediction: NumberPrediction | None
+    """What was read on the line of the cut; None where nothing is written."""
+
+    @property
+    def name(self) -> str:
+        """Of the field."""
+        return self.cut.field.name
+
+    @property
+    def corners(self) -> Points:
+        """(4, 2) of the field's box: clockwise from its upper left."""
+        return self.cut.corners
 
     @property
     def box(self) -> Box:
         """Along the axes of the sheet."""
         return box_of(self.corners)
 
-    def masked(self, least: float, *, mark: str = "?") -> str:
-        """The text with `mark` for each glyph of less confidence than `least`, or for all where none fits."""
-        return mark if self.text is None else mask_text(self.glyphs, least, mark=mark)
+    @property
+    def picture(self) -> Page:
+        """(h, w) uint8: the field as it looks, upright."""
+        return self.cut.picture
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
-        return {
-            "text": self.text,
-            "confidence": self.confidence,
-            "box": list(self.box),
-            "glyphs": [glyph.to_dict() for glyph in self.glyphs],
-        }
+        return {**super().to_dict(), "box": list(self.box)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +194,21 @@ def read_form(
             "is it another form, upside down, or partly outside of the picture?"
         )
     cuts = [_cut(page.ink, field, to_sheet) for field in template.fields]
-    return FormReading(
-        tuple(_read(cut, field, read) for cut, field in zip(cuts, template.fields, strict=True)), found
-    )
+    readings = iter(read([cut.line for cut in cuts if cut.line is not None]))
+    predictions = [None if cut.line is None else next(readings).under(cut.field.constraint) for cut in cuts]
+    return FormReading(tuple(map(place_field, cuts, predictions)), found)
+
+
+def place_field(cut: FieldCut, prediction: NumberPrediction | None) -> FieldReading:
+    """What was read on the line of a cut, on the sheet; None where nothing is written."""
+    if prediction is None:
+        return FieldReading("", 1.0, (), cut, None)
+    glyphs = []
+    for glyph in prediction.glyphs:
+        middle = glyph.box.left + glyph.box.width / 2
+        moved = next((shift for end, shift in cut.pieces if middle < end), cut.pieces[-1][1])
+        glyphs.append(place_glyph(glyph, cut.to_sheet.after(Affine(1, 0, moved, 0, 1, 0))))
+    return FieldReading(prediction.text, prediction.confidence, tuple(glyphs), cut, prediction)
 
 
 def _parse_form(content: Mapping[str, Any], folder: Path) -> FormTemplate:
@@ -254,21 +282,7 @@ def _find_template(template: FormTemplate, page: Sheet) -> tuple[Projection, flo
     return projection_of(scaling(page.ink.factor)).after(found).after(to_side), share
 
 
-@dataclass(frozen=True, eq=False)
-class _Cut:
-    """A field, cut out and cleaned."""
-
-    line: Page | None
-    """Its digits side by side; None where nothing is written."""
-    pieces: tuple[tuple[int, int], ...]
-    """Of the line: where each cell's part ends, and by how much it was moved to the left."""
-    to_sheet: Affine
-    """From pixels of the cut to the sheet."""
-    corners: Points
-    picture: Page
-
-
-def _cut(ink: PageInk, field: FormField, to_sheet: Projection) -> _Cut:
+def _cut(ink: PageInk, field: FormField, to_sheet: Projection) -> FieldCut:
     box = field.box
     near = to_sheet.near(box.left + box.width / 2, box.top + box.height / 2, max(box.width, box.height) / 2)
     sharpest = 1 / abs(near.a * near.e - near.b * near.d) ** 0.5
@@ -281,7 +295,7 @@ def _cut(ink: PageInk, field: FormField, to_sheet: Projection) -> _Cut:
     marks = find_marks(_without_borders(darker >= ink.threshold, inner, field.cells))
     chosen, cell_of = _choose(marks, inner, field.cells)
     line, pieces = _put_together(darker, marks, chosen, cell_of, inner, ink.threshold)
-    return _Cut(line, pieces, to_cut, to_sheet(box.corners), ink.view(to_cut, size))
+    return FieldCut(field, line, pieces, to_cut, to_sheet(box.corners), ink.view(to_cut, size))
 
 
 def _without_borders(mask: Mask, box: Box, cells: int) -> Mask:
@@ -357,21 +371,3 @@ def _put_together(
         pieces.append((end + stop - begin, begin - end))
         end += stop - begin
     return np.concatenate(parts, axis=1), tuple(pieces)
-
-
-def _read(cut: _Cut, field: FormField, read: ReadLines) -> FieldReading:
-    if cut.line is None:
-        return FieldReading(field.name, "", 1.0, (), cut.corners, cut.picture)
-    (reading,) = read([cut.line], field.constraint)
-    return FieldReading(
-        field.name, reading.text, reading.confidence, _place(reading, cut), cut.corners, cut.picture
-    )
-
-
-def _place(reading: NumberPrediction, cut: _Cut) -> tuple[NumberGlyph, ...]:
-    placed = []
-    for glyph in reading.glyphs:
-        middle = glyph.box[0] + glyph.box[2] / 2
-        moved = next((shift for end, shift in cut.pieces if middle < end), cut.pieces[-1][1])
-        placed.append(place_glyph(glyph, cut.to_sheet.after(Affine(1, 0, moved, 0, 1, 0))))
-    return tuple(placed)

@@ -1,7 +1,7 @@
 """Model files -> their graphs, run by ONNX Runtime over pages of any sizes. No torch.
 
-What `Predictor` and `NumberPredictor` share: the file is found, checked against its manifest and loaded;
-pages of one size go through the graph together. And pictures as both take them.
+What `Predictor` and `NumberPredictor` both are: a file that is found, checked against its manifest and
+loaded; pages of one size go through its graph together. And pictures as both take them.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Model:
             ModelError: missing, altered since its manifest was written, or another graph.
         """
         self.path = _find(model, packaged)
+        """The model file."""
         content, self.manifest = _read_verified(self.path, manifest_required=model is None)
         """The manifest beside the model file, see `manifests`; None where there is none."""
         self.sha256 = hashlib.sha256(content).hexdigest()
@@ -71,23 +72,23 @@ class Model:
             self._session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own exceptions share no public base
             raise ModelError(f"{self.path}: not an ONNX model that can be run ({error})") from error
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         found = [output.name for output in self._session.get_outputs()]
-        if found != list(outputs) or not set(metadata) <= set(self.metadata):
+        if found != list(outputs) or not set(metadata) <= set(self._metadata):
             raise ModelError(
                 f"{self.path}: not a {packaged} graph; export one with number-prediction export RUN"
             )
         self.threads = threads or os.cpu_count() or 1
         """Batches that are run at once."""
 
-    def read(self) -> bytes:
+    def read_model(self) -> bytes:
         """Content of the model file; raises ModelError where it changed since it was loaded."""
         content = self.path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise ModelError(f"{self.path}: the file was altered since it was loaded; load it again")
         return content
 
-    def run(
+    def _run_graph(
         self, pages: Sequence[Page] | NDArray[np.uint8], outputs: Sequence[str]
     ) -> list[list[NDArray[np.float32]]]:
         """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.

@@ -5,6 +5,7 @@ Readers as `reading` takes them. With `annotated`, each result goes with the pag
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
@@ -19,9 +20,6 @@ from number_prediction.types import ImageError
 
 Result: TypeAlias = "dict[str, Any] | Explained | ImageError"
 
-CHUNK = 50
-"""Pages of one line each that go through the graph together."""
-
 
 def read_lines(
     predictor: NumberPredictor,
@@ -32,20 +30,21 @@ def read_lines(
     annotated: bool = False,
 ) -> Iterator[Result]:
     """The number on each page, one line of writing; digits less sure than `unsure` are "?" in `shown`."""
-    waiting: list[Page] = []
+    taken: deque[Page] = deque()  # many go through the graph together
 
-    def answer() -> Iterator[Result]:
-        for page, number in zip(waiting, predictor.predict_numbers(waiting, constraint), strict=True):
-            values = {**number.to_dict(), "shown": number.masked(unsure)}
-            marks = [Mark(each.glyph, each.confidence, each.box.corners) for each in number.glyphs]
-            yield Explained(values, annotate(page, marks)) if annotated else values
+    def take() -> Iterator[Page]:
+        for page in pages:
+            taken.append(page)
+            yield page
 
-    for page in pages:
-        waiting.append(page)
-        if len(waiting) == CHUNK:
-            yield from answer()
-            waiting = []
-    yield from answer()
+    for number in predictor.iterate_numbers(take(), constraint):
+        page = taken.popleft()
+        if isinstance(number, ImageError):
+            yield number
+            continue
+        values = {**number.to_dict(), "shown": number.masked(unsure)}
+        marks = [Mark(each.glyph, each.confidence, each.box.corners) for each in number.glyphs]
+        yield Explained(values, annotate(page, marks)) if annotated else values
 
 
 def read_pages(

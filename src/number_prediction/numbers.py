@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from number_prediction.types import (
     GLYPHS,
     LINE_HEIGHT,
     LINE_WIDTH,
-    GlyphReading,
     ImageError,
     ModelError,
     Reading,
@@ -49,7 +47,7 @@ class NumberGlyph:
     alternatives: tuple[tuple[str, float], ...]
     """Others with their probabilities, best first; "" where nothing may stand there."""
     box: Box
-    """In pixels of the picture, as it stands after its EXIF orientation."""
+    """In pixels of the picture that the number was read on."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
@@ -62,23 +60,19 @@ class NumberGlyph:
 
 
 @dataclass(frozen=True, eq=False)
-class NumberPrediction:
-    """What the model reads on one line."""
+class NumberReading:
+    """A number, wherever it was read."""
 
     text: str | None
-    """The number, "" where nothing is written; None where nothing fits the constraint."""
+    """The number, "" where nothing is written; None where nothing fits what is known of it."""
     confidence: float
-    """Probability in [0, 1] of the text among all that the constraint allows."""
+    """Probability in [0, 1] of the text among all that are allowed; 0 without a text."""
     glyphs: tuple[NumberGlyph, ...]
-    frame: NDArray[np.float32]
-    """(32, 384) float32 in [0, 1], ink = 1: what the network saw."""
-    lattice: NDArray[np.float32]
-    """(T, G) float32: probabilities of GLYPHS by time step, for decoding again."""
 
-    def masked(self, least: float, *, mark: str = "?") -> str | None:
-        """The text with `mark` for each glyph of less confidence than `least`."""
+    def masked(self, least: float, *, mark: str = "?") -> str:
+        """The text with `mark` for each glyph of less confidence than `least`; `mark` where there is none."""
         if self.text is None:
-            return None
+            return mark
         return "".join(each.glyph if each.confidence >= least else mark for each in self.glyphs)
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +82,22 @@ class NumberPrediction:
             "confidence": self.confidence,
             "glyphs": [glyph.to_dict() for glyph in self.glyphs],
         }
+
+
+@dataclass(frozen=True, eq=False)
+class NumberPrediction(NumberReading):
+    """What the model reads on one line; boxes are pixels of its picture after its EXIF orientation."""
+
+    frame: NDArray[np.float32]
+    """(32, 384) float32 in [0, 1], ink = 1: what the network saw."""
+    lattice: NDArray[np.float32]
+    """(T, G) float32: probabilities of GLYPHS by time step."""
+    place: NDArray[np.float32]
+    """(3,) float32, in pixels of the picture: left and top of the frame, side of one of its pixels."""
+
+    def under(self, constraint: Constraint | None) -> NumberPrediction:
+        """The same line decoded again, under what else is known of its number."""
+        return locate(decode(self.lattice, GLYPHS, constraint)[0], self.frame, self.lattice, self.place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +112,7 @@ class LineAnswer:
     """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
 
 
-class NumberPredictor:
+class NumberPredictor(Model):
     """A loaded model for numbers. Make one and keep it; it may be used by several threads at once."""
 
     def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
@@ -115,26 +125,9 @@ class NumberPredictor:
         Raises:
             ModelError: missing, altered since its manifest was written, or not a number graph.
         """
-        self._model = Model(
-            model, packaged="number", outputs=OUTPUTS, metadata=(GLYPHS_KEY,), threads=threads
-        )
-        if tuple(json.loads(self._model.metadata[GLYPHS_KEY])) != GLYPHS:
+        super().__init__(model, packaged="number", outputs=OUTPUTS, metadata=(GLYPHS_KEY,), threads=threads)
+        if tuple(json.loads(self._metadata[GLYPHS_KEY])) != GLYPHS:
             raise ModelError(f"{self.path}: made for other glyphs; export it again")
-
-    @property
-    def path(self) -> Path:
-        """The model file."""
-        return self._model.path
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the model file, hexadecimal."""
-        return self._model.sha256
-
-    @property
-    def manifest(self) -> dict[str, Any] | None:
-        """The manifest beside the model file, see `manifests`; None where there is none."""
-        return self._model.manifest
 
     def predict_numbers(
         self, images: Pictures, constraint: Constraint | None = None
@@ -171,7 +164,7 @@ class NumberPredictor:
         Raises:
             ModelError: an answer is no number.
         """
-        frames, lattices, places = self._model.run(pages, OUTPUTS)
+        frames, lattices, places = self._run_graph(pages, OUTPUTS)
         return LineAnswer(
             np.array(frames, np.float32).reshape(-1, LINE_HEIGHT, LINE_WIDTH),
             lattices,
@@ -207,12 +200,9 @@ def locate(
         left = (middles[index - 1] + middles[index]) / 2 if index else middles[index] - frame.shape[0]
         last = index + 1 == len(middles)
         right = middles[index] + frame.shape[0] if last else (middles[index] + middles[index + 1]) / 2
-        glyphs.append(_describe(glyph, _box(frame, left, right, middles[index], place)))
-    return NumberPrediction(reading.text, reading.confidence, tuple(glyphs), frame, lattice)
-
-
-def _describe(glyph: GlyphReading, box: Box) -> NumberGlyph:
-    return NumberGlyph(glyph.glyph, glyph.confidence, glyph.alternatives, box)
+        box = _box(frame, left, right, middles[index], place)
+        glyphs.append(NumberGlyph(glyph.glyph, glyph.confidence, glyph.alternatives, box))
+    return NumberPrediction(reading.text, reading.confidence, tuple(glyphs), frame, lattice, place)
 
 
 def _box(

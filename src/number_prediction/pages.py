@@ -14,42 +14,38 @@ from number_prediction.boxes import Affine, Box, Points, box_of
 from number_prediction.constraints import DIGITS, Constraint
 from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.lines import GAP, WrittenLine, find_lines
-from number_prediction.numbers import NumberGlyph, NumberPrediction
+from number_prediction.numbers import NumberGlyph, NumberPrediction, NumberReading
 
 LEAST_CONFIDENCE = 0.2
 """Confidence in the text of a line, below which it is no number: a word fits many texts, none well."""
 
 
-ReadLines: TypeAlias = Callable[[Sequence[Page], Constraint | None], Sequence[NumberPrediction]]
-"""Reads pictures (h, w) uint8 of one line of writing each, dark on light, under a constraint."""
+ReadLines: TypeAlias = Callable[[Sequence[Page]], Sequence[NumberPrediction]]
+"""Reads pictures (h, w) uint8 of one line of writing each, dark on light."""
 
 
 @dataclass(frozen=True, eq=False)
-class PageNumber:
+class PageNumber(NumberReading):
     """A number on a page; all places are pixels of the picture after its EXIF orientation."""
 
-    text: str
-    confidence: float
-    """Probability in [0, 1] of the text."""
-    glyphs: tuple[NumberGlyph, ...]
-    box: Box
-    """Along the axes of the picture."""
-    corners: Points
-    """(4, 2): clockwise from the upper left of the writing, which may slope."""
+    line: WrittenLine
+    """Where it stands, and what of it was read."""
+    prediction: NumberPrediction
+    """What was read on the line's picture."""
 
-    def masked(self, least: float, *, mark: str = "?") -> str:
-        """The text with `mark` for each glyph of less confidence than `least`."""
-        return mask_text(self.glyphs, least, mark=mark)
+    @property
+    def corners(self) -> Points:
+        """(4, 2): clockwise from the upper left of the writing, which may slope."""
+        return self.line.corners
+
+    @property
+    def box(self) -> Box:
+        """Along the axes of the picture."""
+        return self.line.box
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
-        return {
-            "text": self.text,
-            "confidence": self.confidence,
-            "box": list(self.box),
-            "corners": self.corners.tolist(),
-            "glyphs": [glyph.to_dict() for glyph in self.glyphs],
-        }
+        return {**super().to_dict(), "box": list(self.box), "corners": self.corners.tolist()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,28 +85,19 @@ def predict_page(
         ImageError: the picture cannot be read.
     """
     lines, skew = find_lines(to_page(picture), gap=gap)
-    free = read([line.picture for line in lines], None) if lines else []
-    is_number = [_is_number(reading, least) for reading in free]
-    numbers = [
-        _place(line, reading) for line, reading, wanted in zip(lines, free, is_number, strict=True) if wanted
-    ]
-    left_out = [
-        _place(line, reading)
-        for line, reading, wanted in zip(lines, free, is_number, strict=True)
-        if reading.text and not wanted
-    ]
+    readings = read([line.picture for line in lines])
+    found = [place_number(line, reading) for line, reading in zip(lines, readings, strict=True)]
+    numbers = [number for number in found if _is_number(number, least)]
+    left_out = [number for number in found if number.text and not _is_number(number, least)]
     if constraint is not None:  # what is no number would fit it in some way, so it is not asked of all lines
-        chosen = [line for line, wanted in zip(lines, is_number, strict=True) if wanted]
-        readings = read([line.picture for line in chosen], constraint) if chosen else []
-        numbers = [
-            _place(line, reading) for line, reading in zip(chosen, readings, strict=True) if reading.text
-        ]
-    return PageReading(tuple(numbers), tuple(left_out), skew)
+        numbers = [place_number(number.line, number.prediction.under(constraint)) for number in numbers]
+    return PageReading(tuple(number for number in numbers if number.text), tuple(left_out), skew)
 
 
-def mask_text(glyphs: Sequence[NumberGlyph], least: float, *, mark: str = "?") -> str:
-    """The text of glyphs with `mark` for each of less confidence than `least`."""
-    return "".join(each.glyph if each.confidence >= least else mark for each in glyphs)
+def place_number(line: WrittenLine, prediction: NumberPrediction) -> PageNumber:
+    """What was read on the picture of a line, on the page."""
+    glyphs = tuple(place_glyph(glyph, line.to_page) for glyph in prediction.glyphs)
+    return PageNumber(prediction.text, prediction.confidence, glyphs, line, prediction)
 
 
 def place_glyph(glyph: NumberGlyph, to_page: Affine) -> NumberGlyph:
@@ -118,12 +105,5 @@ def place_glyph(glyph: NumberGlyph, to_page: Affine) -> NumberGlyph:
     return replace(glyph, box=box_of(to_page(glyph.box.corners)))
 
 
-def _is_number(reading: NumberPrediction, least: float) -> bool:
-    if not reading.text or not DIGITS & set(reading.text):
-        return False
-    return reading.confidence >= least
-
-
-def _place(line: WrittenLine, reading: NumberPrediction) -> PageNumber:
-    glyphs = tuple(place_glyph(glyph, line.to_page) for glyph in reading.glyphs)
-    return PageNumber(reading.text or "", reading.confidence, glyphs, line.box, line.corners)
+def _is_number(reading: NumberReading, least: float) -> bool:
+    return bool(DIGITS & set(reading.text or "")) and reading.confidence >= least

@@ -10,8 +10,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +43,7 @@ class GraphAnswer:
     """N times (h, w) float32 in [0, 1]: the ink that was kept; None unless asked for."""
 
 
-class Predictor:
+class Predictor(Model):
     """A loaded model. Make one and keep it; it may be used by several threads at once."""
 
     def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
@@ -58,42 +56,18 @@ class Predictor:
         Raises:
             ModelError: missing, altered since its manifest was written, or not a digit graph.
         """
-        self._model = Model(
+        super().__init__(
             model, packaged="digit", outputs=OUTPUTS, metadata=(CLASSES_KEY, MEASURES_KEY), threads=threads
         )
-        self.classes: tuple[str, ...] = tuple(json.loads(self._model.metadata[CLASSES_KEY]))
+        self.classes: tuple[str, ...] = tuple(json.loads(self._metadata[CLASSES_KEY]))
         """(C,) the names of the classes."""
-        self.measures: tuple[str, ...] = tuple(json.loads(self._model.metadata[MEASURES_KEY]))
+        self.measures: tuple[str, ...] = tuple(json.loads(self._metadata[MEASURES_KEY]))
         """(K,) the names of what the graph measures of each picture."""
         missing = set(MEASURES) - set(self.measures)
         if missing:
             raise ModelError(f"{self.path}: does not measure {', '.join(sorted(missing))}; export it again")
         self.threshold = float((self.manifest or {}).get("is_digit_threshold", DEFAULT_THRESHOLD))
         """Below this `is_digit` the model abstains."""
-
-    @property
-    def path(self) -> Path:
-        """The model file."""
-        return self._model.path
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the model file, hexadecimal."""
-        return self._model.sha256
-
-    @property
-    def manifest(self) -> dict[str, Any] | None:
-        """The manifest beside the model file, see `manifests`; None where there is none."""
-        return self._model.manifest
-
-    @property
-    def threads(self) -> int:
-        """Batches that are run at once."""
-        return self._model.threads
-
-    def read_model(self) -> bytes:
-        """Content of the model file; raises ModelError where it changed since it was loaded."""
-        return self._model.read()
 
     def predict_digits(self, images: Pictures, *, explain: bool = False) -> list[DigitPrediction]:
         """Read one digit from each picture.
@@ -137,7 +111,7 @@ class Predictor:
             ModelError: an answer is no number.
         """
         wanted = ["frame", "probabilities", "is_digit", "findings", *(["ink"] if with_ink else [])]
-        frames, probabilities, is_digit, findings, *ink = self._model.run(pages, wanted)
+        frames, probabilities, is_digit, findings, *ink = self._run_graph(pages, wanted)
         return GraphAnswer(
             np.array(frames, np.float32).reshape(-1, FRAME_SIZE, FRAME_SIZE),
             np.array(probabilities, np.float32).reshape(-1, len(self.classes)),
