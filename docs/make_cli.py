@@ -23,6 +23,7 @@ COMMANDS = (
     "export",
     "predict",
     "read",
+    "merge",
     "submission",
     "serve",
 )

@@ -11,7 +11,7 @@ from PIL import Image
 
 from number_prediction import NumberPredictor, load_mnist
 from number_prediction.images import to_page
-from number_prediction.number_reading import read_pages
+from number_prediction.number_reading import Wanted, page_reader
 from number_prediction.reading import Explained
 from tests.drawn_pages import Drawing
 
@@ -36,8 +36,9 @@ def main() -> None:
         drawing.write(text, left, top, 60)
     drawing.word(*WORD)
     Image.fromarray(drawing.finish(turn=6, shadow=0.4, noise=0.02).picture).save(PAGE, quality=80)
-    (answer,) = read_pages(NumberPredictor(), [to_page(PAGE)], annotated=True)
+    (answer,) = page_reader(NumberPredictor(), wanted=Wanted(annotated=True))([to_page(PAGE)])
     assert isinstance(answer, Explained)
+    assert answer.drawing is not None
     READ.write_bytes(answer.drawing)
     with Image.open(READ) as picture:
         picture.quantize(GREYS).save(READ, optimize=True)

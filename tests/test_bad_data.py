@@ -76,10 +76,9 @@ def test_one_class_is_too_few_to_tell_apart(command: str, command_line: CommandL
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
-@pytest.mark.parametrize("package", ["pandas", "jinja2"])
-def test_a_missing_extra_is_named_with_the_command_that_installs_it(package: str, tmp_path: Path) -> None:
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
     program = (
-        f"import sys; sys.modules[{package!r}] = None\n"
+        "import sys; sys.modules['pandas'] = None\n"
         "from number_prediction.cli import main\n"
         f"for command in {list(COMMANDS.values())!r}:\n"
         "    sys.argv = ['number-prediction', *command, 'mnist', '--output', 'out']\n"
@@ -91,7 +90,7 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it(package: str
     )
     assert done.stdout.splitlines() == ["1"] * len(COMMANDS)
     for line in done.stderr.splitlines():
-        assert line.startswith(f"error: this needs the package {package}, which is not installed")
+        assert line.startswith("error: this needs the package pandas, which is not installed")
         assert "pip install 'number-prediction[train]'" in line
     assert list(tmp_path.iterdir()) == []
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from number_prediction.boxes import Points
@@ -29,19 +30,33 @@ class Mark(NamedTuple):
     """(4, 2) in pixels of the page."""
 
 
-def annotate(page: Page, marks: Iterable[Mark]) -> bytes:
-    """The page (H, W) uint8 with its marks, as PNG."""
+class Ground(NamedTuple):
+    """A page to draw marks on, reduced."""
+
+    picture: Page
+    """(h, w) uint8, its longer side at most LONGEST."""
+    share: float
+    """Of the size of the page."""
+
+
+def reduce_page(page: Page) -> Ground:
+    """A page (H, W) uint8, as small as it is drawn."""
     share = min(1.0, LONGEST / max(page.shape))
+    if share == 1:
+        return Ground(page, share)
     size = (max(1, round(page.shape[1] * share)), max(1, round(page.shape[0] * share)))
-    picture = Image.fromarray(page).resize(
-        size, Image.Resampling.BOX if share < 1 else Image.Resampling.NEAREST
-    )
-    sheet = Image.new("RGB", (size[0], size[1] + _ROOM), "#ffffff")
-    sheet.paste(picture, (0, _ROOM))
+    return Ground(np.asarray(Image.fromarray(page).resize(size, Image.Resampling.BOX)), share)
+
+
+def annotate(ground: Ground, marks: Iterable[Mark]) -> bytes:
+    """The page with its marks, as PNG."""
+    height, width = ground.picture.shape
+    sheet = Image.new("RGB", (width, height + _ROOM), "#ffffff")
+    sheet.paste(Image.fromarray(ground.picture), (0, _ROOM))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
     for text, confidence, corners in marks:
         colour = _BLUE if confidence >= SURE else _ORANGE
-        placed = corners * share + (0, _ROOM)
+        placed = corners * ground.share + (0, _ROOM)
         draw.polygon([(float(x), float(y)) for x, y in placed], outline=colour, width=2)
         left, top = placed.min(0)
         draw.text((max(0.0, float(left)), max(0.0, float(top) - _TEXT - 5)), text, colour, font)

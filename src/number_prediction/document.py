@@ -1,17 +1,19 @@
-"""Templates and pictures -> one self-contained HTML page. Needs the extra `train` (Jinja2, matplotlib)."""
+"""Templates and pictures -> one self-contained HTML page. Figures need the extra `train` (matplotlib)."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FIGURES_FOLDER = "figures"
 """Where figures lie in the folder of a report."""

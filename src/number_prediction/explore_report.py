@@ -1,6 +1,6 @@
 """Splits -> explore.html, figures as PNG and tables as CSV, in one folder.
 
-Needs the extra `train` (matplotlib, seaborn, Jinja2, pandas, scikit-learn).
+Needs the extra `train` (matplotlib, seaborn, pandas, scikit-learn).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from number_prediction.boxes import Affine, Box, Points, Projection, box_of, projection_of, scaling
-from number_prediction.constraints import Constraint, length
+from number_prediction.constraints import Constraint
 from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.knowledge import KEYS as KNOWN
 from number_prediction.knowledge import constraint_of
@@ -72,7 +72,10 @@ class FormField:
     """In pixels of the template."""
     cells: int
     """Side by side, of equal width."""
+    known: Mapping[str, Any]
+    """As `knowledge` takes it."""
     constraint: Constraint | None
+    """What is known, together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,10 +257,12 @@ def _parse_field(content: Mapping[str, Any], width: int, height: int) -> FormFie
         raise ValueError(
             f"field {name}: box {content['box']} with {cells} cells; it must lie within the size"
         )
-    constraint = constraint_of(content)
+    known = {key: content[key] for key in KNOWN if key in content}
+    constraint = constraint_of(known)
     if constraint is None and cells > 1:
-        constraint = length(0, cells)
-    return FormField(name, box, cells, constraint)
+        known["digits"] = [0, cells]
+        constraint = constraint_of(known)
+    return FormField(name, box, cells, known, constraint)
 
 
 def _draw(fields: tuple[FormField, ...], shape: tuple[int, int], share: float) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Ranked labels -> labels.html and tables as CSV, in one folder. Needs the extra `train` (Jinja2, pandas)."""
+"""Ranked labels -> labels.html and tables as CSV, in one folder. Needs the extra `train` (pandas)."""
 
 from __future__ import annotations
 

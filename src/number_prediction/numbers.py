@@ -7,6 +7,7 @@ each glyph is given its place in the picture.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -94,6 +95,9 @@ class NumberPrediction(NumberReading):
     """(T, G) float32: probabilities of GLYPHS by time step."""
     place: NDArray[np.float32]
     """(3,) float32, in pixels of the picture: left and top of the frame, side of one of its pixels."""
+    fit: float
+    """Probability in [0, 1] that the line shows any number that is allowed. Where it is very low, something
+    else is written there, whatever the confidence."""
 
     def under(self, constraint: Constraint | None) -> NumberPrediction:
         """The same line decoded again, under what else is known of its number."""
@@ -202,7 +206,8 @@ def locate(
         right = middles[index] + frame.shape[0] if last else (middles[index] + middles[index + 1]) / 2
         box = _box(frame, left, right, middles[index], place)
         glyphs.append(NumberGlyph(glyph.glyph, glyph.confidence, glyph.alternatives, box))
-    return NumberPrediction(reading.text, reading.confidence, tuple(glyphs), frame, lattice, place)
+    fit = math.exp(reading.log_allowed)
+    return NumberPrediction(reading.text, reading.confidence, tuple(glyphs), frame, lattice, place, fit)
 
 
 def _box(

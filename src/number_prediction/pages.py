@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+import numpy as np
+from PIL import Image
+
 from number_prediction.boxes import Affine, Box, Points, box_of
 from number_prediction.constraints import DIGITS, Constraint
 from number_prediction.images import ImageInput, Page, to_page
@@ -98,6 +101,15 @@ def place_number(line: WrittenLine, prediction: NumberPrediction) -> PageNumber:
     """What was read on the picture of a line, on the page."""
     glyphs = tuple(place_glyph(glyph, line.to_page) for glyph in prediction.glyphs)
     return PageNumber(prediction.text, prediction.confidence, glyphs, line, prediction)
+
+
+def view_line(page: Page, line: WrittenLine) -> Page:
+    """A line (h, w) uint8 of a page (H, W) uint8 as it looks, upright."""
+    height, width = line.picture.shape
+    view = Image.fromarray(page).transform(
+        (width, height), Image.Transform.AFFINE, line.to_page, Image.Resampling.BILINEAR, fillcolor=255
+    )
+    return np.asarray(view)
 
 
 def place_glyph(glyph: NumberGlyph, to_page: Affine) -> NumberGlyph:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,20 +20,39 @@ from number_prediction.sources import STDIN, iterate_pages, open_source
 from number_prediction.types import PDF_DPI, ImageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """A number that a person should look at."""
+
+    name: str
+    """Of the form's field, else the number of the number on its page, from "1"."""
+    text: str | None
+    """What was read; None where nothing fits what is known."""
+    masked: str
+    """The same with ? for each digit that is doubtful."""
+    alternatives: tuple[tuple[str, float], ...]
+    """Other texts with their probabilities, best first."""
+    known: Mapping[str, Any]
+    """What is known of it, as `knowledge` takes it."""
+    picture: Page
+    """(h, w) uint8: how it looks."""
+
+
+@dataclass(frozen=True, eq=False)
 class Explained:
-    """Values ready for JSON, and a picture of what led to them."""
+    """Values ready for JSON, and what led to them."""
 
     values: dict[str, Any]
-    drawing: bytes
-    """PNG."""
+    drawing: bytes | None
+    """PNG; None where none was asked for."""
+    doubts: tuple[Doubt, ...] = ()
 
 
 Reader: TypeAlias = Callable[[Iterable[Page]], Iterable["dict[str, Any] | Explained | ImageError"]]
 """Pages (H, W) uint8, taken one by one -> for each, in order, values ready for JSON, or an error."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """The result for one page."""
 
@@ -46,6 +65,8 @@ class Row:
     error: str | None = None
     drawing: bytes | None = None
     """PNG of what led to the values, where the reader explains them."""
+    doubts: tuple[Doubt, ...] = ()
+    """What of the values a person should look at, where the reader was asked for it."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -87,7 +108,7 @@ def read_sources(
         if isinstance(answer, ImageError):
             yield Row(row.path, row.page, error=str(answer))
         elif isinstance(answer, Explained):
-            yield Row(row.path, row.page, answer.values, drawing=answer.drawing)
+            yield Row(row.path, row.page, answer.values, drawing=answer.drawing, doubts=answer.doubts)
         else:
             yield Row(row.path, row.page, answer)
     yield from waiting
@@ -127,7 +148,7 @@ def save_drawings(rows: Iterable[Row], names: Iterable[str], folder: Path) -> It
         page = f"-page{row.page}" if row.page > 1 else ""
         path = folder / f"{stems[row.path]}{page}.explained.png"
         write_atomically(path, row.drawing)
-        yield Row(row.path, row.page, {**row.values, "explanation": str(path)})
+        yield replace(row, values={**row.values, "explanation": str(path)}, drawing=None)
 
 
 def _stems(names: Iterable[str]) -> dict[str, str]:

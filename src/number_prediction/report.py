@@ -1,6 +1,6 @@
 """Evaluation -> one self-contained HTML page, figures as PNG and metrics as JSON, in one folder.
 
-Needs the extra `train` (matplotlib, seaborn, Jinja2).
+Needs the extra `train` (matplotlib, seaborn).
 """
 
 from __future__ import annotations

@@ -70,17 +70,7 @@ def assign(
         raise ConstraintError(
             f"least_probability={least_probability}; give a probability above 0, such as 1e-6"
         )
-    seen: set[str] = set()
-    for text in roster:
-        if text in seen:
-            raise ConstraintError(
-                f"{text!r} stands twice in the roster; each text is assigned once, remove one"
-            )
-        if not set(text) <= set(glyphs):
-            raise ConstraintError(
-                f"{text!r} in the roster cannot be read; texts are made of {''.join(glyphs)}"
-            )
-        seen.add(text)
+    check_roster(roster, glyphs)
     count, choices = len(probabilities), len(roster)
     costs = np.full((count, choices + count), np.inf)
     for pair_costs, lattice in zip(costs, probabilities, strict=True):
@@ -102,6 +92,21 @@ def assign(
     taken = set(chosen.tolist())
     left_over = tuple(text for column, text in enumerate(roster) if column not in taken)
     return Assignment(tuple(readings), left_over)
+
+
+def check_roster(roster: Sequence[str], glyphs: Sequence[str] = GLYPHS) -> None:
+    """Raise ConstraintError where a text stands twice or cannot be read."""
+    seen: set[str] = set()
+    for text in roster:
+        if text in seen:
+            raise ConstraintError(
+                f"{text!r} stands twice in the roster; each text is assigned once, remove one"
+            )
+        if not set(text) <= set(glyphs):
+            raise ConstraintError(
+                f"{text!r} in the roster cannot be read; texts are made of {''.join(glyphs)}"
+            )
+        seen.add(text)
 
 
 def _match(costs: _Costs) -> tuple[NDArray[np.intp], _Costs]:

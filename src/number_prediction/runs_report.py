@@ -1,7 +1,7 @@
 """Several runs on the same pictures -> runs.html, figures as PNG and tables as CSV, in one folder.
 
 Which run is better is said by McNemar's test and the paired bootstrap, see `significance`. Needs the extra
-`train` (matplotlib, seaborn, Jinja2, pandas, SciPy).
+`train` (matplotlib, seaborn, pandas, SciPy).
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ from rich.table import Table
 from number_prediction.reading import Row
 
 ABSTAINED = "not a digit"
-
-
 DOUBTFUL = 0.9
 """Confidence below which a table names a digit's alternatives."""
+_LINE_COLUMNS = ("text", "shown", "confidence")
+_PAGE_COLUMNS = ("numbers", "confidences")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Layout:
     """Values -> cells of a table, as many as headings."""
     footnotes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {}
     """Values -> words in these cells, and the sentences that stand for them below the table."""
+    parse: Callable[[Mapping[str, str]], dict[str, Any]] | None = None
+    """Cells -> values, as far as cells hold them, where `flatten` can be undone; raises ValueError."""
 
 
 def digit_layout(top: int, *, explain: bool = False) -> Layout:
@@ -59,19 +61,18 @@ def digit_layout(top: int, *, explain: bool = False) -> Layout:
 
 
 def line_layout(*, annotated: bool = False) -> Layout:
-    """How `read_lines` is shown; with `annotated`, after `save_drawings`."""
-    columns = ("text", "shown", "confidence", *(["explanation"] if annotated else []))
+    """How lines are shown; with `annotated`, after `save_drawings`."""
     return Layout(
-        columns=columns,
-        flatten=lambda values: {name: values[name] for name in columns},
+        columns=(*_LINE_COLUMNS, *_explanation(annotated)),
+        flatten=lambda values: values,
         headings=("number", "confidence", "doubtful"),
         show=_show_line,
+        parse=lambda cells: {**cells, "confidence": float(cells["confidence"])},
     )
 
 
 def page_layout(*, annotated: bool = False) -> Layout:
-    """How `read_pages` is shown: the numbers of a page in one cell, in reading order."""
-    columns = ("numbers", "confidences", *(["explanation"] if annotated else []))
+    """How pages are shown: the numbers of a page in one cell, in reading order."""
 
     def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -85,24 +86,68 @@ def page_layout(*, annotated: bool = False) -> Layout:
         least = f"{100 * min(number['confidence'] for number in numbers):.1f}%" if numbers else ""
         return "  ".join(number["shown"] for number in numbers) or "none found", least
 
-    return Layout(columns=columns, flatten=flatten, headings=("numbers", "least confidence"), show=show)
+    def parse(cells: Mapping[str, str]) -> dict[str, Any]:
+        confidences = cells["confidences"].split()
+        shown = cells["numbers"].split(" ") if confidences else []  # a number that is none leaves two spaces
+        numbers = [
+            {"shown": text, "confidence": float(confidence)}
+            for text, confidence in zip(shown, confidences, strict=True)
+        ]
+        return {**cells, "numbers": numbers}
+
+    return Layout(
+        columns=(*_PAGE_COLUMNS, *_explanation(annotated)),
+        flatten=flatten,
+        headings=("numbers", "least confidence"),
+        show=show,
+        parse=parse,
+    )
 
 
 def form_layout(fields: Sequence[str], *, annotated: bool = False) -> Layout:
-    """How `read_forms` is shown: a column a field, and in a CSV file its confidence beside it."""
-    named = [name for field in fields for name in (field, f"{field}_confidence")]
+    """How forms are shown: a column a field, and in a CSV file its confidence beside it."""
+    named = [name for field in fields for name in (field, _confidence_of(field))]
 
     def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
         cells = dict(values)
         for name, field in values["fields"].items():
-            cells[name], cells[f"{name}_confidence"] = field["shown"], field["confidence"]
+            cells[name], cells[_confidence_of(name)] = field["shown"], field["confidence"]
         return cells
 
     def show(values: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(values["fields"][name]["shown"] for name in fields)
 
-    columns = (*named, *(["explanation"] if annotated else []))
-    return Layout(columns=columns, flatten=flatten, headings=tuple(fields), show=show)
+    def parse(cells: Mapping[str, str]) -> dict[str, Any]:
+        read = {
+            name: {"shown": cells[name], "confidence": float(cells[_confidence_of(name)])} for name in fields
+        }
+        return {**cells, "fields": read}
+
+    columns = (*named, *_explanation(annotated))
+    return Layout(columns=columns, flatten=flatten, headings=tuple(fields), show=show, parse=parse)
+
+
+def find_layout(columns: Sequence[str]) -> Layout:
+    """The layout of numbers with these columns of a CSV file; raises ValueError where there is none."""
+    named = tuple(columns)
+    annotated = named[-1:] == _explanation(annotated=True)
+    named = named[:-1] if annotated else named
+    if named == _LINE_COLUMNS:
+        return line_layout(annotated=annotated)
+    if named == _PAGE_COLUMNS:
+        return page_layout(annotated=annotated)
+    fields = named[::2]
+    if not fields or named[1::2] != tuple(map(_confidence_of, fields)):
+        raise ValueError("the columns are not those of numbers")
+    return form_layout(fields, annotated=annotated)
+
+
+def _explanation(annotated: bool) -> tuple[str, ...]:
+    return ("explanation",) if annotated else ()
+
+
+def _confidence_of(field: str) -> str:
+    return f"{field}_confidence"
 
 
 def _show_line(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -158,7 +203,7 @@ def write_rows(rows: Iterable[Row], output_format: str, layout: Layout, stream: 
 
 def format_header(output_format: str, layout: Layout) -> str:
     """What stands before the first row of "jsonl" (nothing) or "csv"."""
-    return _csv_line(_columns(layout)) if output_format == "csv" else ""
+    return csv_line(_columns(layout)) if output_format == "csv" else ""
 
 
 def check_header(text: str, layout: Layout) -> None:
@@ -171,8 +216,8 @@ def format_row(row: Row, output_format: str, layout: Layout) -> str:
     """A row as "jsonl" or "csv", with the end of its line."""
     if output_format == "jsonl":
         return json.dumps(row.to_dict()) + "\n"
-    cells = layout.flatten(row.values)
-    return _csv_line([row.path, *(cells.get(name) for name in layout.columns), row.page, row.error])
+    cells = {} if row.error is not None else layout.flatten(row.values)
+    return csv_line([row.path, *(cells.get(name) for name in layout.columns), row.page, row.error])
 
 
 def parse_row(text: str, output_format: str) -> Row:
@@ -203,7 +248,8 @@ def _read_csv_line(text: str) -> list[str]:
     return cells
 
 
-def _csv_line(cells: Sequence[object]) -> str:
+def csv_line(cells: Sequence[object]) -> str:
+    """A line of a CSV file, with its end."""
     stream = io.StringIO()
     is_odd = any("\r" in cell for cell in cells if isinstance(cell, str))  # the csv module leaves that bare
     csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL if is_odd else csv.QUOTE_MINIMAL).writerow(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.offline_app import ROOT, build_app
 
 PATIENCE = 15_000  # ms; for busy machines
+WIDE = (1280, 900)
+Open = Callable[..., Page]
 
 
 def find_chromium() -> str | None:
@@ -40,3 +43,39 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (ROOT / "offline" / "node_modules").is_dir():
         pytest.fail("the offline app cannot be built: run make offline-app once")
     return build_app(tmp_path_factory.mktemp("offline") / "app")
+
+
+@pytest.fixture
+def open_file(browser: Browser) -> Iterator[Open]:
+    """Opens a page that is one file; at the end none may have complained or asked for anything else."""
+    complaints: list[str] = []
+
+    @contextmanager
+    def opened(path: Path, size: tuple[int, int], theme: str, has_script: bool) -> Iterator[Page]:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if theme == "dark" else "light",
+            java_script_enabled=has_script,
+        )
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("request", lambda request: requests.append(request.url))
+        requests: list[str] = []
+        page.goto(path.as_uri())
+        yield page
+        complaints.extend(
+            url[:80] for url in requests if not url.startswith("data:") and url != path.as_uri()
+        )
+        context.close()
+
+    with ExitStack() as stack:
+
+        def open_page(
+            path: Path, size: tuple[int, int] = WIDE, *, theme: str = "light", has_script: bool = True
+        ) -> Page:
+            return stack.enter_context(opened(path, size, theme, has_script))
+
+        yield open_page
+    assert complaints == []

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from number_prediction import Splits
 from number_prediction.report import write_report
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import WIDE, Open
 from tests.fabricated import Fabricated, fabricate
 
 pytestmark = pytest.mark.browser
 
 CHUNK = 60
-WIDE, PHONE, NARROW = (1280, 900), (375, 812), (320, 700)
+PHONE, NARROW = (375, 812), (320, 700)
 DIGITS = tuple("0123456789")
 NAMED = {
     "two": ("<i>nought</i>", "one & all"),
@@ -28,7 +26,6 @@ NAMED = {
     "fourteen": tuple(f"a long name {number}" for number in range(14)),
 }
 Report = tuple[Path, Fabricated]
-Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
@@ -48,44 +45,8 @@ def named_reports(mnist: Splits, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 @pytest.fixture
-def open_report(browser: Browser) -> Iterator[Open]:
-    """Opens a report; at the end no page may have complained or asked for anything but its own file."""
-    complaints: list[str] = []
-
-    @contextmanager
-    def opened(path: Path, size: tuple[int, int], theme: str, has_script: bool) -> Iterator[Page]:
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if theme == "dark" else "light",
-            java_script_enabled=has_script,
-        )
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("request", lambda request: requests.append(request.url))
-        requests: list[str] = []
-        page.goto(path.as_uri())
-        yield page
-        complaints.extend(
-            url[:80] for url in requests if not url.startswith("data:") and url != path.as_uri()
-        )
-        context.close()
-
-    with ExitStack() as stack:
-
-        def open_page(
-            path: Path, size: tuple[int, int] = WIDE, *, theme: str = "light", has_script: bool = True
-        ) -> Page:
-            return stack.enter_context(opened(path, size, theme, has_script))
-
-        yield open_page
-    assert complaints == []
-
-
-@pytest.fixture
-def page(open_report: Open, report: Report) -> Page:
-    return open_report(report[0])
+def page(open_file: Open, report: Report) -> Page:
+    return open_file(report[0])
 
 
 def tiles(page: Page) -> Locator:
@@ -283,10 +244,10 @@ def test_show_more_adds_a_chunk_and_goes_on_from_there(page: Page, report: Repor
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 def test_the_detail_says_all_of_a_picture(
-    open_report: Open, report: Report, mnist: Splits, size: tuple[int, int]
+    open_file: Open, report: Report, mnist: Splits, size: tuple[int, int]
 ) -> None:
     path, made = report
-    page = open_report(path, size)
+    page = open_file(path, size)
     data, place = made.explorer, 3
     index, label, predicted = (int(values[place]) for values in (data.index, data.label, data.predicted))
     tiles(page).nth(place).click()
@@ -373,8 +334,8 @@ def test_a_picture_without_details_says_who_has_them(page: Page, report: Report)
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
-def test_stepping_through_the_pictures(open_report: Open, report: Report, size: tuple[int, int]) -> None:
-    page = open_report(report[0], size)
+def test_stepping_through_the_pictures(open_file: Open, report: Report, size: tuple[int, int]) -> None:
+    page = open_file(report[0], size)
     count = len(report[1].evaluation.errors)
     position = page.locator("#explorer-position")
     previous, following = (
@@ -399,9 +360,9 @@ def test_stepping_through_the_pictures(open_report: Open, report: Report, size: 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 def test_by_keyboard_from_the_matrix_to_a_detail_and_back(
-    open_report: Open, report: Report, size: tuple[int, int]
+    open_file: Open, report: Report, size: tuple[int, int]
 ) -> None:
-    page = open_report(report[0], size)
+    page = open_file(report[0], size)
 
     def focused() -> Locator:
         return page.locator(":focus")
@@ -461,9 +422,9 @@ def test_the_detail_moves_when_the_window_changes(page: Page) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 def test_axe_finds_nothing_serious(
-    open_report: Open, report: Report, size: tuple[int, int], theme: str
+    open_file: Open, report: Report, size: tuple[int, int], theme: str
 ) -> None:
-    page = open_report(report[0], size, theme=theme)
+    page = open_file(report[0], size, theme=theme)
 
     def findings() -> list[str]:
         violations = Axe().run(page).response["violations"]
@@ -482,9 +443,9 @@ def test_axe_finds_nothing_serious(
 
 
 @pytest.mark.parametrize("key", list(NAMED))
-def test_any_number_of_classes(open_report: Open, named_reports: dict[str, Report], key: str) -> None:
+def test_any_number_of_classes(open_file: Open, named_reports: dict[str, Report], key: str) -> None:
     path, made = named_reports[key]
-    page = open_report(path)
+    page = open_file(path)
     classes = NAMED[key]
     table = page.get_by_role("table", name="Confusion matrix")
     assert table.locator("tbody th").all_inner_texts() == list(classes)
@@ -506,9 +467,9 @@ def test_any_number_of_classes(open_report: Open, named_reports: dict[str, Repor
 
 @pytest.mark.parametrize("key", ["ten", *NAMED])
 def test_320_pixels_are_enough(
-    open_report: Open, report: Report, named_reports: dict[str, Report], key: str
+    open_file: Open, report: Report, named_reports: dict[str, Report], key: str
 ) -> None:
-    page = open_report(({"ten": report} | named_reports)[key][0], NARROW)
+    page = open_file(({"ten": report} | named_reports)[key][0], NARROW)
     assert page.evaluate("document.documentElement.scrollWidth") == 320
 
     def too_small() -> list[list[float]]:
@@ -525,16 +486,16 @@ def test_320_pixels_are_enough(
     assert too_small() == []
 
 
-def test_without_errors_all_pictures_are_shown(open_report: Open, mnist: Splits, tmp_path: Path) -> None:
+def test_without_errors_all_pictures_are_shown(open_file: Open, mnist: Splits, tmp_path: Path) -> None:
     made = fabricate(mnist.test, mnist.train, DIGITS, count=50, right=True)
-    page = open_report(write_report(made.evaluation, tmp_path, explorer=made.explorer))
+    page = open_file(write_report(made.evaluation, tmp_path, explorer=made.explorer))
     assert status(page) == "50 of 50 pictures, the most confident first."
     assert page.get_by_role("columnheader", name="none").count() == 0
     expect(page.get_by_text("Most common errors")).to_be_hidden()
 
 
-def test_without_javascript_the_matrix_can_be_read(open_report: Open, report: Report) -> None:
-    page = open_report(report[0], has_script=False)
+def test_without_javascript_the_matrix_can_be_read(open_file: Open, report: Report) -> None:
+    page = open_file(report[0], has_script=False)
     expect(page.locator("noscript p")).to_contain_text("The pictures need JavaScript")
     expect(page.locator("noscript p")).to_be_visible()
     confusion = report[1].evaluation.confusion

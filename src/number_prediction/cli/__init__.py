@@ -15,7 +15,7 @@ from number_prediction import __version__
 from number_prediction.cli.console import EXIT_FAILED, say
 from number_prediction.cli.data import explore, labels
 from number_prediction.cli.measurement import evaluate, report
-from number_prediction.cli.number_reading import read
+from number_prediction.cli.number_reading import merge, read
 from number_prediction.cli.reading import predict, submission
 from number_prediction.cli.serving import serve
 from number_prediction.cli.sweeping import sweep
@@ -42,6 +42,7 @@ for _command in (
     export,
     predict,
     read,
+    merge,
     submission,
     serve,
 ):

@@ -1,23 +1,41 @@
-"""The command that reads whole numbers: read."""
+"""Commands for whole numbers: read, merge."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from number_prediction.cli.console import say
 from number_prediction.cli.options import (
     DpiOption,
+    Format,
     FormatOption,
     OutputOption,
     PicturesArgument,
     ResumeOption,
     ThreadsOption,
 )
-from number_prediction.cli.results import choose_format, write_results
+from number_prediction.cli.results import check_new, choose_format, format_of, write_results
 from number_prediction.types import PDF_DPI, ConstraintError, DataError
+
+if TYPE_CHECKING:
+    from number_prediction.forms import FormTemplate
+    from number_prediction.number_reading import Roster, Wanted
+    from number_prediction.numbers import NumberPredictor
+    from number_prediction.reading import Reader, Row
+    from number_prediction.tables import Layout
+
+BELOW = 0.99
+"""Confidence below which numbers are reviewed."""
+DOUBTFUL = 0.9
+"""Confidence below which what a roster gives is named."""
+MOST_NAMED = 10
+"""Of what a roster leaves."""
 
 
 def read(
@@ -60,6 +78,15 @@ def read(
         Path | None,
         typer.Option(metavar="FILE", help="Known: it is a line of this text file.", show_default=False),
     ] = None,
+    roster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[FIELD=]FILE",
+            help="Known: each is another line of this text file, such as a class list; over all pictures. "
+            "With --form, of which field.",
+            show_default=False,
+        ),
+    ] = None,
     unsure: Annotated[
         float, typer.Option(min=0, max=1, metavar="X", help="Digits of less confidence are shown as ?.")
     ] = 0.0,
@@ -74,6 +101,20 @@ def read(
         Path | None,
         typer.Option(metavar="FOLDER", help="Also draw what was read onto each picture.", show_default=False),
     ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Also make a page and a CSV file to correct doubtful numbers; see merge.",
+            show_default=False,
+        ),
+    ] = None,
+    below: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="X", help="Doubtful: of less confidence.", show_default=str(BELOW)
+        ),
+    ] = None,
     dpi: DpiOption = PDF_DPI,
     threads: ThreadsOption = None,
 ) -> None:
@@ -83,6 +124,8 @@ def read(
     cannot be read gives an error row, the others are read all the same, and the exit status is 1.
     """
     chosen_format = choose_format(output_format, output, resume=resume)
+    if roster is not None and one_of is not None:
+        raise typer.BadParameter("says what --one-of says, and more; leave that out", param_hint="--roster")
     known = _known(
         digits=digits, signs=signs, regex=regex, between=between, decimals=decimals, locale=locale,
         check=check, one_of=one_of,
@@ -91,42 +134,167 @@ def read(
         raise typer.BadParameter(
             "the template says what is known of its fields; leave out the other options", param_hint="--form"
         )
+    if roster is not None and resume:
+        raise typer.BadParameter(
+            "gives out its numbers over all pictures at once; leave out --resume", param_hint="--roster"
+        )
+    if below is not None and review is None:
+        raise typer.BadParameter("goes with --review", param_hint="--below")
+    if review is not None and chosen_format is Format.table:
+        raise typer.BadParameter(
+            "corrections are merged into jsonl, json or csv; give an --output FILE of these",
+            param_hint="--review",
+        )
 
-    from number_prediction import number_reading, tables
     from number_prediction.forms import load_form
-    from number_prediction.knowledge import constraint_of
+    from number_prediction.number_reading import Wanted
     from number_prediction.numbers import NumberPredictor
 
-    annotated = annotate is not None
-    options: dict[str, Any] = {"unsure": unsure, "annotated": annotated}
-    if form is not None:
-        template = load_form(form)
-        layout = tables.form_layout([field.name for field in template.fields], annotated=annotated)
-        reader = partial(number_reading.read_forms, template=template, **options)
-    else:
-        constraint = constraint_of(known)
-        layout = (tables.page_layout if page else tables.line_layout)(annotated=annotated)
-        of_picture = number_reading.read_pages if page else number_reading.read_lines
-        reader = partial(of_picture, constraint=constraint, **options)
+    template = None if form is None else load_form(form)
+    class_list = None if roster is None else _roster(roster, template)
+    doubtful = 0.0 if review is None else BELOW if below is None else below
+    wanted = Wanted(unsure, annotate is not None, doubtful, class_list)
     predictor = NumberPredictor(model, threads=threads)
-    write_results(
-        pictures,
-        partial(reader, predictor),
-        layout,
-        output_format=chosen_format,
-        output=output,
-        resume=resume,
-        dpi=dpi,
-        settings={
-            "command": "read",
-            "model": predictor.sha256,
-            "page": page,
-            "form": None if form is None else form.read_text(encoding="utf-8"),
-            "known": known,
-            "unsure": unsure,
-        },
-        explain=annotate,
+    reader, layout = _make_reader(predictor, known, wanted, template=template, page=page)
+    watch: list[Callable[[Iterable[Row]], Iterator[Row]]] = []
+    if class_list is not None:
+        watch.append(partial(_say_who_is_who, class_list))
+    folder = None
+    if review is not None:
+        from number_prediction.review_folder import ReviewFolder
+
+        folder = ReviewFolder(review, below=doubtful, result=str(output or "RESULT"), resume=resume)
+        watch.append(folder.collect)
+    try:
+        write_results(
+            pictures,
+            reader,
+            layout,
+            output_format=chosen_format,
+            output=output,
+            resume=resume,
+            dpi=dpi,
+            settings={
+                "command": "read",
+                "model": predictor.sha256,
+                "page": page,
+                "form": None if form is None else form.read_text(encoding="utf-8"),
+                "known": known,
+                "unsure": unsure,
+                "review": None if review is None else str(review),
+                "below": doubtful,
+            },
+            explain=annotate,
+            watch=watch,
+            at_once=class_list is not None,
+        )
+    finally:
+        if folder is not None and folder.is_begun:
+            folder.write_page()
+            say(f"to look at: {folder.count:,} numbers, {folder.page}")
+
+
+def merge(
+    result: Annotated[
+        Path, typer.Argument(metavar="RESULT", help="A json, jsonl or csv file that read wrote.")
+    ],
+    review: Annotated[Path, typer.Argument(metavar="REVIEW.csv", help="The review of it, with corrections.")],
+    output: OutputOption = None,
+) -> None:
+    """Put the corrections of a review into the results that it was made with.
+
+    The format stays. Corrected numbers have confidence 1, and what was read instead stands under "corrected".
+    A review of other results is refused, and so are corrections that are not what is known of their numbers.
+    """
+    output_format = format_of(result)
+    if output_format in (None, Format.table):
+        raise typer.BadParameter("give a file that read wrote, .json, .jsonl or .csv", param_hint="RESULT")
+    if output is not None:
+        if format_of(output) is not output_format:
+            raise typer.BadParameter(f"the format stays; give a file .{output_format}", param_hint="--output")
+        check_new(output)
+
+    from number_prediction.files import write_atomically
+    from number_prediction.merging import merge_review
+    from number_prediction.review import parse_review
+
+    merged = merge_review(
+        _read_text(result),
+        str(output_format),
+        parse_review(review.read_bytes(), str(review)),
+        result_name=str(result),
+        review_name=str(review),
     )
+    if output is None:
+        sys.stdout.write(merged.content)
+    else:
+        write_atomically(output, merged.content)
+        print(output)
+    say(f"{merged.corrected:,} corrected, {merged.confirmed:,} confirmed, {merged.left:,} left as they were")
+
+
+def _make_reader(
+    predictor: NumberPredictor,
+    known: dict[str, Any],
+    wanted: Wanted,
+    *,
+    template: FormTemplate | None,
+    page: bool,
+) -> tuple[Reader, Layout]:
+    """What reads the pictures, and how it is shown."""
+    from number_prediction import number_reading, tables
+
+    if template is not None:
+        names = [field.name for field in template.fields]
+        reader = number_reading.form_reader(predictor, template, wanted=wanted)
+        return reader, tables.form_layout(names, annotated=wanted.annotated)
+    if page:
+        reader = number_reading.page_reader(predictor, known, wanted=wanted)
+        return reader, tables.page_layout(annotated=wanted.annotated)
+    reader = number_reading.line_reader(predictor, known, wanted=wanted)
+    return reader, tables.line_layout(annotated=wanted.annotated)
+
+
+def _roster(text: str, template: FormTemplate | None) -> Roster:
+    """The class list that [FIELD=]FILE means."""
+    from number_prediction.number_reading import Roster
+
+    if template is None:
+        return Roster(tuple(_read_texts(Path(text))))
+    field, is_named, path = text.partition("=")
+    if not is_named and len(template.fields) == 1:
+        field, is_named, path = template.fields[0].name, "=", text
+    if not is_named:
+        raise typer.BadParameter("name the form's field that it is of: FIELD=FILE", param_hint="--roster")
+    return Roster(tuple(_read_texts(Path(path))), field)
+
+
+def _say_who_is_who(roster: Roster, rows: Iterable[Row]) -> Iterator[Row]:
+    """Hand rows on; at their end, say what of the roster and of the numbers is left, and what is doubtful."""
+    from number_prediction.review import name_place, numbers_of
+
+    left = dict.fromkeys(roster.texts)
+    nobody, doubtful = [], []
+    for row in rows:
+        for name, number in numbers_of(row.values).items():
+            if roster.field not in (None, name):
+                continue
+            place = name_place(row.path, row.page, name)
+            if not number["text"]:
+                nobody.append(place)
+                continue
+            left.pop(number["text"], None)
+            if number["confidence"] < DOUBTFUL:
+                doubtful.append(f"{place}: {number['text']} ({number['confidence']:.1%})")
+        yield row
+    for words, found in (
+        ("in the roster, but not read", list(left)),
+        ("read, but nobody's in the roster", nobody),
+        ("doubtful by the roster", doubtful),
+    ):
+        if found:
+            more = f"; and {len(found) - MOST_NAMED:,} more" if len(found) > MOST_NAMED else ""
+            say(f"{words}: {len(found):,} ({'; '.join(found[:MOST_NAMED])}{more})")
 
 
 def _known(
@@ -153,18 +321,27 @@ def _known(
             raise typer.BadParameter(f"{between}: give LOW:HIGH, such as 0:100", param_hint="--between")
         known["range"] = [low, high]
     if one_of is not None:
-        try:
-            texts = one_of.read_text(encoding="utf-8-sig").split()
-        except UnicodeDecodeError as error:
-            raise DataError(f"{one_of}: not text in UTF-8; give one number a line") from error
-        if not texts:
-            raise ConstraintError(f"{one_of}: empty; give one number a line")
-        known["one_of"] = texts
+        known["one_of"] = _read_texts(one_of)
     if signs and digits is None:
         raise typer.BadParameter("goes with --digits", param_hint="--signs")
     if known and locale != "plain":
         known["locale"] = locale
     return {**known, **({"signs": signs} if signs else {})}
+
+
+def _read_texts(path: Path) -> list[str]:
+    """The lines of a file, a number each."""
+    texts = _read_text(path).split()
+    if not texts:
+        raise ConstraintError(f"{path}: empty; give one number a line")
+    return texts
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not text in UTF-8; save it as UTF-8") from error
 
 
 def _whole(text: str, option: str) -> int:

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 _FORMAT_OF_SUFFIX = {".txt": Format.table, ".json": Format.json, ".jsonl": Format.jsonl, ".csv": Format.csv}
 
 
+def format_of(path: Path) -> Format | None:
+    """The format that the suffix of a file means."""
+    return _FORMAT_OF_SUFFIX.get(path.suffix.lower())
+
+
 def choose_format(output_format: Format | None, output: Path | None, *, resume: bool) -> Format:
     """The format that --format, --output and --resume mean; raises typer.BadParameter if they contradict."""
     if output_format is None and output is None:
         output_format = Format.table
     elif output_format is None and output is not None:
-        output_format = _FORMAT_OF_SUFFIX.get(output.suffix.lower())
+        output_format = format_of(output)
     if output_format is None:
         raise typer.BadParameter(
             f"its suffix is none of {', '.join(_FORMAT_OF_SUFFIX)}; give a --format", param_hint="--output"
@@ -47,6 +52,8 @@ def write_results(
     dpi: int,
     settings: Mapping[str, Any],
     explain: Path | None = None,
+    watch: Sequence[Callable[[Iterable[Row]], Iterator[Row]]] = (),
+    at_once: bool = False,
 ) -> None:
     """Read pictures and write a row a page; prints the path of the file it wrote.
 
@@ -60,6 +67,9 @@ def write_results(
         dpi: at which a PDF is rendered.
         settings: all besides `dpi` and `explain` that decides what rows say, ready for JSON.
         explain: a folder for the drawings of a reader that explains.
+        watch: what rows pass through, in order, before they are written.
+        at_once: whether the reader gives the first row after it has taken the last page, so that a batch that
+            was killed has nothing to go on with.
 
     Raises:
         DataError: the file is there already, or cannot be gone on with.
@@ -76,12 +86,16 @@ def write_results(
 
     def read_rows(finished: Mapping[str, Container[int]] | None = None) -> Iterator[Row]:
         rows = read_sources(sources.names, read, dpi=dpi, finished=finished)
-        return rows if explain is None else save_drawings(rows, sources.names, explain)
+        if explain is not None:
+            rows = save_drawings(rows, sources.names, explain)
+        for each in watch:
+            rows = each(rows)
+        return rows
 
     if output is None:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names can be any bytes
         failed = write_rows(read_rows(), output_format, layout, sys.stdout)
-    elif output_format.can_be_resumed:
+    elif output_format.can_be_resumed and not at_once:
         journal = Journal(
             output,
             sources.names,
@@ -121,13 +135,19 @@ def _write_at_once(output: Path, rows: Iterable[Row], output_format: Format, lay
     """Write a file when all rows are there; how many are errors."""
     from number_prediction.files import write_atomically
     from number_prediction.tables import write_rows
+
+    check_new(output)
+    written = io.StringIO()
+    failed = write_rows(rows, output_format, layout, written)
+    write_atomically(output, written.getvalue().encode("utf-8", "backslashreplace"))
+    return failed
+
+
+def check_new(output: Path) -> None:
+    """Raise DataError where a file is there already, or its folder is not."""
     from number_prediction.types import DataError
 
     if output.exists():
         raise DataError(f"{output}: is there already; choose another output")
     if not output.parent.is_dir():
         raise DataError(f"{output.parent}: no such folder; make it, or choose another output")
-    written = io.StringIO()
-    failed = write_rows(rows, output_format, layout, written)
-    write_atomically(output, written.getvalue().encode("utf-8", "backslashreplace"))
-    return failed

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from number_prediction.forms import FormTemplate
 from number_prediction.images import Page
-from number_prediction.number_reading import read_forms, read_lines, read_pages
+from number_prediction.number_reading import form_reader, line_reader, page_reader
 from number_prediction.numbers import NumberPredictor
 from number_prediction.predictor import Predictor
 from number_prediction.reading import Reader, read_digits
@@ -150,17 +150,17 @@ def services_of(
         return services
     services["/api/number"] = Service(
         "Read the number on each picture, one line of writing",
-        partial(read_lines, numbers),
+        line_reader(numbers),
         "predictions",
         LineAnswers,
     )
     services["/api/page"] = Service(
-        "Find and read all numbers on each picture", partial(read_pages, numbers), "pages", PageAnswers
+        "Find and read all numbers on each picture", page_reader(numbers), "pages", PageAnswers
     )
     if form is not None:
         services["/api/form"] = Service(
             "Read the fields of each picture, a sheet of the form that the server was started with",
-            partial(read_forms, numbers, template=form),
+            form_reader(numbers, form),
             "sheets",
             SheetAnswers,
         )
