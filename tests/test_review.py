@@ -399,7 +399,7 @@ def doubtful_row(path: str, page: int, *texts: str, grey: int = 200) -> Row:
 
 def collect(folder: Path, rows: Iterable[Row], *, resume: bool = False, page: bool = True) -> ReviewFolder:
     """Let rows pass through; without the page it ends as a kill ends it."""
-    review = ReviewFolder(folder, below=0.99, result="rows.csv", resume=resume)
+    review = ReviewFolder(folder, below=0.99, result=Path("rows.csv"), resume=resume)
     for row in review.collect(rows):
         assert isinstance(row, Row)
     if page:
@@ -460,7 +460,7 @@ def test_a_review_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_before_the_first_row(tmp_path: Path) -> None:
-    review = ReviewFolder(tmp_path / "review", below=0.99, result="rows.csv")
+    review = ReviewFolder(tmp_path / "review", below=0.99, result=Path("rows.csv"))
     rows = review.collect([doubtful_row("a.png", 1, "1")])
     assert not review.is_begun
     assert list(tmp_path.iterdir()) == []

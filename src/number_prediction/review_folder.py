@@ -8,6 +8,7 @@ of it at the end, and needs no other file.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -38,7 +39,7 @@ TABLE_FILE, PAGE_FILE, CROPS_FOLDER = "review.csv", "review.html", "crops"
 class ReviewFolder:
     """A folder of doubtful numbers: rows pass through `collect`, then `write_page` ends it."""
 
-    def __init__(self, folder: Path, *, below: float, result: str, resume: bool = False) -> None:
+    def __init__(self, folder: Path, *, below: float, result: Path, resume: bool = False) -> None:
         """Begin a review, or go on with one.
 
         Args:
@@ -52,7 +53,11 @@ class ReviewFolder:
             OSError: the folder cannot be written.
         """
         self.table, self.page = folder / TABLE_FILE, folder / PAGE_FILE
-        self._folder, self._below, self._result = folder, below, result
+        corrected = result.with_stem(f"{result.stem}-corrected")
+        self._command = shlex.join(
+            ["number-prediction", "merge", str(result), TABLE_FILE, "--output", str(corrected)]
+        )
+        self._folder, self._below = folder, below
         self._rows: dict[tuple[str, str], list[ReviewRow]] = {}  # by file and page, as cells
         if self.table.exists():
             if not resume:
@@ -126,8 +131,8 @@ class ReviewFolder:
             "review.html.j2",
             groups=groups,
             count=len(rows),
-            below=self._below,
-            result=self._result,
+            below=f"{self._below:g}",
+            command=self._command,
             data={
                 "columns": COLUMNS,
                 "rows": [cells_of(row) for row in rows],

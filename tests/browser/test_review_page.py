@@ -23,7 +23,7 @@ READ = (("sheet, 1.png", 1, "978"), ("=2.tif", 2, "-7"), ("3.png", 1, "42"), ("4
 
 @pytest.fixture
 def review(tmp_path: Path) -> Path:
-    folder = ReviewFolder(tmp_path / "review", below=0.99, result="marks.csv")
+    folder = ReviewFolder(tmp_path / "review", below=0.99, result=Path("marks.csv"))
     rows = []
     for path, page, text in READ:
         doubt = Doubt(

@@ -163,7 +163,8 @@ def read(
     if review is not None:
         from number_prediction.review_folder import ReviewFolder
 
-        folder = ReviewFolder(review, below=doubtful, result=str(output or "RESULT"), resume=resume)
+        result = output or Path(f"RESULT.{chosen_format}")
+        folder = ReviewFolder(review, below=doubtful, result=result, resume=resume)
         watch.append(folder.collect)
     try:
         write_results(
