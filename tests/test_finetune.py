@@ -29,7 +29,7 @@ from number_prediction.training.writings import Writing
 
 from .conftest import CommandLine, save_perceptron
 
-QUICK = Tuning(steps=40, batch_size=64, learning_rate=0.02, replay=400, tolerance=0.03)
+QUICK = Tuning(steps=60, batch_size=64, learning_rate=0.01, replay=800, tolerance=0.03)
 QUICKEST = Tuning(steps=2, batch_size=32, replay=100, tolerance=1.0)
 
 
@@ -164,7 +164,7 @@ def test_harm_is_refused_and_the_old_model_stays(adapted: Adapted, mnist: Splits
     data = save_digits(tmp_path / "wrong", mnist.train.select(np.arange(40)), shift=3)
     output = adapted.model.path.parent
     before = {path.name: path.read_bytes() for path in output.iterdir()}
-    most = replace(QUICK, fewest_new=40, most_new=40, tolerance=Tuning().tolerance)
+    most = replace(QUICK, learning_rate=0.02, fewest_new=40, most_new=40, tolerance=Tuning().tolerance)
     done = finetune(str(data), output, model=output, command="a test", tuning=most, threads=1)
     assert done.model is None
     assert any(MNIST in reason for reason in done.reasons)
