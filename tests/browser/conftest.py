@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.offline_app import ROOT, build_app
 
-PATIENCE = 15_000  # ms; for busy machines
+PATIENCE = 60_000  # ms; only a broken page is waited for so long
 WIDE = (1280, 900)
 Open = Callable[..., Page]
 
@@ -37,6 +38,17 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def open_context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A context of its own for pages, which is closed at the end, also of a test that failed."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE)
+    try:
+        yield context
+    finally:
+        context.close()
+
+
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the offline app."""
@@ -52,23 +64,22 @@ def open_file(browser: Browser) -> Iterator[Open]:
 
     @contextmanager
     def opened(path: Path, size: tuple[int, int], theme: str, has_script: bool) -> Iterator[Page]:
-        context = browser.new_context(
+        with open_context(
+            browser,
             viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if theme == "dark" else "light",
+            color_scheme=theme,
             java_script_enabled=has_script,
-        )
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on("request", lambda request: requests.append(request.url))
-        requests: list[str] = []
-        page.goto(path.as_uri())
-        yield page
-        complaints.extend(
-            url[:80] for url in requests if not url.startswith("data:") and url != path.as_uri()
-        )
-        context.close()
+        ) as context:
+            page = context.new_page()
+            page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+            page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+            page.on("request", lambda request: requests.append(request.url))
+            requests: list[str] = []
+            page.goto(path.as_uri())
+            yield page
+            complaints.extend(
+                url[:80] for url in requests if not url.startswith("data:") and url != path.as_uri()
+            )
 
     with ExitStack() as stack:
 

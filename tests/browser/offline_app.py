@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 
 from number_prediction import Split
 
@@ -165,6 +165,25 @@ def _encode(picture: Image.Image, form: str, kind: str, **options: Any) -> Photo
     stream = io.BytesIO()
     picture.save(stream, form, **options)
     return Photograph(stream.getvalue(), f"image/{form.lower()}", f"{kind} {form}", form != "JPEG")
+
+
+def visit(page: Page, address: str) -> None:
+    """Open the app, and wait until it reads digits and numbers."""
+    page.goto(address)
+    foot = page.get_by_role("contentinfo")
+    expect(foot).to_contain_text("Model ")
+    expect(foot).not_to_contain_text("can be read in a moment")
+
+
+def hold(page: Page, pattern: str) -> list[Route]:
+    """Requests of this pattern from now on, in a list that fills: each waits until it is told to go on."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, keep)
+    return held
 
 
 READ = """async ({ pictures, pages }) => {

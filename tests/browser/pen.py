@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 Strokes = list[list[tuple[float, float]]]
 """Points in shares of the canvas' height, from its upper left corner."""
@@ -64,7 +64,18 @@ def write_digit(digit: int, *, right: float = 0.5, scale: float = 1.0) -> Stroke
 
 
 def draw(page: Page, strokes: Strokes) -> None:
-    """Draw strokes by mouse."""
+    """Draw strokes by mouse, and wait until the page has no question open about them."""
+    move_pen(page, strokes)
+    wait_for_answer(page)
+
+
+def wait_for_answer(page: Page) -> None:
+    """Until the answer is that to what is drawn or opened by now, whole and for good."""
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
+
+
+def move_pen(page: Page, strokes: Strokes) -> None:
+    """Draw strokes by mouse; the answers come meanwhile, and later."""
     box = page.locator(CANVAS).bounding_box()
     assert box is not None
     for stroke in strokes:

@@ -419,6 +419,32 @@ def test_the_detail_moves_when_the_window_changes(page: Page) -> None:
     expect(page.locator("#explorer-position")).to_contain_text("5 of")
 
 
+def test_the_detail_moves_although_the_browser_took_the_focus(page: Page) -> None:
+    """As it may where the detail has no room any more, before it tells the page so."""
+    tiles(page).nth(4).click()
+    page.evaluate("() => addEventListener('resize', () => document.activeElement.blur())")
+    page.set_viewport_size({"width": 600, "height": 800})
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.locator("#explorer-title")).to_be_focused()
+    page.get_by_role("button", name="Close").click()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(page.get_by_text("Choose a picture")).to_be_visible()
+
+
+def test_a_detail_that_is_opened_as_the_last_one_closes_stays(open_report: Open, report: Report) -> None:
+    page = open_report(report[0], PHONE)
+    tiles(page).first.click()
+    page.evaluate(
+        """() => new Promise((resolve) => {
+            document.getElementById("explorer-dialog").addEventListener("close", resolve);
+            document.getElementById("explorer-close").click();
+            document.querySelectorAll("#explorer-tiles button")[1].click();
+        })"""
+    )
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.locator("#explorer-position")).to_contain_text("2 of")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, PHONE])
 def test_axe_finds_nothing_serious(

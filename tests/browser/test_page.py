@@ -8,6 +8,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,15 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from number_prediction import Predictor, Splits
 from number_prediction.datasets import load_evaluation_split
-from tests.browser.conftest import PATIENCE
-from tests.browser.offline_app import photograph_digits, read_in_browser, serve
-from tests.browser.pen import draw, write_digit
+from tests.browser.conftest import open_context
+from tests.browser.offline_app import hold, photograph_digits, read_in_browser, serve, visit
+from tests.browser.pen import draw, wait_for_answer, write_digit
 
 pytestmark = pytest.mark.browser
 
 BLOCKED = "Service Worker registration blocked by Playwright"
 SEVEN, FOUR = write_digit(7), write_digit(4)
+FORTY_TWO = [*write_digit(4, right=0.1), *write_digit(2, right=1)]
 LETTER = [[(1.3, 0.02), (0.7, 0.02), (0.7, 0.9), (1.3, 0.9)], [(0.7, 0.45), (1.2, 0.45)]]
 """An E, as large as the canvas."""
 SIZES = {"wide": (1440, 900), "tablet": (768, 1024), "narrow": (320, 640)}
@@ -39,27 +41,31 @@ def address(app: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, service_workers="block")
-    yield context
-    context.close()
+    with open_context(browser, viewport={"width": 1280, "height": 900}, service_workers="block") as context:
+        yield context
 
 
 @pytest.fixture
 def page(context: BrowserContext, address: str) -> Iterator[Page]:
     """The page, ready to read; at the end it may not have complained or asked for anything from elsewhere."""
+    with open_page(context, address) as page:
+        visit(page, address)
+        yield page
+
+
+@contextmanager
+def open_page(context: BrowserContext, address: str) -> Iterator[Page]:
+    """An empty page that is watched."""
     complaints: list[str] = []
     page = context.new_page()
     watch(page, address, complaints)
     page.add_init_script("localStorage.clear()")
-    page.goto(address)
-    expect(page.get_by_role("contentinfo")).to_contain_text("Model ")
     yield page
     page.close()
     assert complaints == []
 
 
 def watch(page: Page, address: str, complaints: list[str]) -> None:
-    page.set_default_timeout(PATIENCE)
     page.on(
         "console",
         lambda message: None if message.text == BLOCKED else complaints.append(f"console: {message.text}"),
@@ -181,9 +187,33 @@ def test_a_finger_draws_and_a_lost_one_leaves_nothing(page: Page) -> None:
 
 
 def test_a_number_has_a_box_on_each_digit(page: Page) -> None:
-    draw(page, [*write_digit(4, right=0.1), *write_digit(2, right=1)])
+    draw(page, FORTY_TWO)
     expect(verdict(page)).to_have_text("This is 42")
     expect(page.locator("#boxes li")).to_have_count(2)
+    page.get_by_role("link", name="Inside", exact=True).click()
+    expect(page.get_by_text("What you drew was read as a number, by another network.")).to_be_visible()
+
+
+def test_digits_can_be_read_before_numbers(context: BrowserContext, address: str) -> None:
+    """What was drawn is read again then; what was said of something else stays."""
+    with open_page(context, address) as page:
+        held = hold(page, "**/number.onnx")
+        with page.expect_request("**/number.onnx"):
+            page.goto(address)
+        foot, soon = page.get_by_role("contentinfo"), "Numbers of several digits can be read in a moment."
+        expect(foot).to_contain_text(soon)
+        draw(page, FORTY_TWO)
+        expect(verdict(page)).to_have_text("Not a digit")
+        expect(page.get_by_role("list", name="Warnings")).to_contain_text(soon)
+        page.get_by_label("Open a picture").set_input_files(handed(b"words", media_type="text/plain"))  # type: ignore[arg-type]
+        expect(page.get_by_role("alert")).to_contain_text("That was no picture")
+        held[0].continue_()
+        expect(foot).not_to_contain_text(soon)
+        wait_for_answer(page)
+        expect(verdict(page)).to_have_text("This is 42")
+        expect(page.get_by_role("alert")).to_contain_text("That was no picture")
+        draw(page, SEVEN)
+        expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_what_is_no_digit_is_said_to_be_none(page: Page) -> None:
@@ -210,7 +240,7 @@ def test_a_picture_is_read_as_python_reads_it(page: Page, predictor: Predictor, 
 
 def test_a_part_of_a_picture_is_read(page: Page, three: bytes) -> None:
     page.get_by_label("Open a picture").set_input_files(handed(three))  # type: ignore[arg-type]
-    expect(verdict(page)).to_have_text(re.compile(r"Not a digit|This is \d\d"))  # before and with numbers
+    expect(verdict(page)).to_have_text("This is 35")
     button(page, "Crop").click()
     expect(page.get_by_role("button", name="Upper left corner")).to_be_focused()
     page.keyboard.press("Tab")
@@ -219,6 +249,7 @@ def test_a_part_of_a_picture_is_read(page: Page, three: bytes) -> None:
     button(page, "Read this part").click()
     expect(verdict(page)).to_have_text("This is a 3")
     page.get_by_label("Open a picture").set_input_files(handed(three))  # type: ignore[arg-type]
+    expect(verdict(page)).to_have_text("This is 35")
     button(page, "Crop").click()
     area = page.locator("#crop").bounding_box()
     assert area is not None
@@ -228,6 +259,30 @@ def test_a_part_of_a_picture_is_read(page: Page, three: bytes) -> None:
     page.mouse.up()
     button(page, "Read this part").click()
     expect(verdict(page)).to_have_text("This is a 5")
+
+
+def test_of_two_pictures_the_one_that_was_opened_last_is_read(
+    page: Page, mnist: Splits, three: bytes
+) -> None:
+    """Also where the first one takes longer to decode."""
+    page.evaluate(
+        """() => {
+            const decode = self.createImageBitmap;
+            self.createImageBitmap = (...values) => {
+                self.createImageBitmap = decode;
+                const isWanted = new Promise((resolve) => (self.goOn = resolve));
+                return (self.slow = isWanted.then(() => decode(...values)));
+            };
+        }"""
+    )
+    first = photograph_digits(mnist.test, 1)[0].content
+    page.get_by_label("Open a picture").set_input_files(handed(first))  # type: ignore[arg-type]
+    page.wait_for_function("() => Boolean(self.slow)")
+    page.get_by_label("Open a picture").set_input_files(handed(three))  # type: ignore[arg-type]
+    expect(verdict(page)).to_have_text("This is 35")
+    page.evaluate("async () => { self.goOn(); await self.slow; }")
+    wait_for_answer(page)
+    expect(verdict(page)).to_have_text("This is 35")
 
 
 @pytest.mark.parametrize("way", ["paste", "drop"])
@@ -362,6 +417,7 @@ def test_by_keyboard_alone(page: Page, mnist: Splits) -> None:
             break
     page.keyboard.press("Enter")
     expect(page.get_by_role("main", name="Your corrections")).to_be_focused()
+    expect(page.get_by_text("1 correction, in this browser only.")).to_be_visible()
     tab_to("Delete the picture of 3")
     page.keyboard.press("Enter")
     expect(page.get_by_text("None yet.")).to_be_visible()
@@ -405,16 +461,19 @@ def test_inside_shows_layers_neighbours_and_hard_cases(page: Page, mnist: Splits
 def test_it_is_accessible_and_fits(browser: Browser, address: str, theme: str, size: str) -> None:
     """Axe finds nothing (WCAG 2.2 AA) in any view, nothing hangs over the side, targets are large enough."""
     width, height = SIZES[size]
-    context = browser.new_context(
+    with open_context(
+        browser,
         viewport={"width": width, "height": height},
-        color_scheme="dark" if theme == "dark" else "light",
+        color_scheme=theme,
         reduced_motion="reduce",
         service_workers="block",
         bypass_csp=True,  # axe is put into the page
-    )
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(address)
+    ) as context:
+        check_views(context.new_page(), address, width)
+
+
+def check_views(page: Page, address: str, width: int) -> None:
+    visit(page, address)
     draw(page, SEVEN)
     expect(verdict(page)).to_have_text("This is a 7")
     page.keyboard.press("4")
@@ -427,7 +486,6 @@ def test_it_is_accessible_and_fits(browser: Browser, address: str, theme: str, s
     expect(page.get_by_role("heading", name="Hard cases")).to_be_visible()
     check_access(page, width)
     assert page.locator(".fill").first.evaluate("(fill) => getComputedStyle(fill).transitionDuration") == "0s"
-    context.close()
 
 
 def check_access(page: Page, width: int) -> None:
@@ -455,11 +513,10 @@ def test_python_and_the_browser_agree(
 
     photographs = photograph_digits(mnist.test, 30)
     pages = [to_page(each.content) for each in photographs]
-    context = browser.new_context(bypass_csp=True, service_workers="block")
-    page = context.new_page()
-    page.goto(address)
-    answers = read_in_browser(page, photographs, pages)
-    context.close()
+    with open_context(browser, bypass_csp=True, service_workers="block") as context:
+        page = context.new_page()
+        page.goto(address)
+        answers = read_in_browser(page, photographs, pages)
     for photograph, answer, expected in zip(
         photographs, answers, predictor.predict_digits(pages), strict=True
     ):

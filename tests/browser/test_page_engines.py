@@ -16,8 +16,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from number_prediction import Predictor, Splits
-from tests.browser.offline_app import Served, photograph_digits, serve
-from tests.browser.pen import draw, write_digit
+from tests.browser.conftest import open_context
+from tests.browser.offline_app import Served, hold, photograph_digits, serve
+from tests.browser.pen import draw, move_pen, wait_for_answer, write_digit
 
 pytestmark = pytest.mark.browser
 
@@ -55,7 +56,8 @@ class FakeServer:
             ]
             return 200, {"predictions": [{"text": "42", "confidence": 0.97, "glyphs": glyphs}]}
         assert path == "digits"
-        return 200, {"predictions": [each.to_dict() for each in self.predictor.predict_digits([body])]}
+        (digit,) = self.predictor.predict_digits([body])
+        return 200, {"predictions": [{**digit.to_dict(), "frame": digit.frame.tolist()}]}
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -101,9 +103,8 @@ class FakeServer:
 
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    yield context
-    context.close()
+    with open_context(browser, viewport={"width": 1280, "height": 900}) as context:
+        yield context
 
 
 @pytest.fixture
@@ -129,8 +130,13 @@ def page(context: BrowserContext, served: Served) -> Iterator[Page]:
 def test_a_server_reads_a_seven(page: Page) -> None:
     draw(page, SEVEN)
     expect(page.locator("#verdict")).to_have_text("This is a 7")
+    expect(page.get_by_role("heading", name="What the model saw")).to_be_visible()
+    expect(page.get_by_role("link", name="Look inside")).to_be_hidden()
     page.get_by_role("link", name="Inside", exact=True).click()
-    expect(page.get_by_text("This page needs the files that make offline-app builds.")).to_be_visible()
+    expect(page.get_by_text("sends answers and nothing of how they come about")).to_be_visible()
+    expect(page.locator("#learn code")).to_contain_text("make offline-app")
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("() => document.documentElement.scrollWidth") == 320
 
 
 def test_a_number_has_boxes_and_each_digit_can_be_corrected(page: Page, server: FakeServer) -> None:
@@ -158,6 +164,48 @@ def test_a_number_has_boxes_and_each_digit_can_be_corrected(page: Page, server: 
     assert kept["model_sha256"] == server.predictor.sha256
     cut = server.predictor.predict_digits([base64.b64decode(kept["picture"])])[0]
     assert cut.text == "2"
+
+
+def test_the_next_answer_leaves_the_focus_on_its_digit(page: Page, server: FakeServer) -> None:
+    server.reads_numbers = True
+    page.reload()
+    draw(page, FORTY_TWO)
+    for name in ("Digits on the picture", "Digits of the number"):
+        digit = page.get_by_role("list", name=name).get_by_role("button").nth(1)
+        digit.focus()
+        with page.expect_request(re.compile("number")):
+            page.keyboard.press("Control+z")
+        wait_for_answer(page)
+        expect(digit).to_be_focused()
+        expect(digit).to_contain_text("2")
+
+
+def test_an_answer_to_another_drawing_is_not_shown(page: Page) -> None:
+    held = hold(page, "**/api/digits*")
+    with page.expect_request("**/api/digits*"):
+        move_pen(page, SEVEN)
+    page.get_by_role("button", name="Clear").click()
+    move_pen(page, write_digit(4))
+    with page.expect_request("**/api/digits*"):
+        held.pop(0).continue_()
+    expect(page.locator("#verdict")).to_have_text("Nothing written yet")
+    held.pop(0).continue_()
+    wait_for_answer(page)
+    expect(page.locator("#verdict")).to_have_text("This is a 4")
+
+
+def test_a_correction_that_is_kept_late_is_listed_and_kept_once(page: Page, server: FakeServer) -> None:
+    held = hold(page, "**/api/corrections")
+    draw(page, SEVEN)
+    page.keyboard.press("1")
+    with page.expect_request("**/api/corrections"):
+        page.get_by_role("button", name="Keep the picture").dblclick()
+    page.get_by_role("link", name="Corrections").click()
+    expect(page.get_by_text("None yet.")).to_be_visible()
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("main").get_by_role("listitem")).to_have_count(1)
+    assert len(server.kept) == 1
 
 
 def test_corrections_lie_on_the_server(page: Page, server: FakeServer) -> None:
@@ -231,9 +279,8 @@ def test_what_a_server_refuses_is_said(
 
 def test_without_a_connection_it_reads_on(browser: Browser, app: Path) -> None:
     """A first visit is small; then the server is stopped, the page loaded again, and a digit read."""
-    context = browser.new_context()
-    page = context.new_page()
-    with serve(app) as served:
+    with open_context(browser) as context, serve(app) as served:
+        page = context.new_page()
         page.goto(served.url)
         expect(page.get_by_text("Works without a connection now.")).to_be_visible()
         first = [
@@ -250,18 +297,38 @@ def test_without_a_connection_it_reads_on(browser: Browser, app: Path) -> None:
         page.get_by_role("button", name="Keep the picture").click()
         page.get_by_role("link", name="Corrections").click()
         expect(page.get_by_text("It is 4")).to_be_visible()
-    context.close()
+        page.get_by_role("link", name="Inside", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("What this view shows could not be loaded")
 
 
 def test_an_altered_model_is_not_run(browser: Browser, app: Path) -> None:
-    context = browser.new_context(service_workers="block")
-    page = context.new_page()
-    content = bytearray((app / "models" / "digit.onnx").read_bytes())
-    content[-1000] ^= 1
-    page.route("**/digit.onnx", lambda route: route.fulfill(body=bytes(content)))
-    with serve(app) as served:
+    with open_context(browser, service_workers="block") as context, serve(app) as served:
+        page = context.new_page()
+        alter(page, app / "models" / "digit.onnx")
         page.goto(served.url)
         expect(page.get_by_role("alert")).to_contain_text(
             "The model file is not the one that this page was built with."
         )
-    context.close()
+
+
+def test_digits_are_read_without_the_model_for_numbers(browser: Browser, app: Path) -> None:
+    with open_context(browser, service_workers="block") as context, serve(app) as served:
+        page = context.new_page()
+        alter(page, app / "models" / "number.onnx")
+        page.goto(served.url)
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text("The model file is not the one that this page was built with.")
+        draw(page, SEVEN)
+        expect(page.locator("#verdict")).to_have_text("This is a 7")
+        expect(alert).to_be_visible()
+        page.unroute("**/number.onnx")
+        page.get_by_role("button", name="Try again").click()
+        expect(alert).to_be_hidden()
+        expect(page.get_by_role("contentinfo")).not_to_contain_text("can be read in a moment")
+
+
+def alter(page: Page, file: Path) -> None:
+    """Give a page another content than that of a file."""
+    content = bytearray(file.read_bytes())
+    content[-1000] ^= 1
+    page.route(f"**/{file.name}", lambda route: route.fulfill(body=bytes(content)))

@@ -16,6 +16,7 @@ from number_prediction.decoding import decode
 from number_prediction.findings import WARNINGS
 from number_prediction.images import to_page
 from number_prediction.types import GLYPHS
+from tests.browser.conftest import open_context
 from tests.browser.offline_app import serve
 from tests.composed import peaks
 
@@ -26,12 +27,10 @@ pytestmark = pytest.mark.browser
 def page(browser: Browser) -> Iterator[Page]:
     """A page of the same origin that runs nothing by itself."""
     folder = Path(str(resources.files("number_prediction") / "web" / "page"))
-    context = browser.new_context(bypass_csp=True)
-    page = context.new_page()
-    with serve(folder) as served:
+    with open_context(browser, bypass_csp=True) as context, serve(folder) as served:
+        page = context.new_page()
         page.goto(f"{served.url}config.json")
         yield page
-    context.close()
 
 
 def call(page: Page, module: str, expression: str, values: Any = None) -> Any:

@@ -25,6 +25,7 @@
   let current = null; // position of the picture in detail
   let overlay = null; // name of the saliency map that is shown
   let origin = null; // the button that chose the pictures: Escape leads back to it
+  let isInDetail = false; // whether what had the focus last is in the detail
 
   // Words and figures
 
@@ -300,7 +301,7 @@
     event.preventDefault();
   }
   function changeWidth() {
-    const hadFocus = detail.contains(document.activeElement);
+    const hadFocus = isInDetail; // the browser may have taken the focus from what has no room any more
     if (current === null) return;
     if (isWide.matches || hadFocus) {
       if (isWide.matches && dialog.open) dialog.close();
@@ -428,13 +429,16 @@
   byId("previous").addEventListener("click", () => step(-1));
   byId("next").addEventListener("click", () => step(1));
   byId("close").addEventListener("click", close);
-  dialog.addEventListener("close", () => {
-    if (current !== null && dialog.contains(detail)) close(); // closed by the browser: Escape or the back button
+  dialog.addEventListener("close", () => { // which comes later: the dialog may be open again
+    if (current !== null && !dialog.open && dialog.contains(detail)) close(); // by the browser: Escape or the back button
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) close();
   });
   isWide.addEventListener("change", changeWidth);
+  document.addEventListener("focusin", (event) => {
+    isInDetail = detail.contains(event.target);
+  });
   document.querySelectorAll(".live").forEach((element) => {
     if (element !== byId("common")) element.hidden = false;
   });

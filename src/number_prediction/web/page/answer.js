@@ -24,6 +24,12 @@ export function sayLabel(label) {
   return label === NONE ? say("none") : label;
 }
 
+/** Bring a list to a count of items, made by `add(index)`. Those that are there stay, with the focus on them. */
+export function fit(list, count, add) {
+  while (list.childElementCount > count) list.lastElementChild.remove();
+  while (list.childElementCount < count) list.append(add(list.childElementCount));
+}
+
 /** The card of the answer. `onPick(glyph)` is called with the place of a glyph that is to be corrected. */
 export class AnswerCard {
   constructor(onPick) {
@@ -32,15 +38,15 @@ export class AnswerCard {
   }
 
   /** Say what is known. Returns the words, for those who cannot see them. */
-  show({ answer, isLoading, model, corrected }) {
-    const words = describe(answer, isLoading, model, corrected);
+  show({ answer, engine, corrected }) {
+    const words = describe(answer, engine, corrected);
     find("answer").dataset.state = words.state;
     find("big").textContent = words.big;
     find("big").dataset.length = words.big.length;
     find("verdict").textContent = words.verdict;
     find("sure").textContent = words.sure;
     this.#showWarnings(words.warnings);
-    this.#showBars(answer?.kind === "number" ? null : (answer?.probabilities ?? []), answer?.text, model);
+    this.#showBars(answer?.kind === "number" ? null : (answer?.probabilities ?? []), answer?.text, engine?.model);
     this.#showGlyphs(answer?.kind === "number" ? answer.glyphs : []);
     showSeen(words.state === "empty" ? undefined : answer);
     const sentences = [words.verdict, words.sure, ...words.warnings].filter(Boolean);
@@ -81,27 +87,30 @@ export class AnswerCard {
   #showGlyphs(glyphs) {
     const list = find("glyphs");
     list.hidden = !glyphs.length;
-    list.replaceChildren(
-      ...glyphs.map(({ glyph, confidence, alternatives }, index) => {
-        const also = alternatives.find(([other]) => other);
-        const label = say("glyph.correct", { glyph, share: sayShare(confidence) });
-        const button = make("button", { type: "button", "aria-label": label }, [
-          make("span", { text: glyph, class: "glyph" }),
-          make("span", { text: sayShare(confidence), class: "figure" }),
-        ]);
-        button.classList.toggle("unsure", confidence < SURE);
-        button.addEventListener("click", () => this.onPick(index));
-        const other = also && make("span", { text: say("glyph.also", { glyph: also[0], share: sayShare(also[1]) }), class: "soft" });
-        return make("li", {}, other ? [button, other] : [button]);
-      }),
-    );
+    fit(list, glyphs.length, (index) => this.#addGlyph(index));
+    glyphs.forEach(({ glyph, confidence, alternatives }, index) => {
+      const [button, other] = list.children[index].children;
+      button.setAttribute("aria-label", say("glyph.correct", { glyph, share: sayShare(confidence) }));
+      button.classList.toggle("unsure", confidence < SURE);
+      button.querySelector(".glyph").textContent = glyph;
+      button.querySelector(".figure").textContent = sayShare(confidence);
+      const also = alternatives.find(([name]) => name);
+      other.hidden = !also;
+      if (also) other.textContent = say("glyph.also", { glyph: also[0], share: sayShare(also[1]) });
+    });
+  }
+
+  #addGlyph(index) {
+    const button = make("button", { type: "button" }, [make("span", { class: "glyph" }), make("span", { class: "figure" })]);
+    button.addEventListener("click", () => this.onPick(index));
+    return make("li", {}, [button, make("span", { class: "soft" })]);
   }
 }
 
 /** The state of the card and its words. */
-function describe(answer, isLoading, model, corrected) {
+function describe(answer, engine, corrected) {
   const words = { state: "empty", big: "", verdict: say("answer.empty"), sure: say("answer.empty.more"), warnings: [] };
-  if (!answer) return isLoading ? { ...words, state: "loading", verdict: say("answer.loading"), sure: "" } : words;
+  if (!answer) return !engine ? { ...words, state: "loading", verdict: say("answer.loading"), sure: "" } : words;
   const time = sayNumber(answer.milliseconds, answer.milliseconds < 10 ? 1 : 0);
   const sure = say("answer.time", { share: sayShare(answer.confidence), time });
   if (corrected) {
@@ -114,9 +123,9 @@ function describe(answer, isLoading, model, corrected) {
   }
   if (isBlank(answer)) return { ...words, state: "blank", verdict: say("answer.blank"), sure: "" };
   const warnings = answer.warnings.map(({ code, text }) => (hasWords(`warning.${code}`) ? say(`warning.${code}`) : text));
-  const [best, next] = ranking(answer, model);
+  const [best, next] = ranking(answer, engine.model);
   if (answer.text === null) {
-    const one = model.hasNumber ? [] : [say("answer.one")];
+    const one = engine.readsNumbers ? [] : [say(engine.model.hasNumber ? "numbers.soon" : "answer.one")];
     const closest = say("answer.none.more", { text: best.name });
     return { ...words, state: "none", big: "–", verdict: say("answer.none"), sure: closest, warnings: [...warnings, ...one] };
   }

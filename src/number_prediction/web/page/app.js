@@ -1,6 +1,6 @@
 // The page itself: what a person does -> sources for the engine, and its answers -> the page.
 
-import { AnswerCard, isBlank, make, NONE, sayLabel } from "./answer.js";
+import { AnswerCard, fit, isBlank, make, NONE, sayLabel } from "./answer.js";
 import { Crop } from "./crop.js";
 import { EngineError, startEngine, useToken } from "./engine.js";
 import { openStore } from "./kept.js";
@@ -20,70 +20,87 @@ const find = (id) => document.getElementById(id);
 
 let engine;
 let store;
-let source; // what is read: undefined while nothing is
-let picture; // { bitmap, source } while a picture is shown
+let source; // what is read, and what it is `of`: a drawing's first stroke or a bitmap; undefined while nothing is
+let picture; // { bitmap } while a picture is shown
+let opening; // the file that was opened last
 let answer;
-let corrected;
+let correction; // { label, state: "asked", "sent" or "kept" } once the person has said what it is
 let picked = 0; // the glyph of a number that is corrected
 let isOffline = false;
 let announcing;
 
 const pad = new Pad(find("canvas"), (isFinished) => {
-  source = pad.isEmpty ? undefined : { page: () => pad.toPage(), file: () => toPng(pad.toPage()), strokes: pad.toStrokes() };
-  penUp = isFinished ? performance.now() : undefined;
-  changed();
+  source = pad.isEmpty
+    ? undefined
+    : { of: pad.strokes[0], page: () => pad.toPage(), file: () => toPng(pad.toPage()), strokes: pad.toStrokes() };
+  changed(isFinished ? performance.now() : undefined);
 });
 const card = new AnswerCard(pick);
 const crop = new Crop({ layer: find("crop"), area: find("crop-area"), start: find("crop-start"), end: find("crop-end") });
 
 // Reading: one question at a time; of those that come meanwhile only the last one counts.
 
-let wanted;
+let wanted; // { source, begun } from the question to its answer
 let isReading = false;
-let penUp;
 
-function changed() {
-  corrected = undefined;
+/** Something was drawn or opened, or taken away; `begun` is when the pen went up. */
+function changed(begun) {
+  correction = undefined;
   picked = 0;
-  wanted = source;
   if (!source) answer = undefined;
+  if (![start, prepare, readAgain].includes(again)) hideNotice(); // of what was before
+  read(begun);
+}
+
+function read(begun) {
+  wanted = source && { source, begun };
   show();
   if (!isReading) void readWanted();
+}
+
+/** The same once more. */
+function readAgain() {
+  read();
 }
 
 async function readWanted() {
   isReading = true;
   while (wanted && engine) {
     const asked = wanted;
-    const begun = penUp;
-    wanted = undefined;
     try {
-      const found = await engine.read(asked);
-      if (!source || (asked !== source && wanted === undefined)) continue; // cleared, or exchanged, meanwhile
-      if (corrected) continue; // meanwhile, of this drawing: a change of it would have taken that back
-      answer = found;
-      if (asked === source && begun) performance.measure("answer", { start: begun });
-      hideNotice();
-      show();
+      take(await engine.read(asked.source), asked);
     } catch (error) {
-      answer = undefined;
-      show();
-      complain(error, () => {
-        wanted = source;
-        void readWanted();
-      });
-      break;
+      if (wanted === asked) fail(error);
     }
+    const isLast = wanted === asked;
+    if (isLast) wanted = undefined;
+    show();
+    if (isLast) void showInside();
   }
   isReading = false;
+}
+
+/** What was found is the answer, also of fewer strokes of the same drawing, until the person says what it is. */
+function take(found, asked) {
+  if (again === readAgain) hideNotice();
+  if (wanted === asked && asked.begun) performance.measure("answer", { start: asked.begun });
+  if (correction || asked.source.of !== source?.of) return;
+  if (found.text !== answer?.text) picked = 0;
+  answer = found;
+}
+
+function fail(error) {
+  answer = undefined;
+  complain(error, readAgain);
 }
 
 // What is seen.
 
 function show() {
-  const words = card.show({ answer, isLoading: !engine, model: engine?.model, corrected });
+  const words = card.show({ answer, engine, corrected: correction?.label });
+  find("answer").setAttribute("aria-busy", Boolean(wanted));
   clearTimeout(announcing);
-  if (answer && !pad.isDrawing) announcing = setTimeout(() => (find("announce").textContent = words), QUIET);
+  if (answer && !pad.isDrawing) announcing = setTimeout(announce, QUIET, words);
   find("hint").hidden = Boolean(source);
   find("hint").textContent = say(engine?.model.hasNumber ? "hint.number" : "hint.digit");
   find("read-title").textContent = say(engine?.model.hasNumber ? "read.title.number" : "read.title.digit");
@@ -96,35 +113,52 @@ function show() {
   find("paste-hint").hidden = Boolean(picture);
   find("canvas").setAttribute("aria-label", say(picture ? "canvas.picture" : "canvas"));
   find("place").textContent = engine ? say(`place.${engine.kind}`) : "";
-  const { sha256, version } = engine?.model ?? {};
-  const about = engine ? say("foot.model", { sha: sha256.slice(0, 12), version }) : say("foot.loading");
-  find("foot").textContent = [isOffline && say("foot.offline"), about].filter(Boolean).join(" ");
+  find("seen-more").hidden = engine?.kind === "server";
+  find("foot").textContent = sayFoot();
   showBoxes();
   showCorrection();
+}
+
+function sayFoot() {
+  if (!engine) return say("foot.loading");
+  const { sha256, version, hasNumber } = engine.model;
+  const soon = hasNumber && !engine.readsNumbers && say("numbers.soon");
+  const about = say("foot.model", { sha: sha256.slice(0, 12), version });
+  return [isOffline && say("foot.offline"), soon, about].filter(Boolean).join(" ");
+}
+
+/** Say something to those who cannot see it, instead of what was to be said. */
+function announce(words) {
+  clearTimeout(announcing);
+  if (find("announce").textContent !== words) find("announce").textContent = words;
 }
 
 function showBoxes() {
   const glyphs = answer?.kind === "number" ? answer.glyphs : answer?.box ? [{ ...answer, glyph: answer.text ?? "?" }] : [];
   const { width, height } = picture?.bitmap ?? pad.page.canvas;
   const { left, top, width: across, height: down } = pad.place;
-  find("boxes").replaceChildren(
-    ...glyphs.map(({ glyph, confidence, box }, index) => {
-      const label = say("glyph.correct", { glyph, share: sayShare(confidence) });
-      const button = make("button", { type: "button", text: glyph, "aria-label": label });
-      button.addEventListener("click", () => pick(index));
-      const item = make("li", {}, [button]);
-      item.classList.toggle("picked", answer.kind === "number" && index === picked);
-      const begin = top + (down * box[1]) / height;
-      item.classList.toggle("high", begin * find("canvas").clientHeight < HIGH);
-      Object.assign(item.style, {
-        left: `${100 * (left + (across * box[0]) / width)}%`,
-        top: `${100 * begin}%`,
-        width: `${(100 * across * box[2]) / width}%`,
-        height: `${(100 * down * box[3]) / height}%`,
-      });
-      return item;
-    }),
-  );
+  fit(find("boxes"), glyphs.length, addBox);
+  glyphs.forEach(({ glyph, confidence, box }, index) => {
+    const item = find("boxes").children[index];
+    const [button] = item.children;
+    button.textContent = glyph;
+    button.setAttribute("aria-label", say("glyph.correct", { glyph, share: sayShare(confidence) }));
+    item.classList.toggle("picked", answer.kind === "number" && index === picked);
+    const begin = top + (down * box[1]) / height;
+    item.classList.toggle("high", begin * find("canvas").clientHeight < HIGH);
+    Object.assign(item.style, {
+      left: `${100 * (left + (across * box[0]) / width)}%`,
+      top: `${100 * begin}%`,
+      width: `${(100 * across * box[2]) / width}%`,
+      height: `${(100 * down * box[3]) / height}%`,
+    });
+  });
+}
+
+function addBox(index) {
+  const button = make("button", { type: "button" });
+  button.addEventListener("click", () => pick(index));
+  return make("li", {}, [button]);
 }
 
 function showCorrection() {
@@ -145,11 +179,13 @@ function showCorrection() {
   }
   for (const button of find("choices").children) {
     button.textContent = sayLabel(button.dataset.choice);
-    button.setAttribute("aria-pressed", button.dataset.choice === corrected);
+    button.setAttribute("aria-pressed", button.dataset.choice === correction?.label);
   }
-  find("consent").hidden = !corrected;
-  find("kept-note").hidden = true;
-  if (corrected) find("consent-text").textContent = say(`consent.${engine.kind}`, { label: sayLabel(corrected) });
+  const isKept = correction?.state === "kept";
+  find("consent").hidden = !correction || isKept;
+  find("kept-note").hidden = !isKept;
+  if (isKept) find("kept-note").textContent = say("kept.done");
+  if (correction) find("consent-text").textContent = say(`consent.${engine.kind}`, { label: sayLabel(correction.label) });
 }
 
 // Correcting.
@@ -157,41 +193,49 @@ function showCorrection() {
 /** Choose the glyph to correct. */
 function pick(index) {
   picked = index;
-  corrected = undefined;
+  correction = undefined;
   show();
   find("choices").firstElementChild.focus();
 }
 
 function correct(label) {
   if (!answer || isBlank(answer)) return;
-  corrected = label;
+  correction = { label, state: "asked" };
   show();
   find("keep").focus();
 }
 
-async function keep() {
+/** Keep the picture with what is said of it now, whatever happens until that is done. */
+function keep() {
   const page = source.page();
   const isNumber = answer.kind === "number";
   const { frame, ink, kind, ...prediction } = isNumber ? answer.glyphs[picked] : answer;
-  const correction = {
-    picture: await toPng(page, isNumber ? around(answer.glyphs[picked].box, page) : undefined),
+  const part = isNumber ? around(prediction.box, page) : undefined;
+  const values = {
     strokes: isNumber ? null : (source.strokes ?? null),
     prediction: { text: prediction.glyph ?? prediction.text, ...prediction },
-    label: corrected,
+    label: correction.label,
     model_sha256: engine.model.sha256,
   };
+  void send(correction, values, () => toPng(page, part));
+}
+
+async function send(given, values, encode) {
+  if (given.state !== "asked") return; // pressed twice
+  given.state = "sent";
   try {
-    await store.add(correction);
+    await store.add({ ...values, picture: await encode() });
   } catch (error) {
-    complain(error, keep);
+    given.state = "asked";
+    complain(error, () => send(given, values, encode));
     return;
   }
+  given.state = "kept";
   hideNotice();
-  find("consent").hidden = true;
-  find("kept-note").hidden = false;
-  find("kept-note").textContent = say("kept.done");
-  find("announce").textContent = say("kept.done");
-  find("canvas").focus();
+  show();
+  announce(say("kept.done"));
+  if (given === correction) find("canvas").focus();
+  if (!find("view-kept").hidden) await showKept();
 }
 
 /** The part of a page that holds a box, with paper around it. */
@@ -210,14 +254,13 @@ function around([left, top, width, height], page) {
 
 async function openPicture(file) {
   if (!file) return;
-  if (file.type && !file.type.startsWith("image/")) {
-    complain(new PictureError("error.picture.none"));
-    return;
-  }
+  opening = file;
   try {
-    showPicture(await decodePicture(file), file);
+    if (file.type && !file.type.startsWith("image/")) throw new PictureError("error.picture.none");
+    const bitmap = await decodePicture(file);
+    if (opening === file) showPicture(bitmap, file); // else another one was opened meanwhile
   } catch (error) {
-    complain(error);
+    if (opening === file) complain(error);
   }
 }
 
@@ -225,18 +268,17 @@ async function openPicture(file) {
 function showPicture(bitmap, file) {
   let page;
   const asPage = () => (page ??= toPage(bitmap));
-  source = { page: asPage, file: async () => file ?? toPng(asPage()) };
-  picture = { bitmap, source };
-  penUp = undefined;
+  source = { of: bitmap, page: asPage, file: async () => file ?? toPng(asPage()) };
+  picture = { bitmap };
+  opening = undefined;
   answer = undefined;
-  hideNotice();
   pad.show(bitmap);
   endCrop();
   changed();
 }
 
 function removePicture() {
-  picture = undefined;
+  picture = opening = answer = undefined;
   endCrop();
   pad.show(null);
   pad.onChange(true);
@@ -262,23 +304,27 @@ function setCropping(isCropping) {
 }
 
 async function readPart() {
-  const { left, top, width, height } = crop.in(picture.bitmap);
-  const part = await createImageBitmap(picture.bitmap, left, top, width, height, { premultiplyAlpha: "none" });
+  const { bitmap } = picture;
+  const { left, top, width, height } = crop.in(bitmap);
+  const part = await createImageBitmap(bitmap, left, top, width, height, { premultiplyAlpha: "none" });
+  if (picture?.bitmap !== bitmap) return; // exchanged meanwhile
   showPicture(part);
   find("canvas").focus();
 }
 
 // What went wrong.
 
-let again;
+let again; // what can be tried again while a notice is seen
+let waiting; // for the server, which is busy
 
 function complain(error, retry) {
+  clearTimeout(waiting);
   again = retry;
   find("notice").hidden = false;
   find("notice-text").textContent = explain(error);
   find("token-form").hidden = error.key !== "error.token";
   find("retry").hidden = !retry || error.key === "error.token";
-  if (error.key === "error.busy") setTimeout(() => again === retry && retry?.(), 1000 * error.values.wait);
+  if (error.key === "error.busy" && retry) waiting = setTimeout(retry, 1000 * error.values.wait);
 }
 
 function explain(error) {
@@ -292,12 +338,14 @@ function explain(error) {
 }
 
 function hideNotice() {
+  clearTimeout(waiting);
   again = undefined;
   find("notice").hidden = true;
 }
 
 // Views.
 
+/** Show the view that the address names. It is there at once; what fills it may come later. */
 async function openView() {
   const name = VIEWS.find((view) => location.hash === `#${view}`) ?? VIEWS[0];
   for (const view of VIEWS) find(`view-${view}`).hidden = view !== name;
@@ -308,9 +356,17 @@ async function openView() {
   }
   if (!engine) return;
   if (name === "kept") await showKept();
-  if (name === "learn") {
+  await showInside();
+}
+
+/** What the network makes of the answer's frame, where that is being looked at. */
+async function showInside() {
+  if (find("view-learn").hidden) return;
+  try {
     const { showLearn } = await import("./learn.js");
-    await showLearn({ engine, answer, read: readTile }).catch(complain);
+    await showLearn({ engine, answer, read: readTile });
+  } catch (error) {
+    complain(error, showInside);
   }
 }
 
@@ -320,18 +376,24 @@ function readTile(bitmap) {
   showPicture(bitmap);
 }
 
+let listed; // the last list that was asked for: an earlier one that takes longer is not shown
+
 async function showKept() {
-  let corrections;
+  const mine = (listed = {});
   try {
-    corrections = await store.list();
+    const corrections = await store.list();
+    const items = await Promise.all(corrections.toReversed().map(asItem));
+    if (mine === listed) fillKept(corrections, items);
   } catch (error) {
-    complain(error, showKept);
-    return;
+    if (mine === listed) complain(error, showKept);
   }
+}
+
+function fillKept(corrections, items) {
   const count = corrections.length === 1 ? say("kept.count.one") : say("kept.count", { count: sayNumber(corrections.length) });
   find("kept-lead").textContent = corrections.length ? say(`kept.lead.${engine.kind}`, { count }) : say("kept.none");
   find("export").disabled = find("remove-all").disabled = !corrections.length;
-  find("kept").replaceChildren(...(await Promise.all(corrections.reverse().map(asItem))));
+  find("kept").replaceChildren(...items);
 }
 
 async function asItem({ id, label, prediction, time }) {
@@ -354,7 +416,7 @@ async function asItem({ id, label, prediction, time }) {
 
 async function afterRemoving() {
   await showKept();
-  find("announce").textContent = say("remove.done");
+  announce(say("remove.done"));
   find("view-kept").focus();
 }
 
@@ -400,7 +462,7 @@ on("crop-done", "click", readPart);
 on("picture-remove", "click", removePicture);
 on("keep", "click", keep);
 on("forget", "click", () => {
-  corrected = undefined;
+  correction = undefined;
   show();
   find("choices").firstElementChild.focus();
 });
@@ -470,8 +532,8 @@ document.addEventListener("drop", (event) => {
   find("drop").hidden = true;
   void openPicture(event.dataTransfer.files[0]);
 });
-window.addEventListener("hashchange", async () => {
-  await openView();
+window.addEventListener("hashchange", () => {
+  void openView();
   VIEWS.map((view) => find(`view-${view}`)).find((view) => !view.hidden).focus({ preventScroll: true });
   scrollTo(0, 0);
 });
@@ -491,14 +553,21 @@ async function start() {
     return;
   }
   store = openStore(engine.kind);
-  engine.onImproved = () => {
-    if (!corrected) changed();
-  };
-  wanted = source;
-  show();
-  void readWanted();
+  if (again === start) hideNotice();
+  readAgain();
   await openView();
-  if (engine.kind === "browser") await keepOffline();
+  if (engine.kind === "browser") await Promise.all([prepare(), keepOffline()]);
+}
+
+/** Once a digit can be read, make ready for numbers, and read again what was not known to be one. */
+async function prepare() {
+  try {
+    await engine.prepare();
+  } catch (error) {
+    complain(error, prepare);
+    return;
+  }
+  readAgain();
 }
 
 /** Once the page is there to be used, keep its files for when there is no connection. */

@@ -38,9 +38,10 @@ async function reach(address, options) {
   }
 }
 
-/** The graphs in a worker of this page. `onImproved` is called when it has come to read more than at first. */
+/** The graphs in a worker of this page. At first it reads single digits, and numbers once it is prepared. */
 class BrowserEngine {
   kind = "browser";
+  readsNumbers = false;
 
   static async start(config) {
     const engine = new BrowserEngine();
@@ -62,6 +63,12 @@ class BrowserEngine {
     return engine;
   }
 
+  /** Load what else can be read. Raises EngineError. */
+  async prepare() {
+    await this.#ask("prepare");
+    this.readsNumbers = this.model.hasNumber;
+  }
+
   /** Read what a source shows. */
   read(source) {
     return this.#ask("read", { page: source.page() });
@@ -80,11 +87,7 @@ class BrowserEngine {
     });
   }
 
-  #receive({ id, result, error, event }) {
-    if (event) {
-      this.onImproved?.();
-      return;
-    }
+  #receive({ id, result, error }) {
     const { resolve, reject } = this.waiting.get(id);
     this.waiting.delete(id);
     if (error) reject(new EngineError(error.key, error.values));
@@ -134,6 +137,7 @@ class ServerEngine {
       version: model.version,
       hasNumber: Boolean(model.models?.number),
     };
+    engine.readsNumbers = engine.model.hasNumber;
     return engine;
   }
 
@@ -141,7 +145,7 @@ class ServerEngine {
   async read(source) {
     const begun = performance.now();
     const body = await source.file();
-    if (this.model.hasNumber) {
+    if (this.readsNumbers) {
       const [number] = await this.#post("number", body);
       if (isNumber(number)) return { kind: "number", ...number, milliseconds: performance.now() - begun };
     }

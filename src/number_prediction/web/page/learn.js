@@ -7,6 +7,7 @@
 // Sprites are tiles of 28x28, ink 255; embeddings are N x size uint8, to be multiplied by scale.
 
 import { make } from "./answer.js";
+import { EngineError } from "./engine.js";
 import { drawInk } from "./picture.js";
 import { say, sayNumber, sayShare } from "./strings.js";
 
@@ -14,33 +15,62 @@ const TILE = 28;
 const NEAREST = 12;
 /** Pixels a side that a map has at least, so that its pixels can be told apart. */
 const LEAST_MAP = 14;
+/** How to come to the page that can show all this. */
+const COMMANDS = "make offline-app\npython -m http.server --directory build/offline --bind 127.0.0.1 8001";
 
 let learn;
+let asked; // the last answer that was to be shown: an earlier one that takes longer is not
+let hard; // the section of the hard cases: it stays as it is, with the focus in it
 
-/** Fill the view. `answer` is the last one, `read(bitmap)` reads a picture of the gallery. */
+/** Fill the view. `answer` is the last one, `read(bitmap)` reads a picture of the gallery. Raises EngineError. */
 export async function showLearn({ engine, answer, read }) {
   const view = document.getElementById("learn");
   if (!engine.config?.learn) {
-    view.replaceChildren(make("p", { text: say("learn.absent"), class: "card note" }));
+    const commands = make("pre", {}, [make("code", { text: COMMANDS })]);
+    view.replaceChildren(make("div", { class: "card note" }, [make("p", { text: say("learn.absent") }), commands]));
     return;
   }
+  const mine = (asked = {});
+  const loading = note("learn.loading");
+  if (!view.hasChildNodes()) view.append(loading);
   view.setAttribute("aria-busy", "true");
-  learn ??= await load(engine.config.learn);
-  const isDrawn = answer?.kind === "digit" && answer.frame.data.some((value) => value > 0);
-  const frame = isDrawn ? answer.frame : frameOf(learn.hard.tiles, learn.hard.columns, 0);
-  const layers = await engine.layers(frame, learn);
-  const shares = layers.pop().data;
-  const note = isDrawn ? [] : [make("p", { text: say("learn.nothing"), class: "card note" })];
-  view.replaceChildren(
-    ...note,
-    section("learn.steps", null, steps(frame, layers, shares, engine.model.classes)),
-    section("learn.near", say("learn.near.text", { count: sayNumber(learn.near.labels.length) }), nearest(layers.at(-1))),
-    section("learn.hard", say("learn.hard.text"), gallery(read)),
-  );
-  view.removeAttribute("aria-busy");
+  try {
+    learn ??= await load(engine.config.learn);
+    const isDrawn = answer?.kind === "digit" && answer.frame.data.some((value) => value > 0);
+    const frame = isDrawn ? answer.frame : frameOf(learn.hard.tiles, learn.hard.columns, 0);
+    const layers = await engine.layers(frame, learn);
+    if (mine !== asked) return;
+    const shares = layers.pop().data;
+    if (hard?.lang !== document.documentElement.lang) {
+      hard = section("learn.hard", say("learn.hard.text"), gallery(read));
+      hard.lang = document.documentElement.lang;
+    }
+    while (view.firstChild && view.firstChild !== hard) view.firstChild.remove();
+    view.append(...(hard.isConnected ? [] : [hard]));
+    hard.before(
+      ...(isDrawn ? [] : [note(answer?.kind === "number" ? "learn.number" : "learn.nothing")]),
+      section("learn.steps", null, steps(frame, layers, shares, engine.model.classes)),
+      section("learn.near", say("learn.near.text", { count: sayNumber(learn.near.labels.length) }), nearest(layers.at(-1))),
+    );
+  } finally {
+    loading.remove();
+    if (mine === asked) view.removeAttribute("aria-busy");
+  }
+}
+
+function note(key) {
+  return make("p", { text: say(key), class: "card note" });
 }
 
 async function load(address) {
+  try {
+    return await loadFiles(address);
+  } catch (error) {
+    throw new EngineError("error.learn", { detail: error.message });
+  }
+}
+
+async function loadFiles(address) {
   const base = new URL(address, location);
   const found = await (await fetch(base)).json();
   const at = (file) => new URL(file, base);

@@ -1,6 +1,7 @@
 // The browser engine's worker: pages through the ONNX graphs, off the page's own thread.
-// In: { id, task: "start", config }, { id, task: "read", page }, { id, task: "layers", frame, learn }.
-// Out: { id, result } or { id, error: { key, values } }, and { event: "number" } once whole numbers are read; see engine.js for what an answer holds.
+// In: { id, task: "start", config }, { id, task: "prepare" }, { id, task: "read", page },
+//   { id, task: "layers", frame, learn }.
+// Out: { id, result } or { id, error: { key, values } }; see engine.js for what an answer holds.
 
 import * as ort from "./engine/ort.wasm.min.mjs";
 import { decode, isNumber, locate } from "./lattice.js";
@@ -23,7 +24,7 @@ self.onmessage = async ({ data: { id, task, ...values } }) => {
   }
 };
 
-const TASKS = { start, read, layers };
+const TASKS = { start, prepare, read, layers };
 
 async function start(values) {
   config = values.config;
@@ -32,16 +33,14 @@ async function start(values) {
   const [binary, model] = await Promise.all([fetchPacked(config.runtime.wasm), fetchModel(config.models.digit)]);
   ort.env.wasm.wasmBinary = binary;
   digit = await createSession(model);
-  setTimeout(prepare);
 }
 
-/** What can wait until a digit can be read: the model for whole numbers, which is told when it is there. */
+/** What can wait until a digit can be read: the model for whole numbers. */
 async function prepare() {
   await warmUp();
   if (!config.models.number) return;
   number = await createSession(await fetchModel(config.models.number));
   await warmUp();
-  self.postMessage({ event: "number" });
 }
 
 /** The engine compiles what is used often: better before the first stroke than during it. */
