@@ -431,8 +431,8 @@ def test_the_detail_moves_although_the_browser_took_the_focus(page: Page) -> Non
     expect(page.get_by_text("Choose a picture")).to_be_visible()
 
 
-def test_a_detail_that_is_opened_as_the_last_one_closes_stays(open_report: Open, report: Report) -> None:
-    page = open_report(report[0], PHONE)
+def test_a_detail_that_is_opened_as_the_last_one_closes_stays(open_file: Open, report: Report) -> None:
+    page = open_file(report[0], PHONE)
     tiles(page).first.click()
     page.evaluate(
         """() => new Promise((resolve) => {
