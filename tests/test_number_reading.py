@@ -236,7 +236,7 @@ def test_a_class_list_on_a_form(command_line: CommandLine, tmp_path: Path) -> No
     assert not (tmp_path / "marks.csv.manifest").exists()
     said = done.stderr.decode()
     assert "in the roster, but not read: 1 (2233)" in said
-    assert "read, but nobody's in the roster: 1 (sheets/1.png, student)" in said
+    assert "nobody's in the roster: 1 (sheets/1.png, student)" in said
     table = tmp_path / "review" / "review.csv"
     correct(table, {("1.png", "student"): "1402"})
     twice = command_line("merge", "marks.csv", table)

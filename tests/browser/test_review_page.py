@@ -88,7 +88,4 @@ def test_numbers_are_corrected_and_the_rest_of_the_table_stays(
 def test_everybody_can_use_it(open_file: Open, review: Path, theme: str) -> None:
     page = open_file(review, PHONE, theme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
-    found = Axe().run(
-        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
-    )
-    assert found.violations_count == 0, found.generate_report()
+    assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []

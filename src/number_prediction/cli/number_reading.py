@@ -290,7 +290,7 @@ def _say_who_is_who(roster: Roster, rows: Iterable[Row]) -> Iterator[Row]:
         yield row
     for words, found in (
         ("in the roster, but not read", list(left)),
-        ("read, but nobody's in the roster", nobody),
+        ("nobody's in the roster", nobody),
         ("doubtful by the roster", doubtful),
     ):
         if found:
