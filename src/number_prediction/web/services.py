@@ -67,8 +67,8 @@ class GlyphAnswer(BaseModel):
 class LineAnswer(BaseModel):
     """The number on one picture: `NumberPrediction.to_dict()`."""
 
-    text: str | None
-    shown: str | None
+    text: str | None = Field(description="null where nothing fits what is known")
+    shown: str = Field(description="The text; ? for each doubtful digit, and where nothing fits")
     confidence: float = Field(ge=0, le=1, description="Probability of the whole text")
     glyphs: list[GlyphAnswer]
 
