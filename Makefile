@@ -40,11 +40,11 @@ run: $(INSTALLED) ## train the CNN on MNIST, evaluate it on the test part, open 
 
 test: check ## check, then run all tests but those in a browser
 	@echo "running the tests"
-	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" # two processes; their threads do not spin
+	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 --durations-min 5 -m "not browser" # two processes; their threads do not spin
 
 browsertest: $(INSTALLED) $(NODE_PACKAGES) ## try the report and the web app in an installed Chromium
 	@echo "trying the report and the web app in a browser"
-	@$(BIN)/python -m pytest -m browser tests/browser
+	@$(BIN)/python -m pytest --durations 10 --durations-min 5 -m browser tests/browser
 
 offline-app: $(INSTALLED) $(NODE_PACKAGES) ## build the web app that reads in the browser itself, for any web server
 	@$(BIN)/python offline/build.py $(OFFLINE_APP)
@@ -82,7 +82,7 @@ notebooks: $(INSTALLED) ## run the notebooks and keep their outputs
 
 nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
 	@echo "running the notebooks"
-	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --nbmake --nbmake-timeout=600 notebooks
+	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --durations 10 --nbmake --nbmake-timeout=600 notebooks
 
 compare: $(INSTALLED) ## the table of the README: three recipes over three seeds (half an hour)
 	@$(BIN)/number-prediction compare mlp cnn resnet --seeds 3 --output runs/comparison
