@@ -29,7 +29,7 @@ from number_prediction.sources import find_sources
 from number_prediction.tables import Layout
 from number_prediction.types import DataError, ImageError
 
-LAYOUT = Layout(columns=("grey",), flatten=lambda values: values, headings=("grey",), show=lambda _: [""])
+LAYOUT = Layout(columns={"grey": int}, flatten=lambda values: values, headings=("grey",), show=lambda _: [""])
 FORMATS = ("jsonl", "csv")
 ODD_NAMES = ("a,b.png", 'quo"te.png', "two\nlines.png", "re\rturn.png", "\udcff.png", "ä.png", "=1+1.png")
 
@@ -183,7 +183,7 @@ def read_slowly(pages):
 
 path, folder = map(Path, sys.argv[1:])
 names = find_sources([str(folder)]).names
-layout = Layout(("grey",), lambda values: values, ("grey",), lambda values: [""])
+layout = Layout({"grey": int}, lambda values: values, ("grey",), lambda values: [""])
 print("begins", flush=True)
 with Journal(path, names, output_format=path.suffix[1:], layout=layout, settings={}, resume=True) as journal:
     for row in read_sources(names, read_slowly, finished=journal.finished):

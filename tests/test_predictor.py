@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from number_prediction import DigitPrediction, ImageError, Predictor, Splits
+from number_prediction import DigitPrediction, ImageError, ModelError, Predictor, Splits
 
 
 def test_the_packaged_model_reads_mnist(mnist: Splits, predictor: Predictor) -> None:
@@ -61,6 +62,21 @@ def test_many_threads_share_a_predictor(mnist: Splits, predictor: Predictor) -> 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda image: predictor.predict_digits([image])[0].label, images))
     assert found == expected
+
+
+def test_a_predictor_is_sent_with_its_model(mnist: Splits, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(Predictor().read_model())
+    sent = pickle.dumps(Predictor(path, threads=1))
+    path.unlink()
+    arrived = pickle.loads(sent)
+    assert (arrived.path, arrived.sha256, arrived.threads) == (path, Predictor().sha256, 1)
+    found, expected = (each.run(mnist.test.images[:50]) for each in (arrived, Predictor()))
+    assert np.array_equal(found.probabilities, expected.probabilities)
+    middle = len(sent) // 2
+    altered = sent[:middle] + bytes([sent[middle] ^ 1]) + sent[middle + 1 :]
+    with pytest.raises(ModelError, match="arrived altered"):
+        pickle.loads(altered)
 
 
 def test_no_pictures_give_no_answers(predictor: Predictor) -> None:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from number_prediction import ImageError, MissingExtraError, iterate_pages
 from number_prediction.images import to_page
-from number_prediction.sources import find_sources
+from number_prediction.sources import Sources, find_sources
 
 GREYS = (250, 200, 150, 100)
 SHAPE = (20, 30)
@@ -143,6 +143,17 @@ def test_names_keep_their_order_and_stand_for_one_source_each(folder: Path) -> N
         str(folder / "a" / "10.tif"),
         "missing.png",
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of any bytes are POSIX")
+def test_a_list_stands_for_the_files_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("list.txt").write_bytes("b.png\r\nfolder [1]/ä.png\n\n@x\n".encode() + b"\xff.png\nb.png")
+    names = ("b.png", "folder [1]/ä.png", "@x", "\udcff.png")
+    assert find_sources(["a.png", "@list.txt"]) == Sources(("a.png", *names), 0)
+    assert find_sources(["@missing.txt"]).names == ("@missing.txt",)
+    Path("@list.txt").touch()
+    assert find_sources(["@list.txt"]).names == ("@list.txt",)
 
 
 def test_a_folder_without_pictures_stands_for_itself(tmp_path: Path) -> None:

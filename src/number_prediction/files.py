@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, content: bytes | str | Iterable[bytes]) -> None:
-    """Write `content` (text as UTF-8) to `path`: temporary file beside it, flush to disk, rename.
+    """Write `content` (text as UTF-8) to `path`, as `open_atomically` does.
 
     Content that is made bit by bit, as an iterable of bytes, is never in memory as a whole.
 
     Raises:
         OSError: the disk is full or not writable; what stood at `path` stays.
     """
+    with open_atomically(path) as stream:
+        _write(stream, content)
+
+
+@contextlib.contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """A file to write: temporary beside `path`, flushed to disk and renamed once the block ends.
+
+    Raises:
+        OSError: the disk is full or not writable; as with any other error, what stood at `path` stays.
+    """
     try:
-        _write_partial(path, content)
+        with _open_partial(path) as stream:
+            yield stream
         _partial(path).replace(path)
     except BaseException:
         _partial(path).unlink(missing_ok=True)
@@ -42,7 +55,8 @@ def write_together(folder: Path, contents: Mapping[str, bytes | str]) -> None:
         for parent in parents:
             parent.mkdir(parents=True, exist_ok=True)
         for path, content in paths.items():
-            _write_partial(path, content)  # a full disk shows here, before anything is replaced
+            with _open_partial(path) as stream:  # a full disk shows here, before anything is replaced
+                _write(stream, content)
         for path in paths:
             _partial(path).replace(path)
     except BaseException:
@@ -62,13 +76,18 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
-def _write_partial(path: Path, content: bytes | str | Iterable[bytes]) -> None:
-    if isinstance(content, bytes | str):
-        content = [content.encode() if isinstance(content, str) else content]
+@contextlib.contextmanager
+def _open_partial(path: Path) -> Iterator[BinaryIO]:
     with _partial(path).open("wb") as stream:
-        stream.writelines(content)
+        yield stream
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _write(stream: BinaryIO, content: bytes | str | Iterable[bytes]) -> None:
+    if isinstance(content, bytes | str):
+        content = [content.encode() if isinstance(content, str) else content]
+    stream.writelines(content)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -36,7 +36,10 @@ Pictures: TypeAlias = "Iterable[ImageInput] | NDArray[np.generic]"
 
 
 class Model:
-    """A loaded graph with one input, pages (N, H, W) uint8; it may be used by several threads at once."""
+    """A loaded graph with one input, pages (N, H, W) uint8; it may be used by several threads at once.
+
+    It can be pickled: the file's content goes along, for its path may mean nothing where it arrives.
+    """
 
     def __init__(
         self,
@@ -65,13 +68,7 @@ class Model:
         """The manifest beside the model file, see `manifests`; None where there is none."""
         self.sha256 = hashlib.sha256(content).hexdigest()
         """SHA-256 of the model file, hexadecimal."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # whole batches side by side are faster than threads inside one
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own exceptions share no public base
-            raise ModelError(f"{self.path}: not an ONNX model that can be run ({error})") from error
+        self._session = _load(content, self.path)
         self._metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         found = [output.name for output in self._session.get_outputs()]
         if found != list(outputs) or not set(metadata) <= set(self._metadata):
@@ -80,6 +77,15 @@ class Model:
             )
         self.threads = threads or os.cpu_count() or 1
         """Batches that are run at once."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_session": self.read_model()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        content: bytes = state["_session"]
+        if hashlib.sha256(content).hexdigest() != state["sha256"]:
+            raise ModelError(f"{state['path']}: arrived altered; send it again")
+        self.__dict__ = {**state, "_session": _load(content, state["path"])}
 
     def read_model(self) -> bytes:
         """Content of the model file; raises ModelError where it changed since it was loaded."""
@@ -171,6 +177,16 @@ def _read_verified(path: Path, *, manifest_required: bool) -> tuple[bytes, dict[
             "export it again, or install the package again"
         )
     return content, manifest
+
+
+def _load(content: bytes, path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # whole batches side by side are faster than threads inside one
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no public base
+        raise ModelError(f"{path}: not an ONNX model that can be run ({error})") from error
 
 
 def _as_pictures(images: Pictures) -> Iterable[ImageInput]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from number_prediction.files import write_atomically
-from number_prediction.images import Page
+from number_prediction.images import ImageInput, Page
 from number_prediction.predictor import Predictor
 from number_prediction.seen import encode_seen
 from number_prediction.sources import STDIN, iterate_pages, open_source
@@ -80,6 +80,7 @@ def read_sources(
     *,
     dpi: int = PDF_DPI,
     finished: Mapping[str, Container[int]] | None = None,
+    open_image: Callable[[str], ImageInput] = open_source,
 ) -> Iterator[Row]:
     """One row a page, in the order of the sources.
 
@@ -88,13 +89,14 @@ def read_sources(
         read: what reads a page.
         dpi: pixels an inch at which the pages of a PDF are rendered.
         finished: numbers of the pages of a source that are not wanted any more.
+        open_image: what `iterate_pages` takes for a name, where that is not the file of this name.
     """
     waiting: deque[Row] = deque()  # of pages that the reader has taken, and of errors between them
 
     def pages() -> Iterator[Page]:
         for name in names:
             skip = finished.get(name, ()) if finished else ()
-            for number, page in iterate_pages(open_source(name), dpi=dpi, skip=skip):
+            for number, page in iterate_pages(open_image(name), dpi=dpi, skip=skip):
                 if isinstance(page, ImageError):
                     waiting.append(Row(name, number, error=str(page)))
                 else:

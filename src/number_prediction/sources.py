@@ -40,6 +40,7 @@ STDIN = "-"
 MAX_PAGES = 10_000
 """Pages that are read of one file."""
 
+_LIST = "@"
 _PDF_SUFFIX = ".pdf"
 _PARTS = re.compile(r"(\d+)")
 
@@ -55,10 +56,11 @@ class Sources:
 
 
 def find_sources(names: Iterable[str]) -> Sources:
-    """The files that names stand for: files, folders (with all below), globs, "-".
+    """The files that names stand for: files, folders (with all below), globs, "-", "@LIST".
 
-    Folders and globs are sorted as people sort: 9.png stands before 10.png. A name that stands for nothing,
-    and a folder without pictures, is handed on, so that it gets its error row.
+    Folders and globs are sorted as people sort: 9.png stands before 10.png. A list is a text file with the
+    name of a file in each line. A name that stands for nothing, and a folder without pictures, is handed on,
+    so that it gets its error row.
 
     Raises:
         MissingExtraError: a PDF or a HEIC is among them, by its suffix, and what reads it is not installed.
@@ -66,6 +68,9 @@ def find_sources(names: Iterable[str]) -> Sources:
     found: dict[str, None] = {}
     skipped = 0
     for name in names:
+        if (listed := _read_list(name)) is not None:
+            found.update(dict.fromkeys(listed))
+            continue
         is_pattern = name != STDIN and not os.path.exists(name)
         matches = sorted(glob.glob(name, recursive=True), key=_natural) if is_pattern else []
         for match in matches or [name]:
@@ -74,6 +79,14 @@ def find_sources(names: Iterable[str]) -> Sources:
             skipped += others
     _require_extras(found)
     return Sources(tuple(found), skipped)
+
+
+def _read_list(name: str) -> list[str] | None:
+    """The lines that are not empty of the text file that @LIST means; None where a name means none."""
+    path = Path(name.removeprefix(_LIST))
+    if not name.startswith(_LIST) or os.path.exists(name) or not path.is_file():
+        return None
+    return [os.fsdecode(line) for line in path.read_bytes().splitlines() if line]
 
 
 def _expand(name: str) -> tuple[list[str], int]:

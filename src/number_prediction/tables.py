@@ -21,18 +21,18 @@ from number_prediction.reading import Row
 ABSTAINED = "not a digit"
 DOUBTFUL = 0.9
 """Confidence below which a table names a digit's alternatives."""
-_LINE_COLUMNS = ("text", "shown", "confidence")
-_PAGE_COLUMNS = ("numbers", "confidences")
+_LINE_COLUMNS = {"text": str, "shown": str, "confidence": float}
+_PAGE_COLUMNS = {"numbers": str, "confidences": str}
 
 
 @dataclass(frozen=True)
 class Layout:
     """How the values of one reader become cells."""
 
-    columns: tuple[str, ...]
-    """Names of the columns of a CSV file, between path, and page and error."""
+    columns: Mapping[str, type]
+    """Names of the columns of a CSV or Parquet file, between path, and page and error; str, int or float."""
     flatten: Callable[[Mapping[str, Any]], Mapping[str, Any]]
-    """Values -> cells of a CSV file by the names of their columns; what is missing stays empty."""
+    """Values -> cells of such a file by the names of their columns; what is missing stays empty."""
     headings: tuple[str, ...]
     """Of a table, after the picture."""
     show: Callable[[Mapping[str, Any]], Sequence[str]]
@@ -45,14 +45,12 @@ class Layout:
 
 def digit_layout(top: int, *, explain: bool = False) -> Layout:
     """How `read_digits` is shown, with the `top` best classes; with `explain`, after `save_drawings`."""
-    ranks = range(1, top + 1)
-    best = tuple(name for rank in ranks for name in (f"top_{rank}", f"top_{rank}_probability"))
+    columns: dict[str, type] = {"label": int, "text": str, "confidence": float}
+    columns |= {"is_digit": float, "warnings": str}
+    for rank in range(1, top + 1):
+        columns |= {f"top_{rank}": str, f"top_{rank}_probability": float}
     return Layout(
-        columns=(
-            *("label", "text", "confidence", "is_digit", "warnings"),
-            *best,
-            *(["explanation"] if explain else []),
-        ),
+        columns=columns | _explanation(explain),
         flatten=_flatten_digit,
         headings=("digit", "confidence", *(["also"] if top > 1 else []), "warnings"),
         show=partial(_show_digit, with_others=top > 1),
@@ -63,7 +61,7 @@ def digit_layout(top: int, *, explain: bool = False) -> Layout:
 def line_layout(*, annotated: bool = False) -> Layout:
     """How lines are shown; with `annotated`, after `save_drawings`."""
     return Layout(
-        columns=(*_LINE_COLUMNS, *_explanation(annotated)),
+        columns={**_LINE_COLUMNS, **_explanation(annotated)},
         flatten=lambda values: values,
         headings=("number", "confidence", "doubtful"),
         show=_show_line,
@@ -96,7 +94,7 @@ def page_layout(*, annotated: bool = False) -> Layout:
         return {**cells, "numbers": numbers}
 
     return Layout(
-        columns=(*_PAGE_COLUMNS, *_explanation(annotated)),
+        columns={**_PAGE_COLUMNS, **_explanation(annotated)},
         flatten=flatten,
         headings=("numbers", "least confidence"),
         show=show,
@@ -106,7 +104,6 @@ def page_layout(*, annotated: bool = False) -> Layout:
 
 def form_layout(fields: Sequence[str], *, annotated: bool = False) -> Layout:
     """How forms are shown: a column a field, and in a CSV file its confidence beside it."""
-    named = [name for field in fields for name in (field, _confidence_of(field))]
 
     def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
         cells = dict(values)
@@ -123,18 +120,21 @@ def form_layout(fields: Sequence[str], *, annotated: bool = False) -> Layout:
         }
         return {**cells, "fields": read}
 
-    columns = (*named, *_explanation(annotated))
+    columns: dict[str, type] = {}
+    for field in fields:
+        columns |= {field: str, _confidence_of(field): float}
+    columns |= _explanation(annotated)
     return Layout(columns=columns, flatten=flatten, headings=tuple(fields), show=show, parse=parse)
 
 
 def find_layout(columns: Sequence[str]) -> Layout:
     """The layout of numbers with these columns of a CSV file; raises ValueError where there is none."""
     named = tuple(columns)
-    annotated = named[-1:] == _explanation(annotated=True)
+    annotated = named[-1:] == tuple(_explanation(annotated=True))
     named = named[:-1] if annotated else named
-    if named == _LINE_COLUMNS:
+    if named == tuple(_LINE_COLUMNS):
         return line_layout(annotated=annotated)
-    if named == _PAGE_COLUMNS:
+    if named == tuple(_PAGE_COLUMNS):
         return page_layout(annotated=annotated)
     fields = named[::2]
     if not fields or named[1::2] != tuple(map(_confidence_of, fields)):
@@ -142,12 +142,13 @@ def find_layout(columns: Sequence[str]) -> Layout:
     return form_layout(fields, annotated=annotated)
 
 
-def _explanation(annotated: bool) -> tuple[str, ...]:
-    return ("explanation",) if annotated else ()
-
-
 def _confidence_of(field: str) -> str:
     return f"{field}_confidence"
+
+
+def _explanation(annotated: bool) -> dict[str, type]:
+    """The column that `save_drawings` fills."""
+    return {"explanation": str} if annotated else {}
 
 
 def _show_line(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -216,8 +217,18 @@ def format_row(row: Row, output_format: str, layout: Layout) -> str:
     """A row as "jsonl" or "csv", with the end of its line."""
     if output_format == "jsonl":
         return json.dumps(row.to_dict()) + "\n"
+    return csv_line(row_cells(row, layout))
+
+
+def row_cells(row: Row, layout: Layout) -> list[object]:
+    """The cells of a row, in the order of `column_types`; None for what is missing."""
     cells = {} if row.error is not None else layout.flatten(row.values)
-    return csv_line([row.path, *(cells.get(name) for name in layout.columns), row.page, row.error])
+    return [row.path, *(cells.get(name) for name in layout.columns), row.page, row.error]
+
+
+def column_types(layout: Layout) -> list[tuple[str, type]]:
+    """The columns of a CSV or Parquet file: their names, and int, float or str."""
+    return [("path", str), *layout.columns.items(), ("page", int), ("error", str)]
 
 
 def parse_row(text: str, output_format: str) -> Row:
@@ -237,7 +248,7 @@ def parse_row(text: str, output_format: str) -> Row:
 
 
 def _columns(layout: Layout) -> list[str]:
-    return ["path", *layout.columns, "page", "error"]
+    return [name for name, _ in column_types(layout)]
 
 
 def _read_csv_line(text: str) -> list[str]:

@@ -64,6 +64,10 @@ class ServingError(NumberPredictionError):
     """The server cannot listen where it was told to."""
 
 
+class ClusterError(NumberPredictionError):
+    """A Ray cluster that cannot be reached, or did not do all of its work."""
+
+
 class MissingExtraError(NumberPredictionError):
     """Something needs packages of an extra that is not installed."""
 

@@ -12,6 +12,8 @@ import typer
 
 from number_prediction.cli.console import say
 from number_prediction.cli.options import (
+    ClusterOption,
+    ColumnOption,
     DpiOption,
     Format,
     FormatOption,
@@ -19,8 +21,9 @@ from number_prediction.cli.options import (
     PicturesArgument,
     ResumeOption,
     ThreadsOption,
+    WorkersOption,
 )
-from number_prediction.cli.results import check_new, choose_format, format_of, write_results
+from number_prediction.cli.results import check_new, choose_cluster, choose_format, format_of, write_results
 from number_prediction.types import PDF_DPI, ConstraintError, DataError
 
 if TYPE_CHECKING:
@@ -117,6 +120,9 @@ def read(
     ] = None,
     dpi: DpiOption = PDF_DPI,
     threads: ThreadsOption = None,
+    cluster: ClusterOption = None,
+    workers: WorkersOption = None,
+    column: ColumnOption = None,
 ) -> None:
     """Read whole numbers: of one line a picture, of whole pages, or of the fields of a form.
 
@@ -124,6 +130,18 @@ def read(
     cannot be read gives an error row, the others are read all the same, and the exit status is 1.
     """
     chosen_format = choose_format(output_format, output, resume=resume)
+    chosen_cluster = choose_cluster(
+        cluster,
+        workers,
+        column,
+        others={
+            "--resume": resume,
+            "--roster": roster,
+            "--annotate": annotate,
+            "--review": review,
+            "--threads": threads,
+        },
+    )
     if roster is not None and one_of is not None:
         raise typer.BadParameter("says what --one-of says, and more; leave that out", param_hint="--roster")
     known = _known(
@@ -140,7 +158,7 @@ def read(
         )
     if below is not None and review is None:
         raise typer.BadParameter("goes with --review", param_hint="--below")
-    if review is not None and chosen_format is Format.table:
+    if review is not None and chosen_format in (Format.table, Format.parquet):
         raise typer.BadParameter(
             "corrections are merged into jsonl, json or csv; give an --output FILE of these",
             param_hint="--review",
@@ -154,7 +172,7 @@ def read(
     class_list = None if roster is None else _roster(roster, template)
     doubtful = 0.0 if review is None else BELOW if below is None else below
     wanted = Wanted(unsure, annotate is not None, doubtful, class_list)
-    predictor = NumberPredictor(model, threads=threads)
+    predictor = NumberPredictor(model, threads=threads if chosen_cluster is None else 1)
     reader, layout = _make_reader(predictor, known, wanted, template=template, page=page)
     watch: list[Callable[[Iterable[Row]], Iterator[Row]]] = []
     if class_list is not None:
@@ -188,6 +206,7 @@ def read(
             explain=annotate,
             watch=watch,
             at_once=class_list is not None,
+            cluster=chosen_cluster,
         )
     finally:
         if folder is not None and folder.is_begun:
@@ -208,7 +227,7 @@ def merge(
     A review of other results is refused, and so are corrections that are not what is known of their numbers.
     """
     output_format = format_of(result)
-    if output_format in (None, Format.table):
+    if output_format in (None, Format.table, Format.parquet):
         raise typer.BadParameter("give a file that read wrote, .json, .jsonl or .csv", param_hint="RESULT")
     if output is not None:
         if format_of(output) is not output_format:

@@ -31,6 +31,7 @@ class Format(StrEnum):
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
+    parquet = "parquet"
 
     @property
     def can_be_resumed(self) -> bool:
@@ -41,8 +42,9 @@ class Format(StrEnum):
 PicturesArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH|FOLDER|GLOB|-",
-        help="Pictures, TIFF and PDF with all their pages; - reads one file from stdin.",
+        metavar="PATH|FOLDER|GLOB|@LIST|-",
+        help="Pictures, TIFF and PDF with all their pages; of @LIST, a text file, each line names a file; "
+        "- reads one file from stdin.",
     ),
 ]
 FormatOption = Annotated[
@@ -59,6 +61,32 @@ ResumeOption = Annotated[
     bool,
     typer.Option(
         "--resume", help="Go on with an --output of jsonl or csv: read only what has no row there yet."
+    ),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local|ADDRESS",
+        help="Read on the workers of a Ray cluster (extra cluster): one on this machine that ends with the "
+        "command, or the one at an address, such as auto or HOST:6379. Also reads *.parquet.",
+        show_default=False,
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Of the cluster, each on one processor.",
+        show_default="as many as it has processors",
+    ),
+]
+ColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Of *.parquet: encoded pictures, or paths.",
+        show_default="picture, image, bytes or path",
     ),
 ]
 DpiOption = Annotated[int, typer.Option(min=10, max=2400, metavar="N", help="At which a PDF is rendered.")]

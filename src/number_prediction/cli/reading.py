@@ -10,14 +10,17 @@ import typer
 
 from number_prediction.cli.console import say
 from number_prediction.cli.options import (
+    ClusterOption,
+    ColumnOption,
     DpiOption,
     FormatOption,
     OutputOption,
     PicturesArgument,
     ResumeOption,
     ThreadsOption,
+    WorkersOption,
 )
-from number_prediction.cli.results import choose_format, write_results
+from number_prediction.cli.results import choose_cluster, choose_format, write_results
 from number_prediction.types import PDF_DPI
 
 
@@ -41,18 +44,24 @@ def predict(
     ] = None,
     dpi: DpiOption = PDF_DPI,
     threads: ThreadsOption = None,
+    cluster: ClusterOption = None,
+    workers: WorkersOption = None,
+    column: ColumnOption = None,
 ) -> None:
     """Read one digit from each picture, and from each page of a TIFF or PDF.
 
     What cannot be read gives an error row, the others are read all the same, and the exit status is 1.
     """
     chosen_format = choose_format(output_format, output, resume=resume)
+    chosen_cluster = choose_cluster(
+        cluster, workers, column, others={"--resume": resume, "--explain": explain, "--threads": threads}
+    )
 
     from number_prediction.predictor import Predictor
     from number_prediction.reading import read_digits
     from number_prediction.tables import digit_layout
 
-    predictor = Predictor(model, threads=threads)
+    predictor = Predictor(model, threads=threads if chosen_cluster is None else 1)
     write_results(
         pictures,
         partial(read_digits, predictor, top=top, explain=explain is not None),
@@ -68,6 +77,7 @@ def predict(
             "top": top,
         },
         explain=explain,
+        cluster=chosen_cluster,
     )
 
 

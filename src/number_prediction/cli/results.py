@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,47 @@ if TYPE_CHECKING:
     from number_prediction.reading import Reader, Row
     from number_prediction.tables import Layout
 
-_FORMAT_OF_SUFFIX = {".txt": Format.table, ".json": Format.json, ".jsonl": Format.jsonl, ".csv": Format.csv}
+_FORMAT_OF_SUFFIX = {
+    ".txt": Format.table,
+    ".json": Format.json,
+    ".jsonl": Format.jsonl,
+    ".csv": Format.csv,
+    ".parquet": Format.parquet,
+}
+
+
+@dataclass(frozen=True)
+class ClusterChoice:
+    """Where a Ray cluster reads, as `cluster.read_on_cluster` takes it."""
+
+    address: str
+    workers: int | None
+    column: str | None
+
+
+def choose_cluster(
+    address: str | None, workers: int | None, column: str | None, *, others: Mapping[str, object]
+) -> ClusterChoice | None:
+    """What --cluster, --workers and --column mean; None without a cluster.
+
+    Args:
+        address: of the cluster.
+        workers: how many.
+        column: of Parquet files.
+        others: options that do not go with a cluster, and what was given for them.
+
+    Raises:
+        typer.BadParameter: they contradict.
+    """
+    if address is None:
+        for option, is_given in (("--workers", workers is not None), ("--column", column is not None)):
+            if is_given:
+                raise typer.BadParameter("goes with --cluster", param_hint=option)
+        return None
+    for option, given in others.items():
+        if given:
+            raise typer.BadParameter("does not go with --cluster", param_hint=option)
+    return ClusterChoice(address, workers, column)
 
 
 def format_of(path: Path) -> Format | None:
@@ -38,6 +79,8 @@ def choose_format(output_format: Format | None, output: Path | None, *, resume: 
         )
     if resume and (output is None or not output_format.can_be_resumed):
         raise typer.BadParameter("takes an --output FILE of jsonl or csv", param_hint="--resume")
+    if output is None and output_format is Format.parquet:
+        raise typer.BadParameter("parquet takes an --output FILE", param_hint="--format")
     return output_format
 
 
@@ -54,6 +97,7 @@ def write_results(
     explain: Path | None = None,
     watch: Sequence[Callable[[Iterable[Row]], Iterator[Row]]] = (),
     at_once: bool = False,
+    cluster: ClusterChoice | None = None,
 ) -> None:
     """Read pictures and write a row a page; prints the path of the file it wrote.
 
@@ -70,9 +114,12 @@ def write_results(
         watch: what rows pass through, in order, before they are written.
         at_once: whether the reader gives the first row after it has taken the last page, so that a batch that
             was killed has nothing to go on with.
+        cluster: what reads, instead of this process; then a file of any format is written at the end.
 
     Raises:
         DataError: the file is there already, or cannot be gone on with.
+        ClusterError: the cluster cannot be reached, or failed.
+        MissingExtraError: the cluster or the format needs an extra.
         typer.Exit: something could not be read.
     """
     from number_prediction.journal import Journal
@@ -85,7 +132,10 @@ def write_results(
         say(f"left out, as no pictures: {sources.skipped:,} files in folders")
 
     def read_rows(finished: Mapping[str, Container[int]] | None = None) -> Iterator[Row]:
-        rows = read_sources(sources.names, read, dpi=dpi, finished=finished)
+        if cluster is None:
+            rows = read_sources(sources.names, read, dpi=dpi, finished=finished)
+        else:
+            rows = _read_on(cluster, sources.names, read, dpi)
         if explain is not None:
             rows = save_drawings(rows, sources.names, explain)
         for each in watch:
@@ -95,7 +145,7 @@ def write_results(
     if output is None:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names can be any bytes
         failed = write_rows(read_rows(), output_format, layout, sys.stdout)
-    elif output_format.can_be_resumed and not at_once:
+    elif output_format.can_be_resumed and not at_once and cluster is None:
         journal = Journal(
             output,
             sources.names,
@@ -131,16 +181,29 @@ def _append_rows(journal: Journal, read_rows: Callable[..., Iterator[Row]]) -> i
     return journal.failed
 
 
+def _read_on(cluster: ClusterChoice, names: Sequence[str], read: Reader, dpi: int) -> Iterator[Row]:
+    from number_prediction.cluster import read_on_cluster
+
+    return read_on_cluster(
+        names, read, address=cluster.address, workers=cluster.workers, column=cluster.column, dpi=dpi
+    )
+
+
 def _write_at_once(output: Path, rows: Iterable[Row], output_format: Format, layout: Layout) -> int:
-    """Write a file when all rows are there; how many are errors."""
-    from number_prediction.files import write_atomically
+    """Write a file that has its name once all rows are there; how many are errors."""
+    from number_prediction.files import open_atomically
     from number_prediction.tables import write_rows
 
     check_new(output)
-    written = io.StringIO()
-    failed = write_rows(rows, output_format, layout, written)
-    write_atomically(output, written.getvalue().encode("utf-8", "backslashreplace"))
-    return failed
+    with open_atomically(output) as stream:
+        if output_format is Format.parquet:
+            from number_prediction.parquet import write_parquet
+
+            return write_parquet(rows, layout, stream)
+        text = io.TextIOWrapper(stream, "utf-8", "backslashreplace", newline="")
+        failed = write_rows(rows, output_format, layout, text)
+        text.detach()
+        return failed
 
 
 def check_new(output: Path) -> None:
