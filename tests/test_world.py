@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,22 +58,36 @@ from number_prediction.training.fit import fit
 from number_prediction.training.world import join_world
 tasks.VALIDATION_LINES = {96: 1}
 mnist = load_mnist()
-count = 2000 if "OTHER_DATA" not in os.environ or os.environ["RANK"] == "0" else 1999
-part = Splits(mnist.train.select(slice(0, count)), mnist.validation.select(slice(0, 301)), mnist.test)
 try:
     with join_world() as world:
-        print("process", os.environ["RANK"], os.getpid(), flush=True)
-        for folder in sys.argv[1:]:
-            for record in fit(Run(Path(folder)), part, world):
-                if world.is_main:
-                    print("batch", record.step, flush=True)
+        print("process", world.rank, os.getpid(), flush=True)
+        for folder in map(Path, sys.argv[1:]):
+            count = 2000 - world.rank * (folder.name == "other data")
+            part = mnist.train.select(slice(0, count)), mnist.validation.select(slice(0, 301)), mnist.test
+            for _ in fit(Run(folder), Splits(*part), world):
+                pass
 except TrainingError as error:
     sys.exit(f"error: {error}")
 """
 
 
+@dataclass(frozen=True)
+class Together:
+    """What two processes have trained, and said."""
+
+    runs: Mapping[str, Run]
+    """Of all RECIPES, trained to their end."""
+    killed: Run
+    """Of the recipe of "cnn", from which a process was killed; it went on afterwards."""
+    killed_at: int
+    """Batch of its checkpoint when it was killed."""
+    words_when_killed: str
+    words: str
+    """In the end, after a run for which the second process had other data."""
+
+
 @contextmanager
-def torchrun(*arguments: str | Path, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+def torchrun(*arguments: str | Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """Two processes."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     with subprocess.Popen(
@@ -81,16 +96,8 @@ def torchrun(*arguments: str | Path, folder: Path, **variables: str) -> Iterator
         stderr=subprocess.PIPE,
         text=True,
         cwd=folder,
-        env={**os.environ, **variables},
     ) as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("program") / "train_together.py"
-    path.write_text(PROGRAM)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +110,30 @@ def start(folder: Path, recipe: Recipe = CNN, world: World = TWO[0]) -> Run:
 
 
 @pytest.fixture(scope="module")
-def together(tmp_path_factory: pytest.TempPathFactory, program: Path) -> dict[str, Run]:
-    """Runs of all RECIPES, each trained by two processes."""
+def together(tmp_path_factory: pytest.TempPathFactory) -> Together:
+    """One run is killed in the middle, goes on, and the others follow it."""
     folder = tmp_path_factory.mktemp("together")
+    program = folder / "train_together.py"
+    program.write_text(PROGRAM)
+    killed = start(folder / "killed")
+    with torchrun(program, killed.folder, folder=folder) as process:
+        assert process.stdout is not None
+        processes = dict(process.stdout.readline().split()[1:] for _ in range(2))
+        while process.poll() is None and not any(record.step >= 40 for record in killed.records()):
+            time.sleep(0.02)
+        os.kill(int(processes["1"]), signal.SIGKILL)
+        _, words_when_killed = process.communicate()
+    assert process.returncode != 0
+    killed_at = load_checkpoint(killed.checkpoint_path)[1]["step"]
+
     runs = {name: start(folder / name, recipe) for name, recipe in RECIPES.items()}
-    with torchrun(program, *(run.folder for run in runs.values()), folder=folder) as process:
-        _, messages = process.communicate()
-    assert process.returncode == 0, messages
-    return runs
+    refused = start(folder / "other data")
+    folders = [run.folder for run in (killed, *runs.values(), refused)]
+    with torchrun(program, *folders, folder=folder) as process:
+        _, words = process.communicate()
+    assert process.returncode != 0
+    assert all(run.records()[-1].step == run.records()[-1].steps for run in (killed, *runs.values())), words
+    return Together(runs, killed, killed_at, words_when_killed, words)
 
 
 def final_accuracy(run: Run) -> float:
@@ -173,17 +196,19 @@ def test_a_batch_too_small_to_be_shared_is_refused(part: Splits) -> None:
         Batches(part.train, batch_size=3, augmentation=EVERYTHING, seed=0, device=CPU, world=TWO[0])
 
 
-def test_two_processes_learn_as_one(tmp_path: Path, part: Splits, together: dict[str, Run]) -> None:
+def test_two_processes_learn_as_one(tmp_path: Path, part: Splits, together: Together) -> None:
     alone = train_alone(tmp_path / "alone", CNN, part)
     assert final_accuracy(alone) > 0.85
-    assert final_accuracy(together["cnn"]) == pytest.approx(final_accuracy(alone), abs=0.05)
+    assert final_accuracy(together.runs["cnn"]) == pytest.approx(final_accuracy(alone), abs=0.05)
 
 
 def test_their_first_batch_has_the_statistics_of_the_whole(
-    tmp_path: Path, part: Splits, together: dict[str, Run]
+    tmp_path: Path, part: Splits, together: Together
 ) -> None:
     alone = train_alone(tmp_path / "alone", RECIPES["first batch"], part)
-    (one, _), (two, _) = (load_checkpoint(run.checkpoint_path) for run in (alone, together["first batch"]))
+    (one, _), (two, _) = (
+        load_checkpoint(run.checkpoint_path) for run in (alone, together.runs["first batch"])
+    )
     assert one.keys() == two.keys()
     for name in ("network.1.layers.2.running_mean", "batches.generator", "batches.position"):
         torch.testing.assert_close(two[name], one[name])
@@ -196,8 +221,8 @@ def test_their_first_batch_has_the_statistics_of_the_whole(
     assert likeness > 0.9
 
 
-def test_the_run_is_written_once(part: Splits, together: dict[str, Run]) -> None:
-    run = together["cnn"]
+def test_the_run_is_written_once(part: Splits, together: Together) -> None:
+    run = together.runs["cnn"]
     steps = [record.step for record in run.records() if record.loss is not None]
     assert steps == [20, 40, 60, 80, 100, 120]
     assert run.settings().processes == 2
@@ -208,37 +233,20 @@ def test_the_run_is_written_once(part: Splits, together: dict[str, Run]) -> None
 
 
 @pytest.mark.parametrize("name", ["handwriting", "number"])
-def test_the_other_kinds_of_recipes_are_trained(together: dict[str, Run], name: str) -> None:
-    last = together[name].records()[-1]
+def test_the_other_kinds_of_recipes_are_trained(together: Together, name: str) -> None:
+    last = together.runs[name].records()[-1]
     assert last.step == last.steps > 2
     assert last.validation_loss is not None
     assert np.isfinite(last.validation_loss)
-    assert load_trained(together[name]).steps == last.steps
+    assert load_trained(together.runs[name]).steps == last.steps
 
 
-def test_a_killed_process_ends_all_and_they_go_on_to_identical_weights(
-    tmp_path: Path, program: Path, together: dict[str, Run]
-) -> None:
-    run = start(tmp_path / "killed")
-    with torchrun(program, run.folder, folder=tmp_path) as process:
-        assert process.stdout is not None
-        processes: dict[str, int] = {}
-        for line in process.stdout:
-            kind, *numbers = line.split()
-            if kind == "process":
-                processes[numbers[0]] = int(numbers[1])
-            elif numbers == ["40"]:
-                os.kill(processes["1"], signal.SIGKILL)
-                break
-        _, messages = process.communicate(timeout=120)
-    assert process.returncode != 0
-    assert "error: process 0 of 2" in messages
-    assert f"torchrun --nproc_per_node 2 -m number_prediction train --resume {run.folder}" in messages
-    assert 0 < load_checkpoint(run.checkpoint_path)[1]["step"] < 121
-    with torchrun(program, run.folder, folder=tmp_path) as process:
-        _, messages = process.communicate()
-    assert process.returncode == 0, messages
-    resumed, undisturbed = (load_checkpoint(each.checkpoint_path)[0] for each in (run, together["cnn"]))
+def test_a_killed_process_ends_all_and_they_go_on_to_identical_weights(together: Together) -> None:
+    run, words = together.killed, together.words_when_killed
+    assert "error: process 0 of 2" in words
+    assert f"torchrun --nproc_per_node 2 -m number_prediction train --resume {run.folder}" in words
+    assert 0 < together.killed_at < 121
+    resumed, undisturbed = (load_checkpoint(each.checkpoint_path)[0] for each in (run, together.runs["cnn"]))
     assert resumed.keys() == undisturbed.keys()
     for name, tensor in resumed.items():
         assert torch.equal(tensor, undisturbed[name]), name
@@ -246,12 +254,8 @@ def test_a_killed_process_ends_all_and_they_go_on_to_identical_weights(
     assert steps == sorted(set(steps))
 
 
-def test_a_process_with_other_data_is_refused(tmp_path: Path, program: Path) -> None:
-    run = start(tmp_path / "run")
-    with torchrun(program, run.folder, folder=tmp_path, OTHER_DATA="yes") as process:
-        _, messages = process.communicate()
-    assert process.returncode != 0
-    assert "error: process 1 has another data set than process 0" in messages
+def test_a_process_with_other_data_is_refused(together: Together) -> None:
+    assert "error: process 1 has another data set than process 0" in together.words
 
 
 def test_a_run_goes_on_with_as_many_processes_as_it_began_with(tmp_path: Path, part: Splits) -> None:
@@ -269,7 +273,7 @@ def test_the_command_line_under_torchrun(
         for index in np.flatnonzero(mnist.train.labels == label)[:60]:
             Image.fromarray(255 - mnist.train.images[index]).save(folder / f"{index}.png")
     command = ("-m", "number_prediction", "train")
-    options = ("--data", "data", "--epochs", "40", "--batch-size", "16", "--learning-rate", "0.1")
+    options = ("--data", "data", "--epochs", "16", "--batch-size", "16", "--learning-rate", "0.1")
     with torchrun(*command, "cnn", *options, "--output", "run", folder=tmp_path) as process:
         assert process.stderr is not None
         for line in process.stderr:

@@ -70,6 +70,7 @@ class World:
             yield
         except RuntimeError as error:
             if isinstance(error, torch.distributed.DistError) or "gloo" in str(error):
+                _ignore_sigterm()
                 raise ProcessLostError(
                     f"process {self.rank} of {self.size} lost the others: one has ended"
                 ) from error
@@ -137,6 +138,7 @@ def join_world() -> Iterator[World]:
     )
 
     def lose(_number: int, _stack: object) -> NoReturn:
+        _ignore_sigterm()
         raise ProcessLostError(
             f"process {world.rank} of {size} was told to end, as all are when one has ended"
         )
@@ -147,5 +149,12 @@ def join_world() -> Iterator[World]:
             torch.distributed.init_process_group(BACKENDS if torch.cuda.is_available() else "gloo")
             yield world
             torch.distributed.destroy_process_group()
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    except BaseException:
+        _ignore_sigterm()
+        raise
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _ignore_sigterm() -> None:
+    """Let a process that ends say why: torchrun sends SIGTERM to all as soon as one has ended."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
