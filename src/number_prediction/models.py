@@ -19,6 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
+from number_prediction.cores import usable_cores
 from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.manifests import manifest_path, read_manifest
 from number_prediction.types import ImageError, ModelError
@@ -75,7 +76,7 @@ class Model:
             raise ModelError(
                 f"{self.path}: not a {packaged} graph; export one with number-prediction export RUN"
             )
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or usable_cores()
         """Batches that are run at once."""
 
     def __getstate__(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from number_prediction.cli.console import extra, say
 from number_prediction.cli.options import ThreadsOption
+from number_prediction.cores import usable_cores
 
 
 def serve(
@@ -73,7 +73,7 @@ def serve(
         hosts += LOOPBACK_NAMES
     elif not token:
         say("warning: everybody who reaches this address may use it; --token asks for a token")
-    count = threads or os.cpu_count() or 1
+    count = threads or usable_cores()
     app = create_app(
         Predictor(model, threads=1),
         numbers=NumberPredictor(threads=1),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from number_prediction.cores import usable_cores
 from number_prediction.datasets import EMBEDDED, canonical_source, display_name
 from number_prediction.predictor import Predictor
 from number_prediction.runs import Record, Run, Settings, describe_environment
@@ -152,7 +152,7 @@ def finetune(
     """
     begun = time.monotonic()
     tuning = tuning or Tuning()
-    threads = threads or os.cpu_count() or 1
+    threads = threads or usable_cores()
     torch.set_num_threads(threads)
     if Run(output).settings_path.exists():
         raise DataError(f"{output}: holds a run, whose model is not replaced; choose another --output")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from number_prediction.cores import usable_cores
 from number_prediction.datasets import EMBEDDED, canonical_source, display_name
 from number_prediction.evaluation import evaluate
 from number_prediction.images import Page
@@ -60,7 +60,7 @@ def start_run(
             recipe=recipe.to_dict(),
             data=canonical_source(data),
             seed=seed,
-            threads=threads or max(1, (os.cpu_count() or 1) // world.neighbours),
+            threads=threads or max(1, usable_cores() // world.neighbours),
             device=picked.type,
             precision=usable_precision(recipe.precision, picked),
             command=command,
