@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def read(frame: NDArray[np.float32], digits: Predictor) -> str:
-    """The digits of a line (32, 384) float32 in [0, 1]."""
+    """The digits of a line (40, 480) float32 in [0, 1]."""
     ink = frame.sum(0)
     marked = np.flatnonzero((frame > INKED).any(0))
     if not len(marked):

@@ -90,7 +90,7 @@ class NumberPrediction(NumberReading):
     """What the model reads on one line; boxes are pixels of its picture after its EXIF orientation."""
 
     frame: NDArray[np.float32]
-    """(32, 384) float32 in [0, 1], ink = 1: what the network saw."""
+    """(40, 480) float32 in [0, 1], ink = 1: what the network saw."""
     lattice: NDArray[np.float32]
     """(T, G) float32: probabilities of GLYPHS by time step."""
     place: NDArray[np.float32]
@@ -109,7 +109,7 @@ class LineAnswer:
     """Outputs of the graph for N pages."""
 
     frames: NDArray[np.float32]
-    """(N, 32, 384) float32 in [0, 1]."""
+    """(N, 40, 480) float32 in [0, 1]."""
     lattices: list[NDArray[np.float32]]
     """N times (T, G) float32: probabilities of GLYPHS by time step."""
     places: NDArray[np.float32]

@@ -18,7 +18,7 @@ NOT_A_DIGIT = "none"
 """Class of pictures that are no digit: a model that knows it abstains from them; it is never a label."""
 FRAME_SIZE = 28
 """Height and width of a frame, in pixels."""
-LINE_HEIGHT, LINE_WIDTH = 32, 384
+LINE_HEIGHT, LINE_WIDTH = 40, 480
 """Of the frame of a line, in pixels."""
 PDF_DPI = 200
 """Pixels an inch at which a PDF is rendered, unless told otherwise: an A4 page has 1,654 x 2,339."""

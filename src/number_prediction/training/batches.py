@@ -2,7 +2,7 @@
 
 Of digits, the whole training set is one tensor on the device, cut by random permutations, augmented: frames
 (B, 28, 28) float32 in [0, 1], labels (B,) int64; what remains of an epoch after its last full batch is left
-out. Lines are composed as they are needed: frames (B, 32, W), texts.
+out. Lines are composed as they are needed: frames (B, 40, W), texts.
 
 Of several processes each has its share of a batch: of digits the same that one process would have, changed in
 the same way; of lines as many, which it composes for itself.
@@ -25,9 +25,9 @@ from number_prediction.training.rewriting import Rewriting
 from number_prediction.training.strings import Lines, StringComposer
 from number_prediction.training.world import ALONE, World
 
-WIDTH = 160
+WIDTH = 144
 """Pixels of the lines of which a batch holds `batch_size`."""
-LINE_WIDTHS = {96: 0.2, 128: 0.2, 160: 0.25, 192: 0.15, 256: 0.12, 384: 0.08}
+LINE_WIDTHS = {64: 0.15, 96: 0.25, 144: 0.25, 208: 0.2, 288: 0.15}
 """Share of the batches by the width of their lines."""
 
 
@@ -143,7 +143,7 @@ class LineBatches:
         return self._epoch // self.batch_size
 
     def next(self) -> tuple[Tensor, Written]:
-        """The share of the next batch: frames (B, 32, W) float32, texts."""
+        """The share of the next batch: frames (B, 40, W) float32, texts."""
         if self._coming is None or self._coming[0] != self.position:
             self._coming = self.position, self._ahead.submit(self._compose, self.position)
         lines = self._coming[1].result()
@@ -169,4 +169,4 @@ class LineBatches:
 
 def _lines_of(width: int, batch_size: int) -> int:
     """Lines of that width in a batch: as many pixels as `batch_size` lines of WIDTH have."""
-    return max(1, round(batch_size * WIDTH / width))
+    return max(2, round(batch_size * WIDTH / width))

@@ -18,14 +18,14 @@ from number_prediction.training.components import label
 from number_prediction.training.grids import area_matrix
 from number_prediction.types import LINE_HEIGHT, LINE_WIDTH
 
-DIGIT_HEIGHT = 22.0
+DIGIT_HEIGHT = 28.0
 """Pixels of the frame that the digits of a line are high."""
 ROWS, COLUMNS = 32, 64
 """Cells of the grid."""
 INKED = 0.06
 ROUNDS = 6
 """Rounds of label spreading."""
-MARGIN = 5.0
+MARGIN = 6.0
 """Pixels of the frame left of the first mark."""
 
 

@@ -20,7 +20,7 @@ from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
 
 LINES = 100
 """Composed lines that are compared, of each of WIDTHS."""
-WIDTHS = (64, 160, 384)
+WIDTHS = (64, 160, LINE_WIDTH)
 _GLYPHS = LineRecipe(writings=60, signs=120)
 """What they are composed of: a few of each."""
 

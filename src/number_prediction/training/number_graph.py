@@ -5,31 +5,43 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction.training.ink import find_marks
 from number_prediction.training.line_framing import LineFraming
+from number_prediction.types import LINE_WIDTH
 
 SMALLEST_SIGMAS = 3.0
 """A line whose strokes stand out by less than this many standard deviations of the paper's noise is blank."""
+INKED = 0.05
+"""Ink of the frame from which a column is written on."""
+BESIDE = 8
+"""Pixels right of the last ink up to which the network is asked; from there on is blank paper."""
+SEEN = 64
+"""Pixels right of the last ink that the network is shown, more than it looks to either side."""
+PIXELS = 2
+"""Pixels of the frame that the network gives a time step to."""
+STRIDE = 16
+"""The network is shown a multiple of so many columns."""
 
 
 class NumberAnswer(NamedTuple):
     """Outputs of the number graph, in the order of the ONNX file's."""
 
     frame: Tensor
-    """(N, 32, 384) float32 in [0, 1]: what the network saw."""
+    """(N, 40, 480) float32 in [0, 1]: what the network saw."""
     probabilities: Tensor
-    """(N, T, G) float32 over GLYPHS, each row sums to 1; step t is 384 / T pixels of the frame wide."""
+    """(N, T, G) float32 over GLYPHS, each row sums to 1; step t is 480 / T pixels of the frame wide."""
     place: Tensor
     """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
 
 
 class NumberGraph(nn.Module):
-    """Ink, line framing, network and softmax in one module, of dynamic batch, height and width."""
+    """Ink, line framing, network, softmax and time steps of paper in one module of dynamic batch, height, width."""
 
     def __init__(self, network: nn.Module, *, temperature: float = 1.0) -> None:
-        """`network` maps lines (N, 32, W) in [0, 1] to logits (N, T, G); divided by `temperature`."""
+        """`network` maps lines (N, 40, W) in [0, 1] to logits (N, T, G); divided by `temperature`."""
         super().__init__()
         self.framing = LineFraming()
         self.network = network
@@ -38,5 +50,22 @@ class NumberGraph(nn.Module):
     def forward(self, page: Tensor) -> NumberAnswer:  # (N, H, W) uint8
         marks = find_marks(page, SMALLEST_SIGMAS)
         frame, place = self.framing(marks.ink.squeeze(1))
-        logits = self.network(frame) / self.temperature
-        return NumberAnswer(frame, torch.softmax(logits, dim=2), place * marks.scale)
+        return NumberAnswer(frame, self._read(frame), place * marks.scale)
+
+    def _read(self, frame: Tensor) -> Tensor:
+        """Probabilities (N, T, G) of frames (N, 40, 480), of which the network sees what is written on.
+
+        What it takes goes with the length of the longest line, and no line's answer with that of others.
+        """
+        is_inked = (frame.amax(1) > INKED).to(torch.float32)
+        end = (is_inked * torch.arange(1, LINE_WIDTH + 1)).amax(1, keepdim=True)  # (N, 1)
+        shown = int(((end.flatten().amax(0) + SEEN) / STRIDE).ceil().clamp(max=LINE_WIDTH // STRIDE).item())
+        torch._check(shown >= SEEN // STRIDE)  # for the exporter
+        torch._check(shown <= LINE_WIDTH // STRIDE)
+        logits = self.network(frame[:, :, : STRIDE * shown]) / self.temperature
+        rest = (LINE_WIDTH - STRIDE * shown) // PIXELS
+        probabilities = F.pad(torch.softmax(logits, dim=2), (0, 0, 0, rest))
+        middle = PIXELS * (torch.arange(LINE_WIDTH // PIXELS) + 0.5)
+        is_paper = (middle > end + BESIDE).unsqueeze(2)
+        blank = (torch.arange(probabilities.shape[2]) == 0).to(torch.float32)
+        return torch.where(is_paper, blank, probabilities)

@@ -3,14 +3,13 @@
 Out: lines (B, LINE_HEIGHT, W) float32 in [0, 1], 1 is ink, as the graph shows them to the network; texts as
 tuples of glyph numbers. A batch is a function of the seed and its number alone, so that training resumes.
 
-Each line has one hand: slant, pen, size, spacing from wide gaps to overlap, baseline. Around it stands what
-stands around numbers on paper: rules, boxes, dotted lines, parts of neighbours, specks.
+Each line has one hand: how it lays its glyphs out, its slant, pen, and spacing from wide gaps to overlap.
+Around it stands what stands around numbers on paper, and what reaches in from other lines.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -22,18 +21,29 @@ from torch import Tensor
 
 from number_prediction.training.ctc import Written
 from number_prediction.training.glyphs import Glyphs
+from number_prediction.training.hands import Hand, Layout
 from number_prediction.training.line_framing import DIGIT_HEIGHT
-from number_prediction.training.strokes import bend, change_pen, soften
-from number_prediction.types import GLYPHS, LINE_HEIGHT
+from number_prediction.training.papers import UNIT, add_rules, spoil
+from number_prediction.training.strokes import bend, change_pen
+from number_prediction.types import FRAME_SIZE, GLYPHS, LINE_HEIGHT
 
-PATCH = 44
+PATCH = 64
 """Pixels a side of the picture of one glyph before it is put into its line."""
-SMALL_ZEROS, ZERO_SIZE = 0.4, (0.5, 0.95)
-"""Share of the zeros that are written smaller than other digits, most on the base line; how much smaller."""
-KERNING_ROWS = 3
+KERNING_ROWS = 4
 """Rows above and below in which glyphs keep their distance."""
 MARK = 0.25
 """Ink above this counts for a glyph's width."""
+PITCH = 18
+"""Pixels a glyph takes on a line, as a rule."""
+LONGEST = 12
+"""Digits of a number at most."""
+SAME_SHAPES = 0.5
+"""Share of the lines on which the same digit has the same shape."""
+EDGE = 3
+"""Pixels of paper at the ends of a line."""
+_SMALL = (GLYPHS.index("."), GLYPHS.index(","))
+_MNIST_HEIGHT = 20 / FRAME_SIZE
+"""Height of a digit in its frame."""
 
 
 _Placed: TypeAlias = "tuple[float, ...]"
@@ -57,8 +67,6 @@ class StringComposer:
         self._frames = torch.tensor(glyphs.frames)
         self._of_glyph = [np.flatnonzero(glyphs.places == place) for place in range(len(GLYPHS))]
         self._digits = np.flatnonzero(glyphs.places <= 10)
-        self._is_zero = glyphs.places == GLYPHS.index("0")
-        self._is_one = glyphs.places == GLYPHS.index("1")
         self._seed = seed
         content = hashlib.sha256(glyphs.frames.tobytes())
         content.update(glyphs.places.tobytes())
@@ -69,41 +77,54 @@ class StringComposer:
         """Batch `number`: `count` lines of `width` pixels."""
         random = np.random.default_rng([self._seed, number])
         texts = [_text(random, width) for _ in range(count)]
-        hands = [_Hand(random) for _ in range(count)]
+        hands = [Hand(random) for _ in range(count)]
+        layouts = [hand.lay_out(text, random) for hand, text in zip(hands, texts, strict=True)]
         glyphs = np.concatenate([np.array(text, np.int64) for text in texts])
         owner = np.repeat(np.arange(count), [len(text) for text in texts])
-        sources = np.array([random.choice(self._of_glyph[glyph]) for glyph in glyphs], np.int64)
-        patches = self._write(sources, owner, hands, random)
+        sources = np.concatenate([self._choose(text, random) for text in texts])
+        heights = np.concatenate([layout.heights for layout in layouts])
+        patches = self._write(sources, heights, owner, hands, random)
         canvas = torch.zeros(count, LINE_HEIGHT + 2 * PATCH, width + 2 * PATCH)
-        kept: list[_Placed] = []
         room = _measure(patches)
-        index = 0
-        for line, text in enumerate(texts):
-            placed = _place(canvas[line], patches, index, text, room, hands[line], random, width)
+        kept: list[_Placed] = []
+        first = 0
+        for line, (text, hand, layout) in enumerate(zip(texts, hands, layouts, strict=True)):
+            glyphs_of_line = slice(first, first + len(text))
+            placed = _place(
+                canvas[line], patches[glyphs_of_line], room.of(glyphs_of_line), text, hand, layout, random
+            )
             kept.append(placed[: _without_end_marks(text[: len(placed)])])
-            index += len(text)
-        for line in range(count):
+            first += len(text)
             self._add_neighbours(canvas[line], random)
         lines = canvas[:, PATCH:-PATCH, PATCH:-PATCH].clone()
-        for line in range(count):
-            _add_rules(lines[line], random)
+        for line in lines:
+            add_rules(line, random)
         read = tuple(text[: len(placed)] for text, placed in zip(texts, kept, strict=True))
-        return Lines(_spoil(lines, random), Written(read, tuple(kept), width))
+        return Lines(spoil(lines, random), Written(read, tuple(kept), width))
 
     def draw(self, number: int, count: int, width: int) -> tuple[NDArray[np.uint8], list[str]]:
-        """Batch `number` as pictures (count, LINE_HEIGHT, width) uint8, dark on light, and their texts."""
+        """The same lines as pictures (count, LINE_HEIGHT, width) uint8, dark on light, and their texts."""
         lines = self.batch(number, count, width)
         pages = (255 * (1 - lines.frames)).round().to(torch.uint8).numpy()
         return pages, ["".join(GLYPHS[place] for place in text) for text in lines.written.texts]
 
+    def _choose(self, text: tuple[int, ...], random: np.random.Generator) -> NDArray[np.int64]:
+        """A picture of each glyph; some hands write the same digit alike throughout."""
+        chosen = np.array([random.choice(self._of_glyph[glyph]) for glyph in text], np.int64)
+        if random.random() > SAME_SHAPES:
+            return chosen
+        first = {glyph: place for place, glyph in reversed(list(enumerate(text)))}
+        return chosen[[first[glyph] for glyph in text]]
+
     def _write(
         self,
         sources: NDArray[np.int64],
+        heights: NDArray[np.float32],
         owner: NDArray[np.int64],
-        hands: list[_Hand],
+        hands: list[Hand],
         random: np.random.Generator,
     ) -> Tensor:
-        """(K, PATCH, PATCH): each glyph by the hand of its line."""
+        """(K, PATCH, PATCH): each glyph in its height by the hand of its line."""
         count = len(sources)
 
         def of_line(name: str) -> NDArray[np.float32]:
@@ -111,28 +132,20 @@ class StringComposer:
 
         angle = np.radians(of_line("rotation") + random.normal(0, 3, count)).astype(np.float32)
         slant = of_line("slant") + random.normal(0, 0.05, count).astype(np.float32)
-        size = of_line("size") * np.exp(random.normal(0, 1, count) * of_line("uneven_size"))
-        size = np.where(self._is_one[sources], size * of_line("tall_ones"), size)
-        is_zero = self._is_zero[sources] & (random.random(count) < SMALL_ZEROS)
-        full = size
-        size = np.where(is_zero, size * random.uniform(*ZERO_SIZE, count), size).astype(np.float32)
-        drop = (full - size) * random.uniform(0, 1.1, count).astype(np.float32) * DIGIT_HEIGHT / PATCH
         wide = of_line("wide") * np.exp(random.normal(0, 0.08, count)).astype(np.float32)
-        scale = 20 / DIGIT_HEIGHT * PATCH / 28
-        cos, sin = np.cos(angle), np.sin(angle)
-        x_of_y, y_of_y = (cos * slant - sin) / size, (sin * slant + cos) / size
-        to_x = np.stack([cos / (size * wide), x_of_y, -drop * x_of_y], 1) * scale
-        to_y = np.stack([sin / (size * wide), y_of_y, -drop * y_of_y], 1) * scale
+        scale = _MNIST_HEIGHT * PATCH / (DIGIT_HEIGHT * heights)
+        cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros(count, np.float32)
+        to_x = np.stack([cos / wide * scale, (cos * slant - sin) * scale, zero], 1)
+        to_y = np.stack([sin / wide * scale, (sin * slant + cos) * scale, zero], 1)
         matrices = torch.tensor(np.stack([to_x, to_y], 1), dtype=torch.float32)
-        grid = (_corner_grid() @ matrices.transpose(1, 2)).reshape(count, PATCH, PATCH, 2)
-        knots = random.uniform(-1, 1, (count, 2, 4, 4)) * random.uniform(0, 0.09, (count, 1, 1, 1))
+        grid = F.affine_grid(matrices, [count, 1, PATCH, PATCH], align_corners=False)
+        knots = random.uniform(-1, 1, (count, 2, 4, 4)) * random.uniform(0, 0.13, (count, 1, 1, 1))
         grid = grid + bend(torch.tensor(knots, dtype=torch.float32), PATCH)
         ink = self._frames[torch.tensor(sources)].to(torch.float32).unsqueeze(1) / 255
         ink = F.grid_sample(ink, grid, align_corners=False).squeeze(1)
-        pen = torch.tensor(of_line("pen") + random.normal(0, 0.15, count).astype(np.float32)).reshape(
-            -1, 1, 1
-        )
-        ink = change_pen(ink, pen.clamp(min=-0.5))
+        pen = torch.tensor(of_line("pen") + random.normal(0, 0.15, count).astype(np.float32))
+        written = change_pen(ink, UNIT * pen.clamp(min=-0.8).reshape(-1, 1, 1))
+        ink = torch.where(written.amax((1, 2), keepdim=True) > MARK, written, ink)  # a hair stays one
         peak = ink.amax((1, 2), keepdim=True).clamp(min=1e-3)
         strength = torch.tensor(np.exp(-np.abs(random.normal(0, 0.15, count))), dtype=torch.float32)
         return ink / peak * strength.reshape(-1, 1, 1)
@@ -143,51 +156,21 @@ class StringComposer:
             return
         for _ in range(random.integers(1, 4)):
             source = self._frames[int(random.choice(self._digits))].to(torch.float32) / 255
-            reach = int(random.integers(2, 7))
+            reach = int(random.integers(2, 10))
             top = PATCH - 24 + reach if random.random() < 0.5 else PATCH + LINE_HEIGHT - 4 - reach
-            left = int(random.integers(PATCH, canvas.shape[1] - PATCH - 28 + 14))
-            part = canvas[top : top + 28, left : left + 28]
+            left = int(random.integers(PATCH, canvas.shape[1] - PATCH - FRAME_SIZE + 14))
+            part = canvas[top : top + FRAME_SIZE, left : left + FRAME_SIZE]
             torch.maximum(part, source, out=part)
-
-
-def _corner_grid() -> Tensor:
-    """(PATCH ** 2, 3): x, y and 1 of each pixel's middle, from -1 to 1."""
-    place = (torch.arange(PATCH) + 0.5) * 2 / PATCH - 1
-    y, x = torch.meshgrid(place, place, indexing="ij")
-    return torch.stack([x, y, torch.ones_like(x)], 2).reshape(-1, 3)
-
-
-class _Hand:
-    """How one line is written."""
-
-    def __init__(self, random: np.random.Generator) -> None:
-        self.slant = float(np.clip(random.normal(0.2, 0.3), -0.7, 0.9))
-        self.rotation = random.normal(0, 3)
-        self.size = float(np.clip(np.exp(random.normal(-0.12, 0.16)), 0.55, 1.15))
-        self.uneven_size = random.uniform(0.05, 0.18)
-        self.tall_ones = random.uniform(1.0, 1.5) if random.random() < 0.3 else 1.0
-        self.wide = float(np.clip(np.exp(random.normal(-0.12, 0.22)), 0.5, 1.4))
-        self.pen = random.uniform(-0.5, 1.0)
-        kind = random.random()
-        if kind < 0.2:
-            self.gap, self.uneven = random.uniform(-3, 0.5), 0.8  # touching
-        elif kind < 0.7:
-            self.gap, self.uneven = random.uniform(0.5, 5), 1.0
-        elif kind < 0.92:
-            self.gap, self.uneven = random.uniform(4, 12), 2.0
-        else:
-            self.gap, self.uneven = random.uniform(12, 30), 4.0
-        self.kerning = random.uniform(0.3, 1)
-        self.wander = abs(random.normal(0, 1.2))
-        self.slope = random.normal(0, 0.03)
 
 
 def _text(random: np.random.Generator, width: int) -> tuple[int, ...]:
     """A number as people write it, that might fit."""
-    longest = max(1, width // 14)
-    length = int(min(longest, 12, 1 + random.geometric(0.28)))
-    if random.random() < 0.25:
-        length = int(random.integers(1, min(12, longest) + 1))
+    longest = max(1, min(LONGEST, width // PITCH))
+    kind = random.random()
+    if kind < 0.3:  # most numbers are short
+        length = int(random.integers(1, min(3, longest) + 1))
+    else:  # most lines are filled: paper teaches nothing
+        length = int(random.integers(1 if kind < 0.45 else max(1, longest // 2), longest + 1))
     digits = "".join(str(digit) for digit in random.integers(0, 10, length))
     if random.random() < 0.06:
         digits = str(random.integers(0, 10)) * length
@@ -224,11 +207,17 @@ class _Room(NamedTuple):
     meets: list[float]
     """How far right of one's picture that of the next lies if they just do not touch."""
 
+    def of(self, some: slice) -> _Room:
+        """Of a part of the glyphs."""
+        return _Room(self.lefts[some], self.rights[some], self.meets[some])
+
 
 def _measure(patches: Tensor) -> _Room:
     """Of pictures (K, PATCH, PATCH), in the order in which they are written."""
     column = torch.arange(PATCH, dtype=torch.float32)
     marked = patches > MARK
+    is_lost = ~marked.any(2).any(1)  # so small that no pixel was hit; it takes no room
+    marked[is_lost, PATCH // 2, PATCH // 2] = True
     far = 2.0 * PATCH
     left = torch.where(marked, column, far).amin(2)  # (K, PATCH): of each row
     right = torch.where(marked, column + 1, -far).amax(2)
@@ -245,129 +234,36 @@ def _measure(patches: Tensor) -> _Room:
 def _place(
     canvas: Tensor,
     patches: Tensor,
-    first: int,
-    text: tuple[int, ...],
     room: _Room,
-    hand: _Hand,
+    text: tuple[int, ...],
+    hand: Hand,
+    layout: Layout,
     random: np.random.Generator,
-    width: int,
 ) -> _Placed:
     """Put the glyphs of one line side by side; returns where those are that fit."""
-    x, end = -float(room.lefts[first]) if text else 0.0, 0.0
+    height = layout.unit * DIGIT_HEIGHT
+    end_of_line = canvas.shape[1] - 2 * PATCH - 2 * EDGE
+    x, end = -float(room.lefts[0]) if text else 0.0, 0.0
     places: list[float] = []
     middles: list[float] = []
     for k in range(len(text)):
-        glyph = first + k
         if k:
-            small = text[k] in (11, 12) or text[k - 1] in (11, 12)
-            boxes = room.rights[glyph - 1] - room.lefts[glyph]
-            x += boxes + hand.kerning * (room.meets[glyph - 1] - boxes)
-            x += (min(hand.gap, 3) if small else hand.gap) + random.normal(0, hand.uneven)
-        if x + room.rights[glyph] > width - 4:
+            small = text[k] in _SMALL or text[k - 1] in _SMALL
+            boxes = room.rights[k - 1] - room.lefts[k]
+            x += boxes + hand.kerning * (room.meets[k - 1] - boxes)
+            x += height * ((min(hand.gap, 0.14) if small else hand.gap) + random.normal(0, hand.uneven))
+        if x + room.rights[k] > end_of_line:
             break
         places.append(x)
-        middles.append(x + (room.lefts[glyph] + room.rights[glyph]) / 2)
-        end = max(end, x + room.rights[glyph])
+        middles.append(x + (room.lefts[k] + room.rights[k]) / 2)
+        end = max(end, x + room.rights[k])
     if not places:
         return ()
-    slack = max(0, width - 4 - end)
-    begin = 2 + (random.uniform(0, slack) if random.random() < 0.5 else min(slack, random.uniform(2, 8)))
-    height = (LINE_HEIGHT - PATCH) / 2 + random.normal(0, 1.2)
+    slack = max(0, end_of_line - end)
+    begin = EDGE + (random.uniform(0, slack) if random.random() < 0.5 else min(slack, random.uniform(0, 8)))
     for k, place in enumerate(places):
         left = PATCH + round(begin) + round(place)
-        drop = hand.slope * (place - end / 2) + random.normal(0, hand.wander)
-        top = PATCH + round(height + float(np.clip(drop, -5, 5)))
+        top = PATCH + round((LINE_HEIGHT - PATCH) / 2 + float(layout.middles[k]) * DIGIT_HEIGHT)
         part = canvas[top : top + PATCH, max(0, left) : left + PATCH]
-        torch.maximum(part, patches[first + k][:, : part.shape[1]], out=part)
+        torch.maximum(part, patches[k][:, : part.shape[1]], out=part)
     return tuple(round(begin) + middle for middle in middles)
-
-
-def _add_rules(line: Tensor, random: np.random.Generator) -> None:
-    """Rules, underlines, box borders, dotted lines and specks on one line (H, W), in place."""
-    height, width = line.shape
-    ink = float(random.uniform(0.25, 1.0))
-
-    def horizontal(y: float, begin: int, end: int, thick: float, slope: float = 0.0, step: int = 1) -> None:
-        columns = np.arange(begin, end, step)
-        rows = y + slope * (columns - begin)
-        for down in range(-1, 3):
-            place = np.floor(rows).astype(int) + down
-            cover = np.clip(np.minimum(place + 1, rows + thick) - np.maximum(place, rows), 0, 1) * ink
-            inside = (place >= 0) & (place < height)
-            at = (torch.tensor(place[inside]), torch.tensor(columns[inside]))
-            line[at] = torch.maximum(line[at], torch.tensor(cover[inside], dtype=torch.float32))
-
-    if random.random() < 0.08:  # a rule from edge to edge
-        horizontal(random.uniform(0, height), 0, width, random.uniform(0.5, 1.8), random.normal(0, 0.01))
-    if random.random() < 0.05:
-        horizontal(
-            random.choice([random.uniform(0, 3), random.uniform(height - 4, height)]),
-            0,
-            width,
-            random.uniform(0.6, 2.5),
-            random.normal(0, 0.01),
-        )
-    if random.random() < 0.08:  # an underline
-        begin = int(random.integers(0, max(1, width // 2)))
-        end = int(random.integers(begin + 8, width + 1)) if begin + 8 < width else width
-        horizontal(
-            random.uniform(height - 8, height - 1),
-            begin,
-            end,
-            random.uniform(0.7, 2.2),
-            random.normal(0, 0.03),
-        )
-    if random.random() < 0.05:  # dots to write on
-        y, step = random.uniform(height - 9, height - 1), int(random.integers(3, 8))
-        begin = int(random.integers(0, max(1, width // 2)))
-        for shift in range(int(random.integers(1, 3))):
-            horizontal(y, begin + shift, width, random.uniform(0.8, 1.8), 0.0, step)
-    _add_borders(line, ink, horizontal, random)
-
-
-def _add_borders(
-    line: Tensor, ink: float, horizontal: Callable[..., None], random: np.random.Generator
-) -> None:
-    """Borders at the sides, squares and specks, in place."""
-    height, width = line.shape
-
-    def vertical(x: int, thick: int) -> None:
-        line[:, max(0, x) : max(0, x + thick)].clamp_(min=ink)
-
-    if random.random() < 0.1:  # a border at a side
-        side = random.random()
-        thick = int(min(10, 1 + random.geometric(0.4)))
-        if side < 0.7:
-            vertical(int(random.integers(0, 9)), thick)
-        if side > 0.5:
-            vertical(width - thick - int(random.integers(0, 6)), thick)
-    if random.random() < 0.02:  # squares
-        step = int(random.integers(8, 20))
-        for x in range(int(random.integers(step)), width, step):
-            vertical(x, 1)
-        for y in range(int(random.integers(step)), height, step):
-            horizontal(y, 0, width, 1.0)
-    if random.random() < 0.1:  # specks
-        for _ in range(random.integers(1, 5)):
-            y, x = int(random.integers(height)), int(random.integers(width))
-            line[y : y + int(random.integers(1, 3)), x : x + int(random.integers(1, 3))] = ink
-
-
-def _spoil(lines: Tensor, random: np.random.Generator) -> Tensor:
-    """Blur, low resolution, pale ink, noise, harder strokes."""
-    count, height, width = lines.shape
-
-    def draw(low: float = 0.0, high: float = 1.0) -> Tensor:
-        return torch.tensor(random.uniform(low, high, (count, 1, 1)), dtype=torch.float32)
-
-    lines = torch.lerp(lines, soften(lines), draw(-0.8, 1.2).clamp(0, 1))
-    if random.random() < 0.25:
-        scale = random.uniform(0.4, 0.9)
-        small = F.interpolate(lines.unsqueeze(1), scale_factor=(scale, scale), mode="area")
-        low = F.interpolate(small, (height, width), mode="bilinear").squeeze(1)
-        lines = torch.where(draw() < 0.6, low, lines)
-    noise = torch.tensor(random.normal(0, 1, (count, height, width)), dtype=torch.float32)
-    lines = lines + noise * draw(-0.16, 0.08).clamp(min=0)
-    gain = 1 + draw().square() * 2
-    lines = ((lines - 0.5 * (1 - 1 / gain) * (draw() < 0.6)) * gain).clamp(0, 1)
-    return lines * draw(0.75, 1.0)

@@ -27,7 +27,7 @@ from number_prediction.types import DEFAULT_THRESHOLD, GLYPHS
 VALIDATION_BATCH = 1000
 VALIDATION_SEED = 1_000_000
 """Added to the seed for what is generated beside the validation part: none of it is trained on."""
-VALIDATION_LINES = {96: 4, 160: 5, 256: 4, 384: 2}
+VALIDATION_LINES = {64: 3, 144: 6, 288: 6}
 """Batches of 100 lines to validate on, by the width of the lines."""
 
 
