@@ -21,7 +21,7 @@ from number_prediction.decoding import decode
 from number_prediction.numbers import NumberPrediction, NumberPredictor, locate
 from number_prediction.runs import Run
 from number_prediction.training import number_export, tasks
-from number_prediction.training.batches import LINE_WIDTHS, LineBatches
+from number_prediction.training.batches import LINE_WIDTHS, WIDTH, LineBatches
 from number_prediction.training.checkpoint import load_checkpoint
 from number_prediction.training.ctc import Written, aligned_loss, read_greedily
 from number_prediction.training.export import export_run
@@ -211,6 +211,22 @@ def test_a_page_without_ink_gives_an_empty_frame(numbers: NumberPredictor) -> No
     assert not found.frame.any()
 
 
+def test_a_line_is_answered_alike_beside_a_longer_one(numbers: NumberPredictor, mnist: Splits) -> None:
+    """The network looks at as much as the longest line of a batch takes; right of a line is blank."""
+    line, places = write_line(mnist, [0, 1], factor=2, margin=10)
+    longer, _ = write_line(mnist, [2, 3, 4, 5, 6, 7, 8, 9], factor=2, margin=10)
+    line = np.pad(line, ((0, 0), (0, longer.shape[1] - line.shape[1])), constant_values=255)
+    alone, both = numbers.run([line]), numbers.run([line, longer])
+    np.testing.assert_allclose(both.lattices[0], alone.lattices[0], atol=1e-5)
+    assert len(alone.lattices[0]) == STEPS
+    x, _, side = alone.places[0].tolist()
+    end = (places[-1][2] + 28 * 2 - x) / side  # write_line writes the first digit once more
+    beyond = alone.lattices[0][int(end / 2) + 10 :]
+    assert len(beyond) > 100
+    assert (beyond[:, 0] == 1).all()
+    assert not beyond[:, 1:].any()
+
+
 def read(lattice: NDArray[np.float32], constraint: Constraint | None = None) -> NumberPrediction:
     reading = decode(lattice, GLYPHS, constraint)[0]
     frame = np.zeros((LINE_HEIGHT, LINE_WIDTH), np.float32)
@@ -298,7 +314,7 @@ def test_lines_go_on_where_their_state_was_taken(composer: StringComposer) -> No
         (frames, written), (again, expected) = first.next(), second.next()
         assert torch.equal(frames, again)
         assert written == expected
-        assert len(frames) == max(1, round(8 * 160 / written.width))
+        assert len(frames) == max(2, round(8 * WIDTH / written.width))
 
 
 def logits_of(written: Written, *, shift: int = 0, swap: bool = False) -> torch.Tensor:

@@ -72,7 +72,7 @@ def test_lattices_are_read_as_in_python(page: Page) -> None:
 
 def test_glyphs_get_the_boxes_of_their_ink(page: Page) -> None:
     """A one of two columns, a broken four and a dot, each about the middle of its time steps."""
-    frame = np.zeros((32, 384), np.float32)
+    frame = np.zeros((40, 480), np.float32)
     frame[4:28, 40:42] = 1
     frame[6:20, 80:90] = frame[2:26, 92:94] = 0.8
     frame[24:28, 110:113] = 0.5
@@ -81,7 +81,7 @@ def test_glyphs_get_the_boxes_of_their_ink(page: Page) -> None:
     located = call(
         page,
         "lattice.js",
-        "module.locate({ glyphs: values[0] }, { width: 384, height: 32, data: values[1] }, 96, [5, 7, 0.5])",
+        "module.locate({ glyphs: values[0] }, { width: 480, height: 40, data: values[1] }, 96, [5, 7, 0.5])",
         [glyphs, frame.ravel().tolist()],
     )
     assert [each["box"] for each in located] == [

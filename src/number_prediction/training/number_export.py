@@ -14,6 +14,7 @@ from number_prediction.training.ctc import read_greedily
 from number_prediction.training.glyphs import LineRecipe, draw_glyphs
 from number_prediction.training.number_graph import NumberGraph
 from number_prediction.training.onnx_files import ODD_SHAPES, Parity, candidate, convert
+from number_prediction.training.packing import pack, round_weights
 from number_prediction.training.state import TrainedNetwork
 from number_prediction.training.strings import StringComposer
 from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
@@ -27,7 +28,7 @@ _GLYPHS = LineRecipe(writings=60, signs=120)
 
 def to_onnx(graph: NumberGraph) -> bytes:
     """The ONNX file of a number graph."""
-    return convert(graph, OUTPUTS, {GLYPHS_KEY: GLYPHS})
+    return pack(convert(graph, OUTPUTS, {GLYPHS_KEY: GLYPHS}))
 
 
 def describe_outputs() -> dict[str, str]:
@@ -62,5 +63,5 @@ def check_content(content: bytes, trained: TrainedNetwork) -> Parity:
 
 
 def number_graph(trained: TrainedNetwork) -> NumberGraph:
-    """Page -> answer."""
-    return NumberGraph(trained.network, temperature=trained.temperature).eval()
+    """Page -> answer, by the weights as the file will hold them."""
+    return NumberGraph(round_weights(trained.network), temperature=trained.temperature).eval()

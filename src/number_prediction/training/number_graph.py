@@ -38,7 +38,7 @@ class NumberAnswer(NamedTuple):
 
 
 class NumberGraph(nn.Module):
-    """Ink, line framing, network, softmax and time steps of paper in one module of dynamic batch, height, width."""
+    """Ink, line framing, network and softmax in one module, of dynamic batch, height and width."""
 
     def __init__(self, network: nn.Module, *, temperature: float = 1.0) -> None:
         """`network` maps lines (N, 40, W) in [0, 1] to logits (N, T, G); divided by `temperature`."""
@@ -59,9 +59,10 @@ class NumberGraph(nn.Module):
         """
         is_inked = (frame.amax(1) > INKED).to(torch.float32)
         end = (is_inked * torch.arange(1, LINE_WIDTH + 1)).amax(1, keepdim=True)  # (N, 1)
-        shown = int(((end.flatten().amax(0) + SEEN) / STRIDE).ceil().clamp(max=LINE_WIDTH // STRIDE).item())
-        torch._check(shown >= SEEN // STRIDE)  # for the exporter
-        torch._check(shown <= LINE_WIDTH // STRIDE)
+        strides = ((end.flatten().amax(0) + SEEN) / STRIDE).ceil().clamp(max=LINE_WIDTH // STRIDE)
+        shown: int = strides.to(torch.int64).item()  # type: ignore[assignment]
+        torch._check(shown >= SEEN // STRIDE)  # type: ignore[no-untyped-call] # the exporter has to know
+        torch._check(shown <= LINE_WIDTH // STRIDE)  # type: ignore[no-untyped-call]
         logits = self.network(frame[:, :, : STRIDE * shown]) / self.temperature
         rest = (LINE_WIDTH - STRIDE * shown) // PIXELS
         probabilities = F.pad(torch.softmax(logits, dim=2), (0, 0, 0, rest))

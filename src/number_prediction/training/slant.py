@@ -1,7 +1,8 @@
 """Slanted writing -> upright writing: the slant under which ink stands in the fewest columns.
 
 In and out: lines (N, H, W) float32, 0 is paper. After Vinciarelli and Luettin, "A new normalization technique
-for cursive handwritten words" (2001): of some slants, the one whose upright columns hold the most squared ink.
+for cursive handwritten words" (2001): of some slants, the one whose upright columns hold the most squared
+ink.
 """
 
 from __future__ import annotations

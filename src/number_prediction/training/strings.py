@@ -79,7 +79,6 @@ class StringComposer:
         texts = [_text(random, width) for _ in range(count)]
         hands = [Hand(random) for _ in range(count)]
         layouts = [hand.lay_out(text, random) for hand, text in zip(hands, texts, strict=True)]
-        glyphs = np.concatenate([np.array(text, np.int64) for text in texts])
         owner = np.repeat(np.arange(count), [len(text) for text in texts])
         sources = np.concatenate([self._choose(text, random) for text in texts])
         heights = np.concatenate([layout.heights for layout in layouts])

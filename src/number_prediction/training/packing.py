@@ -1,0 +1,77 @@
+"""Weights of convolutions -> a byte each, by output channel, in the network and in its ONNX file.
+
+The network is rounded first, so that file and network hold the same weights: a whole number from -127 to 127
+times the scale of its channel (Jacob et al., "Quantization and training of neural networks for efficient
+integer-arithmetic-only inference", 2018, of weights alone). ONNX Runtime unpacks them once, when it loads the
+file, and computes in fp32 as before.
+"""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+MOST = 127
+SMALLEST = 1000
+"""Weights of a convolution from which packing is worth it."""
+
+
+def round_weights(network: nn.Module) -> nn.Module:
+    """A copy in evaluation mode, its batch normalisation taken into convolutions, their weights rounded."""
+    rounded = copy.deepcopy(network).eval()
+    for each in list(rounded.modules()):
+        if isinstance(each, nn.Sequential):
+            _fold(each)
+    for each in rounded.modules():
+        if isinstance(each, nn.Conv1d | nn.Conv2d):
+            whole, scale = _quantize(each.weight.detach().cpu().numpy())
+            each.weight.data = torch.tensor(whole * scale, device=each.weight.device)
+    return rounded
+
+
+def _fold(layers: nn.Sequential) -> None:
+    for place, (layer, following) in enumerate(pairwise(layers)):
+        if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
+            layers[place] = fuse_conv_bn_eval(layer, following)
+            layers[place + 1] = nn.Identity()
+
+
+def _quantize(weights: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Whole numbers of the same shape (O, ...), and the scale of each output channel (O, 1, ...)."""
+    scale = np.abs(weights).max(axis=tuple(range(1, weights.ndim)), keepdims=True) / np.float32(MOST)
+    scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
+    return np.round(weights / scale), scale
+
+
+def pack(content: bytes) -> bytes:
+    """An ONNX file whose rounded weights of convolutions take a byte each; others stay as they are."""
+    model = onnx.load_from_string(content)
+    graph = model.graph
+    of_convolutions = {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    unpacking = []
+    for tensor in [each for each in graph.initializer if each.name in of_convolutions]:
+        weights = numpy_helper.to_array(tensor)
+        whole, scale = _quantize(weights)
+        if weights.size < SMALLEST or not np.allclose(whole * scale, weights, rtol=1e-5, atol=0):
+            continue
+        packed, factor, unscaled = (f"{tensor.name}.{part}" for part in ("packed", "scale", "whole"))
+        unpacking += [
+            helper.make_node("Cast", [packed], [unscaled], to=onnx.TensorProto.FLOAT),
+            helper.make_node("Mul", [unscaled, factor], [tensor.name]),
+        ]
+        graph.initializer.remove(tensor)
+        graph.initializer.append(numpy_helper.from_array(whole.astype(np.int8), packed))
+        graph.initializer.append(numpy_helper.from_array(scale, factor))
+    nodes = [*unpacking, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    smaller: bytes = model.SerializeToString()
+    return smaller
