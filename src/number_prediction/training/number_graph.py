@@ -16,13 +16,13 @@ SMALLEST_SIGMAS = 3.0
 """A line whose strokes stand out by less than this many standard deviations of the paper's noise is blank."""
 INKED = 0.05
 """Ink of the frame from which a column is written on."""
-BESIDE = 8
+BESIDE = 4
 """Pixels right of the last ink up to which the network is asked; from there on is blank paper."""
-SEEN = 64
+SEEN = 56
 """Pixels right of the last ink that the network is shown, more than it looks to either side."""
 PIXELS = 2
 """Pixels of the frame that the network gives a time step to."""
-STRIDE = 16
+STRIDE = 4
 """The network is shown a multiple of so many columns."""
 
 
