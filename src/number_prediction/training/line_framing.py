@@ -89,7 +89,8 @@ def _extent(ink: Tensor, height: Tensor, width: Tensor) -> tuple[Tensor, Tensor,
     is_rule = (
         (tall > 0.9 * height) & (wide < 0.12 * tall) | (is_flat & (cut > 0)) | ((cut > 0) & (tall > 6 * wide))
     )
-    score = weight * central / (1 + 3 * cut) * torch.where(is_rule | is_flat, 0.05, 1.0)
+    is_beyond = cut > 2  # what lies around the paper
+    score = weight * central / (1 + 3 * cut) * torch.where(is_rule | is_flat | is_beyond, 0.05, 1.0)
     main = score.argmax(1, keepdim=True)
     main_tall = tall.gather(1, main)
     main_weight = weight.gather(1, main)
