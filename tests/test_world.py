@@ -210,9 +210,9 @@ def test_their_first_batch_has_the_statistics_of_the_whole(
         load_checkpoint(run.checkpoint_path) for run in (alone, together.runs["first batch"])
     )
     assert one.keys() == two.keys()
-    for name in ("network.1.layers.2.running_mean", "batches.generator", "batches.position"):
+    for name in ("network.1.layers.1.1.running_mean", "batches.generator", "batches.position"):
         torch.testing.assert_close(two[name], one[name])
-    spread = "network.1.layers.2.running_var"
+    spread = "network.1.layers.1.1.running_var"
     torch.testing.assert_close(two[spread], one[spread], rtol=0.05, atol=0)
     moved = (
         "optimizer.0.momentum_buffer"  # of halves, each normalised by itself, the gradients differ a little

@@ -30,7 +30,7 @@ LARGEST = {
     "augmentation.pixelated": 1.0,
 }
 """What a field may be at most, where that is limited."""
-SMALLEST = {"batch_size": 2.0}
+SMALLEST = {"batch_size": 2.0, "validations": 1.0}
 """What a field must be at least, where that is not 0."""
 
 

@@ -175,9 +175,13 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         {"params": matrices, "weight_decay": recipe.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    fused = matrices[0].device.type != "mps"  # all weights in one call, for there are many small ones
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
+        betas = (recipe.momentum, 0.999)
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, fused=fused)
+    return torch.optim.SGD(
+        groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=fused
+    )
 
 
 def running_statistics(network: nn.Module) -> list[Tensor]:
