@@ -176,7 +176,7 @@ def _train_batch(
     loss = train_step(
         network,
         state.optimizer,
-        state.batches.next(),
+        state.batches.next(state.step / state.steps),
         task.loss,
         rate=rate,
         largest_gradient=recipe.largest_gradient,

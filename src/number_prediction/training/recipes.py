@@ -53,6 +53,8 @@ class Recipe:
     """Norm to which the gradient is clipped; 0 leaves it as it is."""
     augmentation: Augmentation | Rewriting | None = field(default_factory=Augmentation)
     """Of frames; lines are varied as they are composed."""
+    augmented: float = 1.0
+    """Share of the batches that are augmented; the last ones are the pictures as they are."""
     companions: Companions | None = None
     """Generated writers and non-digits that are trained on beside the data set; with them, the model
     abstains."""
@@ -143,6 +145,7 @@ RECIPES = {
         epochs=12,
         ema_decay=0.995,
         augmentation=Augmentation(rotation=15, scale=0.15, shear=0.15, elastic=1.0),
+        augmented=0.8,
     ),
     "handwriting": Recipe(
         name="handwriting",

@@ -98,6 +98,7 @@ class DigitTask:
             train,
             batch_size=recipe.batch_size,
             augmentation=recipe.augmentation,
+            augmented=recipe.augmented,
             seed=settings.seed,
             device=self._device,
             world=world,
