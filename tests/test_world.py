@@ -159,7 +159,7 @@ def test_shares_are_the_whole_in_order(count: int, size: int) -> None:
     assert max(lengths) - min(lengths) <= 1
 
 
-@pytest.mark.parametrize("augmentation", [EVERYTHING, Rewriting()])
+@pytest.mark.parametrize("augmentation", [EVERYTHING, replace(EVERYTHING, shared=4), Rewriting()])
 def test_each_process_takes_its_share_of_the_same_batches(
     part: Splits, augmentation: Augmentation | Rewriting
 ) -> None:

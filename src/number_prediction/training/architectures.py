@@ -168,9 +168,7 @@ class LineNet(nn.Module):
 
 def dense_block(inputs: int, outputs: int) -> nn.Sequential:
     """Linear layer, batch normalisation, ReLU."""
-    return nn.Sequential(
-        nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs, momentum=MOMENTUM), nn.ReLU()
-    )
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs, momentum=MOMENTUM), nn.ReLU())
 
 
 def conv_block(

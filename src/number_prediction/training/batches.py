@@ -79,7 +79,7 @@ class Batches:
         world.require_shares(self.batch_size)
         self._share = world.share(self.batch_size)
         self.augmentation, self._augmented = augmentation, augmented
-        content = hashlib.sha256(np.ascontiguousarray(split.images))
+        content = hashlib.sha256(np.ascontiguousarray(split.images).data)
         content.update(split.labels.tobytes())
         self.data_sha256 = content.hexdigest()
         """Of images and labels, hexadecimal: a checkpoint goes with its data."""
