@@ -103,9 +103,9 @@ class ResNet(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             conv_block(1, width, pool=True),  # 14 x 14
-            Residual(width),
+            Residual(conv_block(width, width), conv_block(width, width)),
             conv_block(width, 2 * width, pool=True),  # 7 x 7
-            Residual(2 * width),
+            Residual(conv_block(2 * width, 2 * width), conv_block(2 * width, 2 * width)),
             conv_block(2 * width, 2 * width, pool=True),  # 3 x 3
             nn.Flatten(),
             nn.Linear(2 * width * 3 * 3, class_count),
@@ -116,12 +116,51 @@ class ResNet(nn.Module):
         return logits
 
 
-class Residual(nn.Module):
-    """x + f(x), with f two 3x3 convolutions: the block learns what to add."""
+class TinyCNN(nn.Module):
+    """Convolutional network of fewer than 10,000 parameters, most of them in four 3x3 convolutions."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, class_count: int) -> None:
         super().__init__()
-        self.change = nn.Sequential(conv_block(channels, channels), conv_block(channels, channels))
+        self.layers = nn.Sequential(
+            conv_block(1, 14, size=5, stride=2),  # 14 x 14
+            conv_block(14, 16),
+            conv_block(16, 16, pool=True),  # 7 x 7
+            conv_block(16, 16),
+            conv_block(16, 16, pool=True),  # 3 x 3
+            place_head(16, class_count),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.layers(image)
+        return logits
+
+
+class MicroCNN(nn.Module):
+    """Convolutional network of fewer than 2,000 parameters: separable ones, so that it can be deep."""
+
+    def __init__(self, class_count: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            conv_block(1, 12, size=5, stride=2),  # 14 x 14
+            Residual(separable_block(12)),
+            separable_block(12, pool=True),  # 7 x 7
+            Residual(separable_block(12)),
+            Residual(separable_block(12)),
+            separable_block(12, pool=True),  # 3 x 3
+            place_head(12, class_count),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.layers(image)
+        return logits
+
+
+class Residual(nn.Module):
+    """x + f(x), with f one or several blocks: they learn what to add."""
+
+    def __init__(self, *blocks: nn.Module) -> None:
+        super().__init__()
+        self.change = nn.Sequential(*blocks)
 
     def forward(self, image: Tensor) -> Tensor:
         changed: Tensor = image + self.change(image)
@@ -143,11 +182,11 @@ class LineNet(nn.Module):
         super().__init__()
         self.stages = nn.Sequential(
             conv_block(1, 16, pool=True),
-            Residual(16),
+            Residual(conv_block(16, 16), conv_block(16, 16)),
             conv_block(16, 48, pool=True),
-            Residual(48),
+            Residual(conv_block(48, 48), conv_block(48, 48)),
             conv_block(48, 96, pool=(2, 1)),
-            Residual(96),
+            Residual(conv_block(96, 96), conv_block(96, 96)),
             conv_block(96, 128, pool=(2, 1)),  # two rows are left of LINE_HEIGHT
         )
         self.neighbours = nn.Sequential(
@@ -185,4 +224,27 @@ def conv_block(
         *([nn.MaxPool2d(window)] if window else []),
         nn.BatchNorm2d(outputs, momentum=MOMENTUM),
         nn.ReLU(),
+    )
+
+
+def separable_block(channels: int, *, pool: bool = False) -> nn.Sequential:
+    """3x3 convolution of each channel, 1x1 convolution across them, pooling, batch normalisation, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        *([nn.MaxPool2d(2)] if pool else []),
+        nn.BatchNorm2d(channels, momentum=MOMENTUM),
+        nn.ReLU(),
+    )
+
+
+def place_head(channels: int, class_count: int) -> nn.Sequential:
+    """(N, channels, 3, 3) -> logits (N, C): scores of the classes at each place, weighed by place.
+
+    A linear layer of rank one for each class, with a third of the parameters.
+    """
+    return nn.Sequential(
+        nn.Conv2d(channels, class_count, 1, bias=False),
+        nn.Conv2d(class_count, class_count, 3, groups=class_count),
+        nn.Flatten(),
     )

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from number_prediction.training.architectures import CNN, MLP, FastCNN, LineNet, ResNet
+from number_prediction.training.architectures import CNN, MLP, FastCNN, LineNet, MicroCNN, ResNet, TinyCNN
 from number_prediction.training.augment import Augmentation
 from number_prediction.training.companions import Companions
 from number_prediction.training.glyphs import LineRecipe
@@ -47,8 +47,9 @@ class Recipe:
     """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
     ema_decay: float = 0.0
     """Decay a step of the averaged weights that are kept in the end; 0 keeps the last weights."""
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    """Stochastic gradient descent with Nesterov momentum, or AdamW (Loshchilov, Hutter, 2019)."""
+    optimizer: Literal["sgd", "adamw", "muon"] = "sgd"
+    """Gradient descent with Nesterov momentum, AdamW (Loshchilov, Hutter, 2019), or Muon (Jordan et al.,
+    2024) for all but the last layer."""
     largest_gradient: float = 0.0
     """Norm to which the gradient is clipped; 0 leaves it as it is."""
     augmentation: Augmentation | Rewriting | None = field(default_factory=Augmentation)
@@ -119,17 +120,19 @@ RECIPES = {
         name="mlp",
         architecture=MLP,
         summary="multilayer perceptron, 784-128-64-10",
-        epochs=8,
+        epochs=16,
         learning_rate=0.1,
         precision="fp32",
-        augmentation=Augmentation(rotation=5, shift=1, scale=0.05, shear=0.05),
+        augmentation=Augmentation(rotation=6, shift=1, scale=0.06, shear=0.06, shared=8),
+        augmented=0.75,
     ),
     "cnn": Recipe(
         name="cnn",
         architecture=CNN,
         summary="four convolutions, 109 thousand parameters; the default",
         epochs=3,
-        learning_rate=0.3,
+        weight_decay=0.0,
+        optimizer="muon",
         augmentation=Augmentation(shift=1, shared=8),
         augmented=0.75,
     ),
@@ -139,6 +142,27 @@ RECIPES = {
         summary="residual network, 154 thousand parameters; accurate in minutes",
         epochs=8,
         augmentation=Augmentation(rotation=15, scale=0.15, shear=0.15),
+    ),
+    "micro": Recipe(
+        name="micro",
+        architecture=MicroCNN,
+        summary="fewer than 2,000 parameters",
+        epochs=12,
+        weight_decay=0.0,
+        label_smoothing=0.05,
+        optimizer="muon",
+        augmentation=Augmentation(rotation=6, shift=1, scale=0.06, shear=0.06, shared=8),
+        augmented=0.75,
+    ),
+    "tiny": Recipe(
+        name="tiny",
+        architecture=TinyCNN,
+        summary="fewer than 10,000 parameters",
+        epochs=20,
+        weight_decay=0.0,
+        optimizer="muon",
+        augmentation=Augmentation(shift=1, shared=8),
+        augmented=0.75,
     ),
     "best": Recipe(
         name="best",
