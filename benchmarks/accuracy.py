@@ -12,14 +12,12 @@ are for what runs alone; `time_to_accuracy.py` measures them beside others.
 
 from __future__ import annotations
 
-from trainings import Book, chosen_recipes, conclude, make_parser, summarise, train
-
-from number_prediction import load_mnist
+from trainings import Book, chosen_recipes, conclude, load, make_parser, summarise, train
 
 
 def main() -> None:
     options = make_parser(__doc__).parse_args()
-    recipes, splits = chosen_recipes(options), load_mnist()
+    recipes, splits = chosen_recipes(options), load()
     book = Book(options.output, threads=options.threads)
     for recipe in recipes:
         for seed in book.missing(recipe, options.seeds):

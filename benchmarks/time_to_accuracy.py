@@ -26,9 +26,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from trainings import EXAMPLE, Book, chosen_recipes, conclude, make_parser, summarise, train
+from trainings import EXAMPLE, Book, chosen_recipes, conclude, load, make_parser, summarise, train
 
-from number_prediction import Splits, load_mnist
+from number_prediction import Splits
 
 STUDENT = "student-mlp"
 STUDENT_EPOCHS = 10
@@ -54,7 +54,7 @@ def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("--example-epochs", type=int, default=14)
     options = parser.parse_args()
-    recipes, splits = chosen_recipes(options), load_mnist()
+    recipes, splits = chosen_recipes(options), load()
     names = [recipe.name for recipe in recipes]
     book = Book(options.output, threads=options.threads)
     missing = [(recipe, book.missing(recipe, options.seeds)) for recipe in recipes]

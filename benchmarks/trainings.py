@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from number_prediction import Splits
+from number_prediction import Splits, load_mnist
 from number_prediction.files import write_atomically
 from number_prediction.runs import describe_environment
 from number_prediction.training.fit import fit
@@ -167,6 +167,12 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--log", action="store_true", help="add the table to LOG.md and trainings.csv")
     return parser
+
+
+def load() -> Splits:
+    """MNIST; and what torch imports when the first optimiser is made is imported."""
+    torch.optim.SGD([torch.zeros(1)])
+    return load_mnist()
 
 
 def train(book: Book, splits: Splits, recipe: Recipe, seed: int, threads: int) -> None:

@@ -21,6 +21,7 @@ from number_prediction.training.batches import Batches
 from number_prediction.training.calibration import HIGHEST, LOWEST, fit_temperature
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.fit import fit, learning_rate
+from number_prediction.training.muon import orthogonalize
 from number_prediction.training.recipes import RECIPES, Recipe, get_recipe
 from number_prediction.training.session import start_run
 
@@ -200,6 +201,15 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:
     assert rates.index(max(rates)) == pytest.approx(100 * RECIPE.warmup, abs=1)
     assert rates[0] < 0.1 * RECIPE.learning_rate
     assert 0 < rates[-1] < 0.02 * RECIPE.learning_rate
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
+def test_muon_goes_equally_far_in_all_directions(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    before, after = (torch.linalg.svdvals(each) for each in (matrix, orthogonalize(matrix)))
+    assert before.max() / before[:6].min() > 1.2
+    assert after[:6].max() < 1.3
+    assert after[:6].min() > 0.6
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:

@@ -46,7 +46,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:
-    """A matrix (R, C) -> about the nearest one whose singular values are all 1; they are within 0.3 of it."""
+    """A matrix (R, C) -> about the nearest one whose singular values are all 1: most come to 0.7 to 1.2."""
     linear, cubic, quintic = COEFFICIENTS
     is_tall = matrix.shape[0] > matrix.shape[1]
     result = matrix.T if is_tall else matrix
