@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,12 @@ from number_prediction.predictor import MEASURES_KEY
 from number_prediction.runs import Run
 from number_prediction.training.digit_export import check_parity
 from number_prediction.training.export import export_run
+from number_prediction.training.fit import fit
 from number_prediction.training.graph import DigitGraph
+from number_prediction.training.recipes import get_recipe
+from number_prediction.training.session import start_run
 from number_prediction.training.state import load_trained
+from number_prediction.training.weights import open_model
 from tests.conftest import CommandLine
 
 
@@ -33,6 +38,19 @@ def test_torch_and_onnx_runtime_agree_over_the_whole_test_part(
     assert parity.pictures >= 10_000
     assert parity.different_labels == 0
     assert parity.largest_difference <= 1e-4
+
+
+@pytest.mark.parametrize("name", ["fast", "mlp", "resnet", "micro", "tiny", "best"])
+def test_the_network_of_a_recipe_is_exported_and_found_again(
+    name: str, tmp_path: Path, mnist: Splits
+) -> None:
+    few = Splits(mnist.train.select(slice(0, 300)), mnist.validation.select(slice(0, 50)), mnist.test)
+    recipe = replace(get_recipe(name), epochs=0, min_batches=3, batch_size=32)
+    run = start_run(recipe, tmp_path / "run", command="a test", threads=1)
+    for _ in fit(run, few):
+        pass
+    export_run(run)  # compares it with torch
+    assert open_model(Predictor(run.folder)).recipe.name == name
 
 
 def test_a_graph_that_answers_otherwise_does_not_pass(small_run: Run) -> None:
@@ -123,10 +141,6 @@ def test_what_is_no_digit_graph_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_run_is_not_exported(tmp_path: Path, mnist: Splits) -> None:
-    from number_prediction.training.fit import fit
-    from number_prediction.training.recipes import get_recipe
-    from number_prediction.training.session import start_run
-
     run = start_run(get_recipe("mlp"), tmp_path / "run", command="a test")
     records = fit(run, mnist)
     next(records)

@@ -21,6 +21,7 @@ from number_prediction.training.batches import Batches
 from number_prediction.training.calibration import HIGHEST, LOWEST, fit_temperature
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.fit import fit, learning_rate
+from number_prediction.training.muon import orthogonalize
 from number_prediction.training.recipes import RECIPES, Recipe, get_recipe
 from number_prediction.training.session import start_run
 
@@ -167,7 +168,7 @@ def test_a_loss_that_is_no_number_is_said(tmp_path: Path, part: Splits) -> None:
         train(run, part)
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet"])
+@pytest.mark.parametrize("name", ["fast", "mlp", "cnn", "resnet", "micro", "tiny"])
 def test_a_recipe_learns(tmp_path: Path, mnist: Splits, name: str) -> None:
     """Of the others, tests stand in test_handwriting.py and test_numbers.py."""
     run = start(tmp_path / name, replace(get_recipe(name), epochs=2, min_batches=0, batch_size=32))
@@ -202,12 +203,39 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:
     assert 0 < rates[-1] < 0.02 * RECIPE.learning_rate
 
 
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
+def test_muon_goes_equally_far_in_all_directions(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    before, after = (torch.linalg.svdvals(each) for each in (matrix, orthogonalize(matrix)))
+    assert before.max() / before[:6].min() > 1.2
+    assert after[:6].max() < 1.3
+    assert after[:6].min() > 0.6
+
+
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
     with pytest.raises(TrainingError, match="mlp, cnn, resnet"):
         get_recipe("transformer")
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet"])
+@pytest.mark.parametrize(("name", "most"), [("micro", 2_000), ("tiny", 10_000)])
+def test_small_networks_have_few_parameters(name: str, most: int) -> None:
+    network = get_recipe(name).architecture(10)
+    assert sum(parameter.numel() for parameter in network.parameters()) <= most
+
+
+def test_the_perceptron_has_the_layers_of_its_summary() -> None:
+    weights = [value.shape for value in get_recipe("mlp").architecture(10).parameters() if value.ndim == 2]
+    assert weights == [(128, 784), (64, 128), (10, 64)]
+
+
+def test_a_recipe_says_how_often_it_validates(tmp_path: Path, part: Splits) -> None:
+    run = start(tmp_path / "run", replace(RECIPE, epochs=1, validations=1))
+    train(run, part)
+    validated = [record.step for record in run.records() if record.validation_accuracy is not None]
+    assert validated == [run.records()[-1].steps]
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet", "best"])
 def test_a_recipe_survives_its_file(name: str) -> None:
     changed = replace(RECIPES[name], epochs=7, augmentation=EVERYTHING)
     assert Recipe.from_dict(changed.to_dict()) == changed
@@ -253,6 +281,17 @@ def test_each_augmentation_changes_digits_but_never_mirrors_them(mnist: Splits, 
     assert closer.float().mean() > 0.85  # 0, 1 and 8 look like their mirror images
 
 
+def test_neighbours_can_be_changed_alike(mnist: Splits) -> None:
+    alike = replace(EVERYTHING, shared=4)
+    same = frames(mnist, 1).repeat(10, 1, 1)
+    changed = alike(same, torch.Generator().manual_seed(0))
+    assert changed.shape == same.shape
+    for first in range(0, 10, 4):
+        assert all(torch.equal(other, changed[first]) for other in changed[first : first + 4])
+    assert not torch.equal(changed[0], changed[4])
+    assert not torch.equal(changed[4], changed[8])
+
+
 def test_strokes_become_thicker_and_thinner(mnist: Splits) -> None:
     original = frames(mnist, 200)
     only_strokes = Augmentation(rotation=0, shift=0, scale=0, shear=0, stroke=1.0)
@@ -275,6 +314,19 @@ def test_an_epoch_holds_each_image_once(part: Splits) -> None:
         numbers = (images[:, 0, 0] + 256 * images[:, 0, 1]).round().int().tolist()
         assert sorted(numbers) == list(range(320))
         assert numbers != sorted(numbers)
+
+
+def test_the_last_batches_are_the_pictures_as_they_are(part: Splits) -> None:
+    batches = Batches(
+        part.train, batch_size=32, augmentation=EVERYTHING, augmented=0.75, seed=0, device=torch.device("cpu")
+    )
+    originals = {image.tobytes() for image in np.asarray(part.train.images)}
+
+    def are_originals(progress: float) -> bool:
+        images = (batches.next(progress)[0] * 255).round().to(torch.uint8).numpy()
+        return all(image.tobytes() in originals for image in images)
+
+    assert [are_originals(progress) for progress in (0.0, 0.74, 0.75, 0.99)] == [False, False, True, True]
 
 
 def test_batches_go_on_where_their_state_was_taken(part: Splits) -> None:

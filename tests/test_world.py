@@ -159,7 +159,7 @@ def test_shares_are_the_whole_in_order(count: int, size: int) -> None:
     assert max(lengths) - min(lengths) <= 1
 
 
-@pytest.mark.parametrize("augmentation", [EVERYTHING, Rewriting()])
+@pytest.mark.parametrize("augmentation", [EVERYTHING, replace(EVERYTHING, shared=4), Rewriting()])
 def test_each_process_takes_its_share_of_the_same_batches(
     part: Splits, augmentation: Augmentation | Rewriting
 ) -> None:
@@ -210,9 +210,9 @@ def test_their_first_batch_has_the_statistics_of_the_whole(
         load_checkpoint(run.checkpoint_path) for run in (alone, together.runs["first batch"])
     )
     assert one.keys() == two.keys()
-    for name in ("network.1.layers.2.running_mean", "batches.generator", "batches.position"):
+    for name in ("network.1.layers.1.1.running_mean", "batches.generator", "batches.position"):
         torch.testing.assert_close(two[name], one[name])
-    spread = "network.1.layers.2.running_var"
+    spread = "network.1.layers.1.1.running_var"
     torch.testing.assert_close(two[spread], one[spread], rtol=0.05, atol=0)
     moved = (
         "optimizer.0.momentum_buffer"  # of halves, each normalised by itself, the gradients differ a little

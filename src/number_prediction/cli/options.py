@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_RECIPE = "cnn"
-RECIPE_HELP = "mlp, cnn, resnet, handwriting, number or one of your own."
+RECIPE_HELP = "fast, mlp, cnn, resnet, best, micro, tiny, handwriting, number or one of your own."
 
 DataOption = Annotated[
     str,

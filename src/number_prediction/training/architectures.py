@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from number_prediction.training.slant import Deslanting
 from number_prediction.types import FRAME_SIZE, LINE_HEIGHT
 
+MOMENTUM = 0.3
+"""Share of the latest batch in the running statistics of batch normalisation: trainings are short."""
+
 
 class Normalization(nn.Module):
     """Frames (N, 28, 28) in [0, 1] -> (N, 1, 28, 28) standardized over the training set."""
@@ -29,19 +32,19 @@ class Normalization(nn.Module):
 
 
 class MLP(nn.Module):
-    """Multilayer perceptron: two hidden layers on the 784 pixels, none of which knows its neighbours."""
+    """Multilayer perceptron: two hidden layers on the 784 pixels, none of which knows its neighbours.
+
+    The first network of many a course, 784-128-64-10; its batch normalisations are folded into the layers
+    before them when it is exported.
+    """
 
     def __init__(self, class_count: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(FRAME_SIZE**2, 256),
-            nn.BatchNorm1d(256),
-            nn.ReLU(),
-            nn.Linear(256, 128),
-            nn.BatchNorm1d(128),
-            nn.ReLU(),
-            nn.Linear(128, class_count),
+            dense_block(FRAME_SIZE**2, 128),
+            dense_block(128, 64),
+            nn.Linear(64, class_count),
         )
 
     def forward(self, image: Tensor) -> Tensor:
@@ -49,8 +52,30 @@ class MLP(nn.Module):
         return logits
 
 
+class FastCNN(nn.Module):
+    """Convolutional network for a training of a second or two: most of its work is on 6x6 places.
+
+    The outermost two rows and columns, which hardly ever hold ink, are cut off, and the first convolution
+    looks at every second place.
+    """
+
+    def __init__(self, class_count: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            conv_block(1, 32, size=5, stride=2, pool=True),  # 6 x 6
+            conv_block(32, 64, pool=True),  # 3 x 3
+            nn.Flatten(),
+            dense_block(64 * 3 * 3, 128),
+            nn.Linear(128, class_count),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.layers(image[..., 2:-2, 2:-2])
+        return logits
+
+
 class CNN(nn.Module):
-    """Convolutional network: four 3x3 convolutions, three of which halve the image by max pooling.
+    """Convolutional network: four 3x3 convolutions, the first three of which halve the image by max pooling.
 
     Pooling stands before batch normalisation (as in Jordan, "94% on CIFAR-10 in 3.29 seconds on a single
     GPU", 2024): the same function where the scale is positive, on a quarter of the pixels.
@@ -61,10 +86,10 @@ class CNN(nn.Module):
         self.layers = nn.Sequential(
             conv_block(1, 16, pool=True),  # 14 x 14
             conv_block(16, 32, pool=True),  # 7 x 7
-            conv_block(32, 64),
-            conv_block(64, 64, pool=True),  # 3 x 3
+            conv_block(32, 64, pool=True),  # 3 x 3
+            conv_block(64, 128),
             nn.Flatten(),
-            nn.Linear(64 * 3 * 3, class_count),
+            nn.Linear(128 * 3 * 3, class_count),
         )
 
     def forward(self, image: Tensor) -> Tensor:
@@ -75,16 +100,56 @@ class CNN(nn.Module):
 class ResNet(nn.Module):
     """Residual network (He et al., 2016): twice a convolution that halves the image and a residual block."""
 
+    def __init__(self, class_count: int, *, width: int = 32) -> None:
+        """`width`: channels at 14 x 14; at 7 x 7 there are twice as many."""
+        super().__init__()
+        self.layers = nn.Sequential(
+            conv_block(1, width, pool=True),  # 14 x 14
+            Residual(conv_block(width, width), conv_block(width, width)),
+            conv_block(width, 2 * width, pool=True),  # 7 x 7
+            Residual(conv_block(2 * width, 2 * width), conv_block(2 * width, 2 * width)),
+            conv_block(2 * width, 2 * width, pool=True),  # 3 x 3
+            nn.Flatten(),
+            nn.Linear(2 * width * 3 * 3, class_count),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.layers(image)
+        return logits
+
+
+class TinyCNN(nn.Module):
+    """Convolutional network of fewer than 10,000 parameters, most of them in four 3x3 convolutions."""
+
     def __init__(self, class_count: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            conv_block(1, 32, pool=True),  # 14 x 14
-            Residual(32),
-            conv_block(32, 64, pool=True),  # 7 x 7
-            Residual(64),
-            conv_block(64, 64, pool=True),  # 3 x 3
-            nn.Flatten(),
-            nn.Linear(64 * 3 * 3, class_count),
+            conv_block(1, 14, size=5, stride=2),  # 14 x 14
+            conv_block(14, 16),
+            conv_block(16, 16, pool=True),  # 7 x 7
+            conv_block(16, 16),
+            conv_block(16, 16, pool=True),  # 3 x 3
+            place_head(16, class_count),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.layers(image)
+        return logits
+
+
+class MicroCNN(nn.Module):
+    """Convolutional network of fewer than 2,000 parameters: separable ones, so that it can be deep."""
+
+    def __init__(self, class_count: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            conv_block(1, 12, size=5, stride=2),  # 14 x 14
+            Residual(separable_block(12)),
+            separable_block(12, pool=True),  # 7 x 7
+            Residual(separable_block(12)),
+            Residual(separable_block(12)),
+            separable_block(12, pool=True),  # 3 x 3
+            place_head(12, class_count),
         )
 
     def forward(self, image: Tensor) -> Tensor:
@@ -93,11 +158,11 @@ class ResNet(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + f(x), with f two 3x3 convolutions: the block learns what to add."""
+    """x + f(x), with f one or several blocks: they learn what to add."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, *blocks: nn.Module) -> None:
         super().__init__()
-        self.change = nn.Sequential(conv_block(channels, channels), conv_block(channels, channels))
+        self.change = nn.Sequential(*blocks)
 
     def forward(self, image: Tensor) -> Tensor:
         changed: Tensor = image + self.change(image)
@@ -143,12 +208,12 @@ class LineReader(nn.Module):
         super().__init__()
         self.stages = nn.Sequential(
             conv_block(1, 16, pool=True),
-            Residual(16),
+            Residual(conv_block(16, 16), conv_block(16, 16)),
             conv_block(16, 64, stride=2),
-            Residual(64),
-            Residual(64),
+            Residual(conv_block(64, 64), conv_block(64, 64)),
+            Residual(conv_block(64, 64), conv_block(64, 64)),
             conv_block(64, 96, pool=(2, 1)),  # five rows are left of LINE_HEIGHT
-            Residual(96),
+            Residual(conv_block(96, 96), conv_block(96, 96)),
         )
         self.neighbours = nn.Sequential(
             nn.Conv1d(LINE_HEIGHT // 8 * 96, 128, 3, padding=1, bias=False),
@@ -168,18 +233,46 @@ class LineReader(nn.Module):
         return steps.flatten(1, 2)
 
 
-def conv_block(
-    inputs: int, outputs: int, *, pool: bool | tuple[int, int] = False, stride: int = 1
-) -> nn.Sequential:
-    """3x3 convolution, pooling that halves the size if asked, batch normalisation, ReLU.
+def dense_block(inputs: int, outputs: int) -> nn.Sequential:
+    """Linear layer, batch normalisation, ReLU."""
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs, momentum=MOMENTUM), nn.ReLU())
 
-    `pool` as a pair is its window in rows and columns; a `stride` of 2 halves the size for a
-    quarter of the work.
+
+def conv_block(
+    inputs: int, outputs: int, *, size: int = 3, stride: int = 1, pool: bool | tuple[int, int] = False
+) -> nn.Sequential:
+    """Convolution, pooling that halves the image if asked, batch normalisation, ReLU.
+
+    With a `stride` of 1 the convolution keeps the image's size. `pool` as a pair is its window in rows and
+    columns.
     """
     window = (2, 2) if pool is True else pool
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
         *([nn.MaxPool2d(window)] if window else []),
-        nn.BatchNorm2d(outputs, momentum=0.3),
+        nn.BatchNorm2d(outputs, momentum=MOMENTUM),
         nn.ReLU(),
+    )
+
+
+def separable_block(channels: int, *, pool: bool = False) -> nn.Sequential:
+    """3x3 convolution of each channel, 1x1 convolution across them, pooling, batch normalisation, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        *([nn.MaxPool2d(2)] if pool else []),
+        nn.BatchNorm2d(channels, momentum=MOMENTUM),
+        nn.ReLU(),
+    )
+
+
+def place_head(channels: int, class_count: int) -> nn.Sequential:
+    """(N, channels, 3, 3) -> logits (N, C): scores of the classes at each place, weighed by place.
+
+    A linear layer of rank one for each class, with a third of the parameters.
+    """
+    return nn.Sequential(
+        nn.Conv2d(channels, class_count, 1, bias=False),
+        nn.Conv2d(class_count, class_count, 3, groups=class_count),
+        nn.Flatten(),
     )

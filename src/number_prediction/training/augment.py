@@ -36,19 +36,26 @@ class Augmentation:
     """Pixels of smooth random displacement (after Simard, Steinkraus, Platt, 2003)."""
     stroke: float = 0.0
     """Share, up to 1, of one 3x3 dilation (thicker) or erosion (thinner)."""
+    shared: int = 1
+    """Neighbours in a batch that are changed alike. Several cost hardly more than one, and who is whose
+    neighbour is chance."""
 
     def __call__(self, frames: Tensor, generator: Generator, wanted: slice = ALL) -> Tensor:
         """Augment those of a batch (N, 28, 28) that are wanted; each as it is where all are."""
-        draw = Draws(len(frames), generator, wanted)
-        frames = frames[wanted]
+        start, stop, _ = wanted.indices(len(frames))
+        groups = slice(start // self.shared, math.ceil(stop / self.shared))
+        draw = Draws(math.ceil(len(frames) / self.shared), generator, groups)
+        begin, end = groups.start * self.shared, groups.stop * self.shared
+        frames = F.pad(frames[begin:end], (0, 0, 0, 0, 0, max(0, end - len(frames))))
+        frames = frames.unflatten(0, (-1, self.shared))  # type: ignore[no-untyped-call]
         if self.stroke:
             frames = self._change_strokes(frames, draw)
         if self.rotation or self.shift or self.scale or self.shear or self.elastic:
             frames = self._warp(frames, draw)
-        return frames
+        return frames.flatten(0, 1)[start - begin : stop - begin]
 
-    def _warp(self, frames: Tensor, draw: Draws) -> Tensor:
-        def uniform(limit: float) -> Tensor:  # (N,), in [-limit, limit]
+    def _warp(self, frames: Tensor, draw: Draws) -> Tensor:  # (G, shared, 28, 28), G groups
+        def uniform(limit: float) -> Tensor:  # (G,), in [-limit, limit]
             return (draw() * 2 - 1) * limit
 
         angle = uniform(math.radians(self.rotation))
@@ -64,12 +71,11 @@ class Augmentation:
             knots = draw(2, ELASTIC_KNOTS, ELASTIC_KNOTS) * 2 - 1
             field = F.interpolate(knots, (FRAME_SIZE, FRAME_SIZE), mode="bicubic", align_corners=True)
             grid = grid + field.permute(0, 2, 3, 1) * (self.elastic * pixel)
-        warped = F.grid_sample(frames.unsqueeze(1), grid.to(frames.device), align_corners=False)
-        return warped.squeeze(1)
+        return F.grid_sample(frames, grid.to(frames.device), align_corners=False)
 
     def _change_strokes(self, frames: Tensor, draw: Draws) -> Tensor:
-        amount = (draw(1, 1) * 2 - 1) * self.stroke
+        amount = (draw(1, 1, 1) * 2 - 1) * self.stroke
         amount = amount.to(frames.device)
-        thick = F.max_pool2d(frames.unsqueeze(1), 3, stride=1, padding=1).squeeze(1)
-        thin = -F.max_pool2d(-frames.unsqueeze(1), 3, stride=1, padding=1).squeeze(1)
+        thick = F.max_pool2d(frames, 3, stride=1, padding=1)
+        thin = -F.max_pool2d(-frames, 3, stride=1, padding=1)
         return torch.lerp(frames, torch.where(amount > 0, thick, thin), amount.abs())

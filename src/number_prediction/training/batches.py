@@ -42,8 +42,11 @@ class Stream(Protocol):
     def __len__(self) -> int:
         """Batches an epoch."""
 
-    def next(self) -> tuple[Tensor, Tensor | Written]:
-        """The next batch, or a share of it: what the network takes, on the device, and what it should say."""
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor | Written]:
+        """The next batch, or a share of it: what the network takes, on the device, and what it should say.
+
+        `progress` is the share of the training that is done.
+        """
 
     def state(self) -> dict[str, Tensor]:
         """Where the stream stands."""
@@ -63,16 +66,20 @@ class Batches:
         augmentation: Augmentation | Rewriting,
         seed: int,
         device: torch.device,
+        augmented: float = 1.0,
         world: World = ALONE,
     ) -> None:
-        """`split` holds frames (N, 28, 28) uint8; `batch_size` is cut to N."""
+        """`split` holds frames (N, 28, 28) uint8; `batch_size` is cut to N.
+
+        After the share `augmented` of the training, pictures are left as they are.
+        """
         self.images = torch.tensor(split.images, device=device)
         self.labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
         self.batch_size = min(batch_size, len(split))
         world.require_shares(self.batch_size)
         self._share = world.share(self.batch_size)
-        self.augmentation = augmentation
-        content = hashlib.sha256(np.asarray(split.images).tobytes())
+        self.augmentation, self._augmented = augmentation, augmented
+        content = hashlib.sha256(np.ascontiguousarray(split.images).data)
         content.update(split.labels.tobytes())
         self.data_sha256 = content.hexdigest()
         """Of images and labels, hexadecimal: a checkpoint goes with its data."""
@@ -83,7 +90,7 @@ class Batches:
         """Batches an epoch."""
         return len(self.labels) // self.batch_size
 
-    def next(self) -> tuple[Tensor, Tensor]:
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor]:
         """The share of the next batch: frames (B, 28, 28) float32, labels (B,) int64."""
         if self.position == len(self):
             self._begin_epoch()
@@ -91,7 +98,10 @@ class Batches:
         indices = self.permutation[begin : begin + self.batch_size].to(self.images.device)
         self.position += 1
         frames = self.images[indices].to(torch.float32) / 255
-        return self.augmentation(frames, self.generator, self._share), self.labels[indices][self._share]
+        labels = self.labels[indices][self._share]
+        if progress >= self._augmented:
+            return frames[self._share], labels
+        return self.augmentation(frames, self.generator, self._share), labels
 
     def state(self) -> dict[str, Tensor]:
         """Where the stream stands."""
@@ -142,7 +152,7 @@ class LineBatches:
         """Batches an epoch."""
         return self._epoch // self.batch_size
 
-    def next(self) -> tuple[Tensor, Written]:
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Written]:  # noqa: ARG002 all are composed alike
         """The share of the next batch: frames (B, 40, W) float32, texts."""
         if self._coming is None or self._coming[0] != self.position:
             self._coming = self.position, self._ahead.submit(self._compose, self.position)

@@ -35,8 +35,6 @@ LOG_EVERY = 20
 """Batches between two records."""
 SAVE_EVERY = 30.0
 """Seconds between two checkpoints besides those after a validation."""
-VALIDATIONS = 8
-"""Validations in a training, evenly spread; more where it has more epochs."""
 
 
 Target = TypeVar("Target")
@@ -116,7 +114,7 @@ def _steps(
     run: Run, recipe: Recipe, settings: Settings, state: TrainingState, task: Task, world: World
 ) -> Iterator[Record]:
     network = world.wrap(state.network)
-    validations = min(state.steps, max(VALIDATIONS, round(recipe.epochs)))
+    validations = min(state.steps, max(recipe.validations, round(recipe.epochs)))
     validate_every = math.ceil(state.steps / validations)
     losses: list[Tensor] = []
     logged_seconds, saved_at = state.seconds, time.monotonic()
@@ -178,7 +176,7 @@ def _train_batch(
     loss = train_step(
         network,
         state.optimizer,
-        state.batches.next(),
+        state.batches.next(state.step / state.steps),
         task.loss,
         rate=rate,
         largest_gradient=recipe.largest_gradient,

@@ -23,6 +23,7 @@ LARGEST = {
     "momentum": 0.999,
     "label_smoothing": 0.9,
     "ema_decay": 0.99999,
+    "augmented": 1.0,
     "augmentation.stroke": 1.0,
     "augmentation.stretched": 1.0,
     "augmentation.thinner": 1.0,
@@ -30,7 +31,7 @@ LARGEST = {
     "augmentation.pixelated": 1.0,
 }
 """What a field may be at most, where that is limited."""
-SMALLEST = {"batch_size": 2.0}
+SMALLEST = {"batch_size": 2.0, "validations": 1.0, "augmentation.shared": 1.0}
 """What a field must be at least, where that is not 0."""
 
 
@@ -98,8 +99,8 @@ def default_dimensions(recipe: Recipe) -> tuple[Dimension, ...]:
             found.append(Dimension(field, value / factor, value * factor, is_log=True))
     if recipe.lines is None:  # of lines, each glyph is either there or not
         found.append(Dimension("label_smoothing", 0.0, MOST_SMOOTHING))
-    for field in whole_fields(recipe):
-        if field.startswith("augmentation."):
+    for field, is_whole in whole_fields(recipe).items():
+        if field.startswith("augmentation.") and not is_whole:
             most = 2 * get_value(recipe, field) or UNUSED.get(field, 0.0)
             if most:
                 found.append(Dimension(field, 0.0, min(most, LARGEST.get(field, most))))

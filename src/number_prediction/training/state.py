@@ -14,6 +14,7 @@ from number_prediction.training.architectures import Normalization
 from number_prediction.training.batches import Stream
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.graph import DigitGraph
+from number_prediction.training.muon import Muon
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.tasks import Task
 from number_prediction.types import DEFAULT_THRESHOLD, NOT_A_DIGIT, TrainingError
@@ -171,13 +172,25 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     """As the recipe says, over all weights of a network."""
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": matrices, "weight_decay": recipe.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    if recipe.optimizer == "muon":
+        *inner, last = matrices
+        groups = [
+            {"params": inner, "weight_decay": recipe.weight_decay},
+            {"params": [last], "weight_decay": recipe.weight_decay, "orthogonal": False},
+            {"params": vectors, "orthogonal": False},
+        ]
+        return Muon(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
+    fused = matrices[0].device.type != "mps"  # all weights in one call, for there are many small ones
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True)
+        betas = (recipe.momentum, 0.999)
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, fused=fused)
+    return torch.optim.SGD(
+        groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=fused
+    )
 
 
 def running_statistics(network: nn.Module) -> list[Tensor]:

@@ -5,6 +5,7 @@ A recipe and splits -> a task, which the training loop asks and which knows noth
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction.runs import Settings
-from number_prediction.splits import Split, Splits
+from number_prediction.splits import Pages, Split, Splits
 from number_prediction.training.batches import Batches, LineBatches, Stream
 from number_prediction.training.calibration import choose_threshold, fit_line_temperature, fit_temperature
 from number_prediction.training.companions import add_companions
@@ -22,8 +23,10 @@ from number_prediction.training.glyphs import draw_glyphs
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.strings import Lines, StringComposer
 from number_prediction.training.world import ALONE, World
-from number_prediction.types import DEFAULT_THRESHOLD, GLYPHS
+from number_prediction.types import DEFAULT_THRESHOLD, FRAME_SIZE, GLYPHS
 
+MOMENTS_PART = 500
+"""Images whose pixels are summed at once."""
 VALIDATION_BATCH = 1000
 VALIDATION_SEED = 1_000_000
 """Added to the seed for what is generated beside the validation part: none of it is trained on."""
@@ -89,13 +92,13 @@ class DigitTask:
             )
         self.classes = train.classes
         self._recipe, self._device, self._world = recipe, torch.device(settings.device), world
-        pixels = torch.tensor(train.images).to(torch.float32) / 255
-        self.mean, self.std = pixels.mean(), pixels.std()
+        self.mean, self.std = _moments(train.images)
         assert recipe.augmentation is not None
         self.batches = Batches(
             train,
             batch_size=recipe.batch_size,
             augmentation=recipe.augmentation,
+            augmented=recipe.augmented,
             seed=settings.seed,
             device=self._device,
             world=world,
@@ -186,6 +189,18 @@ class NumberTask:
             answers.append((self._world.join(logits, count).cpu(), lines))
         network.train(was_training)
         return answers
+
+
+def _moments(images: Pages) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of all pixels in [0, 1]; part by part, each in the processor's cache."""
+    total, squares = 0.0, 0.0
+    for begin in range(0, len(images), MOMENTS_PART):
+        pixels = torch.tensor(images[begin : begin + MOMENTS_PART]).flatten().to(torch.float32) / 255
+        total += float(pixels.sum())
+        squares += float(pixels.dot(pixels))
+    count = len(images) * FRAME_SIZE**2
+    mean = total / count
+    return torch.tensor(mean), torch.tensor(math.sqrt(squares / count - mean**2))
 
 
 @torch.no_grad()

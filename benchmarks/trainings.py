@@ -1,0 +1,317 @@
+"""What the benchmarks of training share: recipes trained over seeds, what came of each, the table, the log.
+
+A folder holds what is finished: trainings.jsonl, a line a training or an epoch of a peer, and for each
+training the answers to MNIST's test images, NAME-SEED.npy. Started again, a benchmark goes on with what is
+missing.
+
+Ours trains to its fixed end. Seconds are wall time from images in memory to final weights: normalisation,
+augmentation, log and checkpoints are in them, imports and the final evaluation are not, nor is validation,
+which decides nothing: ten pictures stand for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import shlex
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from number_prediction import Splits, load_mnist
+from number_prediction.files import write_atomically
+from number_prediction.runs import describe_environment
+from number_prediction.training.fit import fit
+from number_prediction.training.recipes import Recipe, get_recipe
+from number_prediction.training.session import start_run
+from number_prediction.training.state import load_trained
+from number_prediction.training.tasks import compute_logits
+
+EXAMPLE = "pytorch-example"
+FINISHED_FILE = "trainings.jsonl"
+LOG = Path(__file__).with_name("LOG.md")
+TABLE = Path(__file__).with_name("trainings.csv")
+"""What was measured last of each recipe and peer, for docs/make_figures.py."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a recipe is for."""
+
+    accuracy: float
+    """Mean over the seeds, at least."""
+    seconds: float = math.inf
+    """Of two threads, at most; the log says so where it is missed, since machines differ."""
+
+
+TARGETS = {
+    "fast": Target(0.990, 3),
+    "cnn": Target(0.995, 20),
+    "mlp": Target(0.986, 20),
+    "micro": Target(0.990),
+    "tiny": Target(0.995),
+    "best": Target(0.9972, 45 * 60),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A training that has ended, or an epoch of a peer that is looked at after each."""
+
+    name: str
+    seed: int
+    epoch: int | None = None
+    """Of a peer; None is the end of a training."""
+    seconds: float
+    accuracy: float
+    parameters: int
+    threads: int
+    commit: str | None
+    recipe: dict[str, Any] | None = None
+    """What was trained; None for a peer."""
+
+
+class Book:
+    """What is finished, in a folder."""
+
+    def __init__(self, folder: Path, *, threads: int) -> None:
+        """Makes the folder where there is none; one of another number of threads ends the program."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._file = folder, folder / FINISHED_FILE
+        self._threads = threads
+        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
+        self.finished = [Finished(**json.loads(line)) for line in lines]
+        if any(each.threads != threads for each in self.finished):
+            sys.exit(f"{folder}: measured with another number of threads; choose another --output")
+
+    def of(self, name: str) -> list[Finished]:
+        """All that is finished of a recipe or a peer."""
+        return [each for each in self.finished if each.name == name]
+
+    def missing(self, recipe: Recipe, seeds: int) -> list[int]:
+        """Seeds of a recipe that are still to be trained; one that was another recipe ends the program."""
+        done = self.of(recipe.name)
+        if any(each.recipe != json.loads(json.dumps(recipe.to_dict())) for each in done):
+            sys.exit(
+                f"{self._folder}: {recipe.name} was another recipe when it was measured; "
+                "choose another --output"
+            )
+        return sorted(set(range(seeds)) - {each.seed for each in done})
+
+    def add(
+        self,
+        name: str,
+        seed: int,
+        seconds: float,
+        accuracy: float,
+        parameters: int,
+        *,
+        epoch: int | None = None,
+        recipe: Recipe | None = None,
+    ) -> None:
+        """Keep and tell what has ended."""
+        new = Finished(
+            name=name,
+            seed=seed,
+            epoch=epoch,
+            seconds=seconds,
+            accuracy=accuracy,
+            parameters=parameters,
+            threads=self._threads,
+            commit=describe_environment()["commit"],
+            recipe=None if recipe is None else recipe.to_dict(),
+        )
+        self.finished.append(new)
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(new)) + "\n")
+        place = f"seed {seed}" if epoch is None else f"epoch {epoch}"
+        print(f"{name} {place}: {seconds:.2f} s, {100 * accuracy:.2f}%", flush=True)
+
+    def forget(self, name: str) -> None:
+        """Drop all that was measured of a peer."""
+        self.finished = [each for each in self.finished if each.name != name]
+        lines = [json.dumps(asdict(each)) + "\n" for each in self.finished]
+        write_atomically(self._file, "".join(lines))
+
+    def keep_answers(self, name: str, seed: int, probabilities: NDArray[np.float32]) -> None:
+        """Of one training to the test images, (N, 10)."""
+        np.save(self._folder / f"{name}-{seed}.npy", probabilities)
+
+    def ensemble(self, name: str, labels: NDArray[Any]) -> float:
+        """Accuracy of the mean answer of all seeds, where there are several."""
+        paths = [self._folder / f"{name}-{each.seed}.npy" for each in self.of(name) if each.epoch is None]
+        if len(paths) < 2:
+            return math.nan
+        return float((np.mean([np.load(path) for path in paths], 0).argmax(1) == labels).mean())
+
+
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that the benchmarks of training have in common."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipes", default="fast,cnn", help="names, separated by commas")
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--output", type=Path, required=True, help="folder of what is finished")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--log", action="store_true", help="add the table to LOG.md and trainings.csv")
+    return parser
+
+
+def load() -> Splits:
+    """MNIST; and what torch imports when the first optimiser is made is imported."""
+    torch.optim.SGD([torch.zeros(1)])
+    return load_mnist()
+
+
+def train(book: Book, splits: Splits, recipe: Recipe, seed: int, threads: int) -> None:
+    """Train one seed of a recipe, measure it on the test part, and keep both."""
+    shortened = splits._replace(validation=splits.validation.select(slice(0, 10)))
+    with tempfile.TemporaryDirectory() as folder:
+        run = start_run(recipe, Path(folder), command="a benchmark", seed=seed, threads=threads)
+        begun = time.perf_counter()
+        for _ in fit(run, shortened):
+            pass
+        seconds = time.perf_counter() - begun
+        network = load_trained(run).network
+    logits, labels = compute_logits(network, splits.test, torch.device("cpu"))
+    accuracy = float((logits.argmax(1) == labels).float().mean())
+    book.keep_answers(recipe.name, seed, torch.softmax(logits, 1).numpy())
+    parameters = sum(each.numel() for each in network.parameters())
+    book.add(recipe.name, seed, seconds, accuracy, parameters, recipe=recipe)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the table says of a recipe or peer."""
+
+    name: str
+    parameters: int
+    seconds: float
+    """Median."""
+    accuracy: float
+    """Mean."""
+    deviation: float
+    seeds: int
+    ensemble: float
+    """Accuracy of the mean answer of all seeds."""
+    ratio: str
+    """How many times longer the PyTorch example takes to the same accuracy."""
+
+
+def summarise(book: Book, names: Iterable[str], labels: NDArray[Any]) -> list[Row]:
+    """A row for each name of which something is finished; `labels` (N,) are those of the test images.
+
+    The example's is its last epoch.
+    """
+    curve = book.of(EXAMPLE)
+    rows = []
+    for name in names:
+        done = curve[-1:] if name == EXAMPLE else book.of(name)
+        if not done:
+            continue
+        accuracies = [each.accuracy for each in done]
+        seconds, accuracy = statistics.median(each.seconds for each in done), statistics.fmean(accuracies)
+        reached = [each.seconds for each in curve if each.accuracy >= accuracy]
+        ratio = ""
+        if curve:
+            ratio = f"{reached[0] / seconds:.0f}" if reached else f"over {curve[-1].seconds / seconds:.0f}"
+        rows.append(
+            Row(
+                name,
+                done[0].parameters,
+                seconds,
+                accuracy,
+                statistics.stdev(accuracies) if len(done) > 1 else math.nan,
+                len(done),
+                book.ensemble(name, labels),
+                ratio,
+            )
+        )
+    return rows
+
+
+def to_table(rows: Sequence[Row]) -> str:
+    """Markdown."""
+    lines = [
+        "| name | parameters | seconds, median | accuracy, mean | sd | seeds | all seeds as one | "
+        "times the example |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        several = (f"{100 * row.deviation:.3f}", f"{100 * row.ensemble:.2f}%") if row.seeds > 1 else ("", "")
+        lines.append(
+            f"| {row.name} | {row.parameters:,} | {row.seconds:.2f} | {100 * row.accuracy:.3f}% | "
+            f"{several[0]} | {row.seeds} | {several[1]} | {row.ratio} |"
+        )
+    return "\n".join(lines)
+
+
+def conclude(title: str, rows: Sequence[Row], remarks: Sequence[str], options: argparse.Namespace) -> None:
+    """Print the table, log it if asked to, and end with 1 where a mean accuracy misses its target."""
+    missed = [
+        f"{row.name}: {100 * row.accuracy:.3f}% is less than its {100 * TARGETS[row.name].accuracy:g}%"
+        for row in rows
+        if row.name in TARGETS and row.accuracy < TARGETS[row.name].accuracy
+    ]
+    slow = [
+        f"{row.name}: {row.seconds:.1f} s is more than its {TARGETS[row.name].seconds:g} s"
+        for row in rows
+        if row.name in TARGETS and row.seconds > TARGETS[row.name].seconds
+    ]
+    text = "\n".join(["", to_table(rows), "", *remarks, *missed, *slow])
+    print(text.rstrip())
+    if options.log:
+        add_to_log(title, text.strip(), options.threads)
+        keep_rows(rows, options.threads)
+    if missed:
+        sys.exit(1)
+
+
+def add_to_log(title: str, text: str, threads: int) -> None:
+    """Put an entry on top of LOG.md, below its heading."""
+    environment = describe_environment()
+    heading, _, entries = LOG.read_text(encoding="utf-8").partition("\n## ")
+    entry = (
+        f"## {time.strftime('%Y-%m-%d')}: {title}\n\n"
+        f"`python {shlex.join(sys.argv)}`, commit {environment['commit']}, {environment['processor']}, "
+        f"{threads} threads:\n\n{text}\n"
+    )
+    write_atomically(LOG, f"{heading}\n{entry}\n## {entries}")
+
+
+def keep_rows(rows: Sequence[Row], threads: int) -> None:
+    """Put rows into trainings.csv, in the place of those of the same name and threads."""
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    if TABLE.exists():
+        with TABLE.open(encoding="utf-8", newline="") as stream:
+            kept = {(row["name"], row["threads"]): row for row in csv.DictReader(stream)}
+    for row in rows:
+        kept[row.name, str(threads)] = {
+            "name": row.name,
+            "threads": threads,
+            "parameters": row.parameters,
+            "seconds": round(row.seconds, 2),
+            "accuracy": round(row.accuracy, 6),
+            "deviation": "" if math.isnan(row.deviation) else round(row.deviation, 6),
+            "seeds": row.seeds,
+        }
+    with TABLE.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, next(iter(kept.values())), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept.values())
+
+
+def chosen_recipes(options: argparse.Namespace) -> list[Recipe]:
+    return [get_recipe(name) for name in options.recipes.split(",")]
