@@ -4,9 +4,9 @@
 
 DATA_DIR holds sets as real_sets.py describes; those whose name begins with "numbers" are lines of writing,
 and own_digits is read as numbers of one digit. Pictures are read as they are, and nothing is known of the
-number. Composed strings are MNIST test digits side by side, with gaps of 1 to 10 pixels, or pushed together
-until they touch. Tesseract (the program tesseract) and RapidOCR (the package rapidocr), told that all are
-digits, stand beside ours where they are installed.
+number; in a second column of ours it is known that all are digits, as Tesseract (the program tesseract) and
+RapidOCR (the package rapidocr) are told, which stand beside ours where they are installed. Composed strings
+are MNIST test digits side by side, with gaps of 1 to 10 pixels, or pushed together until they touch.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from PIL import Image
 from real_sets import DIGITS, load, rapidocr_lattices
 
 from number_prediction import NumberPredictor, Predictor, decode, load_mnist
+from number_prediction.constraints import Constraint, regex
 from number_prediction.images import Page
 from number_prediction.metrics import coverage_curve
 from number_prediction.number_evaluation import edit_distance
@@ -51,7 +52,11 @@ def main() -> None:
         "composed, gaps": compose(np.random.default_rng(SEED), touching=False),
         "composed, touching": compose(np.random.default_rng(SEED + 1), touching=True),
     }
-    readers: dict[str, Reader] = {"number_prediction": lambda pages: read_numbers(predictor, pages)}
+    free, digits = "number_prediction", "number_prediction, digits"
+    readers: dict[str, Reader] = {
+        free: lambda pages: read_numbers(predictor, pages),
+        digits: lambda pages: read_numbers(predictor, pages, regex("[0-9]*")),
+    }
     if shutil.which("tesseract"):
         readers["Tesseract, digits"] = tesseract
     else:
@@ -62,7 +67,7 @@ def main() -> None:
         print("rapidocr is not installed: left out")
     print("\n| set | pictures | " + " | ".join(f"{name} | errors a character" for name in readers) + " |")
     print("|---|---|" + "---|---|" * len(readers))
-    ours: list[tuple[float, bool]] = []
+    ours: dict[str, list[tuple[float, bool]]] = {free: [], digits: []}
     for name, (pages, texts) in {**sets, **composed}.items():
         cells = []
         for reader, read in readers.items():
@@ -70,14 +75,16 @@ def main() -> None:
             right = [text == wanted for (text, _), wanted in zip(said, texts, strict=True)]
             wrong = sum(edit_distance(text, wanted) for (text, _), wanted in zip(said, texts, strict=True))
             cells.append(f"{100 * np.mean(right):.2f}% | {wrong / sum(map(len, texts)):.4f}")
-            if reader == "number_prediction" and name in sets:
-                ours += [(confidence, ok) for (_, confidence), ok in zip(said, right, strict=True)]
+            if reader in ours and name in sets:
+                ours[reader] += [(confidence, ok) for (_, confidence), ok in zip(said, right, strict=True)]
         print(f"| {name} | {len(pages):,} | " + " | ".join(cells) + " |", flush=True)
-    confidence, right = (np.array(column) for column in zip(*ours, strict=True))
-    coverage, threshold = coverage_curve(confidence, right).at_accuracy(WANTED)
-    print(
-        f"\nreal sets pooled: coverage at {WANTED} accuracy {coverage:.4f}, from confidence {threshold:.4f}"
-    )
+    for reader, answers in ours.items():
+        confidence, right = (np.array(column) for column in zip(*answers, strict=True))
+        coverage, threshold = coverage_curve(confidence, right).at_accuracy(WANTED)
+        print(
+            f"\n{reader}, real sets pooled: coverage at {WANTED} accuracy {coverage:.4f}, "
+            f"from confidence {threshold:.4f}"
+        )
     single_digits(predictor, options.folder / "own_digits")
     latency(predictor, next(iter(sets.values()))[0])
 
@@ -129,8 +136,10 @@ def meet(line: NDArray[np.uint8], digit: NDArray[np.uint8], end: int) -> int:
     return end - 1
 
 
-def read_numbers(predictor: NumberPredictor, pages: list[Page]) -> Readings:
-    return [(number.text or "", number.confidence) for number in predictor.predict_numbers(pages)]
+def read_numbers(
+    predictor: NumberPredictor, pages: list[Page], constraint: Constraint | None = None
+) -> Readings:
+    return [(number.text or "", number.confidence) for number in predictor.predict_numbers(pages, constraint)]
 
 
 def tesseract(pages: list[Page]) -> Readings:
