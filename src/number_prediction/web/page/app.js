@@ -14,6 +14,10 @@ const QUIET = 600;
 const MARGIN = 0.2;
 /** Pixels from the top of the canvas within which there is no room for a name above a box. */
 const HIGH = 36;
+/** Milliseconds that the pen rests in the middle of a stroke before what is there is read: while that is being read,
+ * the end of a stroke would have to wait. In a long stroke it is read now and then all the same. */
+const REST = 80;
+const STROKE = 1000;
 const VIEWS = ["read", "kept", "learn"];
 
 const find = (id) => document.getElementById(id);
@@ -42,6 +46,8 @@ const crop = new Crop({ layer: find("crop"), area: find("crop-area"), start: fin
 
 let wanted; // { source, begun } from the question to its answer
 let isReading = false;
+let askedAt = 0;
+let resting; // until the pen has rested
 
 /** Something was drawn or opened, or taken away; `begun` is when the pen went up. */
 function changed(begun) {
@@ -55,7 +61,14 @@ function changed(begun) {
 function read(begun) {
   wanted = source && { source, begun };
   show();
-  if (!isReading) void readWanted();
+  clearTimeout(resting);
+  resting = undefined;
+  if (!pad.isDrawing) return void readWanted();
+  const pause = Math.min(REST, askedAt + STROKE - performance.now());
+  resting = setTimeout(() => {
+    resting = undefined;
+    void readWanted();
+  }, pause);
 }
 
 /** The same once more. */
@@ -64,9 +77,11 @@ function readAgain() {
 }
 
 async function readWanted() {
+  if (isReading) return;
   isReading = true;
-  while (wanted && engine) {
+  while (wanted && engine && !resting) {
     const asked = wanted;
+    askedAt = performance.now();
     try {
       take(await engine.read(asked.source), asked);
     } catch (error) {
