@@ -273,20 +273,20 @@ def conclude(title: str, rows: Sequence[Row], remarks: Sequence[str], options: a
     text = "\n".join(["", to_table(rows), "", *remarks, *missed, *slow])
     print(text.rstrip())
     if options.log:
-        add_to_log(title, text.strip(), options.threads)
+        add_to_log(title, text.strip(), f"{options.threads} threads")
         keep_rows(rows, options.threads)
     if missed:
         sys.exit(1)
 
 
-def add_to_log(title: str, text: str, threads: int) -> None:
-    """Put an entry on top of LOG.md, below its heading."""
+def add_to_log(title: str, text: str, conditions: str) -> None:
+    """Put an entry on top of LOG.md, below its heading, with command, commit and processor."""
     environment = describe_environment()
     heading, _, entries = LOG.read_text(encoding="utf-8").partition("\n## ")
     entry = (
         f"## {time.strftime('%Y-%m-%d')}: {title}\n\n"
         f"`python {shlex.join(sys.argv)}`, commit {environment['commit']}, {environment['processor']}, "
-        f"{threads} threads:\n\n{text}\n"
+        f"{conditions}:\n\n{text}\n"
     )
     write_atomically(LOG, f"{heading}\n{entry}\n## {entries}")
 

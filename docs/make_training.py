@@ -1,7 +1,8 @@
-"""Make docs/training.png: accuracy against training time and against size, of recipes and published networks.
+"""Make docs/training.png: accuracy by training time and by size, of ours and of others; time by processes.
 
 Ours, and the peers that were trained beside them, are the rows of benchmarks/trainings.csv, which
-`python benchmarks/time_to_accuracy.py --log` and `accuracy.py --log` write.
+`python benchmarks/time_to_accuracy.py --log` and `accuracy.py --log` write; the time of several processes is
+in scaling.csv, which `python benchmarks/scaling.py --log` writes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 FIGURE = Path(__file__).with_name("training.png")
-TABLE = Path(__file__).parents[1] / "benchmarks" / "trainings.csv"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 THREADS = "2"
 OURS, PEERS, PUBLISHED = "#2458a6", "#888888", "#c2571a"
 
@@ -41,10 +42,9 @@ ANCHORS = (
 
 
 def main() -> None:
-    with TABLE.open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["threads"] == THREADS]
-    figure = Figure(figsize=(9.5, 4.2), layout="constrained")
-    by_time, by_size = figure.subplots(1, 2, sharey=True)
+    rows = [row for row in read("trainings.csv") if row["threads"] == THREADS]
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
+    by_time, by_size, by_processes = figure.subplots(1, 3, width_ratios=(4, 4, 1))
     for row in rows:
         is_ours = row["name"] not in ("pytorch-example", "student-mlp")
         accuracy, color = 100 * float(row["accuracy"]), OURS if is_ours else PEERS
@@ -63,7 +63,17 @@ def main() -> None:
     for axis in (by_time, by_size):
         axis.grid(alpha=0.3)
         axis.margins(x=0.15, y=0.08)
+    scaling = read("scaling.csv")
+    by_processes.bar(
+        [row["processes"] for row in scaling], [float(row["seconds"]) for row in scaling], 0.6, color=OURS
+    )
+    by_processes.set(xlabel="processes", ylabel="seconds of training, cnn")
     figure.savefig(FIGURE, dpi=110)
+
+
+def read(name: str) -> list[dict[str, str]]:
+    with (BENCHMARKS / name).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def label(axis: Axes, text: str, x: float, y: float, color: str) -> None:

@@ -15,6 +15,8 @@ from torch import Tensor
 ITERATIONS = 4
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the polynomial that brings all singular values near to 1 (Newton and Schulz)."""
+SMALLEST = 1e-7
+"""Added to the norm by which a matrix is divided, which may be 0."""
 LENGTH = 0.2
 """Of a step in each direction, so that the learning rate suits the other weights too."""
 
@@ -49,8 +51,8 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     """A matrix (R, C) -> about the nearest one whose singular values are all 1: most come to 0.7 to 1.2."""
     linear, cubic, quintic = COEFFICIENTS
     is_tall = matrix.shape[0] > matrix.shape[1]
-    result = matrix.T if is_tall else matrix
-    result = result / (result.norm() + 1e-7)
+    result: Tensor = matrix.T if is_tall else matrix
+    result = result / (torch.linalg.matrix_norm(result) + SMALLEST)
     for _ in range(ITERATIONS):
         gram = result @ result.T
         result = linear * result + (cubic * gram + quintic * gram @ gram) @ result
