@@ -20,7 +20,9 @@ from number_prediction.boxes import Box
 from number_prediction.constraints import Constraint
 from number_prediction.decoding import decode
 from number_prediction.images import Page
+from number_prediction.lone_digits import ask, find_lone_digit
 from number_prediction.models import Model, Pictures, iterate_chunks
+from number_prediction.predictor import Predictor
 from number_prediction.types import (
     GLYPHS,
     LINE_HEIGHT,
@@ -117,7 +119,10 @@ class LineAnswer:
 
 
 class NumberPredictor(Model):
-    """A loaded model for numbers. Make one and keep it; it may be used by several threads at once."""
+    """A loaded model for numbers. Make one and keep it; it may be used by several threads at once.
+
+    Of a number of one digit the model for digits in the package is asked too.
+    """
 
     def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
         """Load and check a model.
@@ -132,6 +137,7 @@ class NumberPredictor(Model):
         super().__init__(model, packaged="number", outputs=OUTPUTS, metadata=(GLYPHS_KEY,), threads=threads)
         if tuple(json.loads(self._metadata[GLYPHS_KEY])) != GLYPHS:
             raise ModelError(f"{self.path}: made for other glyphs; export it again")
+        self._digits = Predictor(threads=threads)
 
     def predict_numbers(
         self, images: Pictures, constraint: Constraint | None = None
@@ -178,16 +184,33 @@ class NumberPredictor(Model):
     def _answer(
         self, pages: list[Page | ImageError], constraint: Constraint | None
     ) -> Iterator[NumberPrediction | ImageError]:
-        answer = self.run([page for page in pages if not isinstance(page, ImageError)])
+        good = [page for page in pages if not isinstance(page, ImageError)]
+        answer = self.run(good)
+        lattices = self._ask_about_lone_digits(good, answer.lattices)
         index = 0
         for page in pages:
             if isinstance(page, ImageError):
                 yield page
                 continue
-            lattice = answer.lattices[index]
+            lattice = lattices[index]
             reading = decode(lattice, GLYPHS, constraint)[0]
             yield locate(reading, answer.frames[index], lattice, answer.places[index])
             index += 1
+
+    def _ask_about_lone_digits(
+        self, pages: list[Page], lattices: list[NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """The lattices; in those of one digit, what the model for digits says too, if it is one to it."""
+        lone = {index: steps for index, each in enumerate(lattices) if (steps := find_lone_digit(each))}
+        if not lone:
+            return lattices
+        asked = list(lattices)
+        answer = self._digits.run([pages[index] for index in lone])
+        opinions = zip(lone.items(), answer.probabilities, answer.is_digit, strict=True)
+        for (index, steps), digits, is_digit in opinions:
+            if is_digit >= self._digits.threshold:
+                asked[index] = ask(lattices[index], steps, digits)
+        return asked
 
 
 def locate(
