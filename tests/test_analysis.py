@@ -135,7 +135,7 @@ def test_layers_are_those_of_the_picture_asked_for(
     other = analyse(evaluation, predictor, picture=7)
     assert other.picture == 7
     assert other.neighbours is None
-    assert [layer.shape[0] for layer in other.feature_maps] == [16, 32, 64, 64]
+    assert [layer.shape[0] for layer in other.feature_maps] == [16, 32, 64, 128]
     assert (other.feature_maps[0] != analysed.feature_maps[0]).any()
     np.testing.assert_array_equal(other.filters, analysed.filters)
     for wrong in (PICTURES, -1):

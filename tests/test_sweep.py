@@ -156,7 +156,7 @@ def test_trials_lie_in_their_ranges_and_the_first_is_the_recipe(swept: tuple[Pat
         == sweep.usual
         == {
             "learning_rate": 0.1,
-            "augmentation.rotation": 5,
+            "augmentation.rotation": 6,
             "batch_size": 40,
         }
     )
@@ -294,7 +294,7 @@ def test_the_command_goes_on_and_its_best_is_finished(
     done = command_line(*arguments, "--trials", "1")
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().strip() == str(Path("out") / "sweep.html")
-    assert b"trial 0 of 1: learning_rate 0.1, augmentation.shear 0.05" in done.stderr
+    assert b"trial 0 of 1: learning_rate 0.1, augmentation.shear 0.06" in done.stderr
     done = command_line(*arguments, "--trials", "2")
     assert done.returncode == 0, done.stderr.decode()
     assert b"trial 0" not in done.stderr.replace(b"best: trial 0", b"")
