@@ -6,7 +6,7 @@
 Each run is `number-prediction train` under torchrun, with the cores divided among its processes, and is
 measured on the test part by `number-prediction evaluate`. Runs of different numbers of processes take turns,
 since the speed of a machine drifts. Prints for each number the median seconds of training without validation,
-and the mean accuracy; with --log they go into LOG.md and scaling.csv too.
+and the mean accuracy; with --log they go into LOG.md too.
 """
 
 from __future__ import annotations
@@ -24,9 +24,6 @@ from trainings import add_to_log
 
 from number_prediction.runs import Run
 
-TABLE = Path(__file__).with_name("scaling.csv")
-"""For docs/make_training.py."""
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -37,7 +34,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--data", default="mnist")
-    parser.add_argument("--log", action="store_true", help="add what comes out to LOG.md and scaling.csv")
+    parser.add_argument("--log", action="store_true", help="add what comes out to LOG.md")
     options = parser.parse_args()
     cores = os.cpu_count() or 1
     seconds: dict[int, list[float]] = {count: [] for count in options.processes}
@@ -63,7 +60,7 @@ def main() -> None:
     title = f"{options.recipe} in several processes, {options.seeds} seeds, {cores} cores"
     print(title)
     first = statistics.median(seconds[options.processes[0]])
-    lines, rows = [], ["processes,seconds,accuracy"]
+    lines = []
     for count in options.processes:
         taken = statistics.median(seconds[count])
         accuracy = statistics.fmean(accuracies[count])
@@ -72,11 +69,9 @@ def main() -> None:
             f"{count} processes: {taken:.1f} s ({spread}), {first / taken:.2f} times as fast, "
             f"{100 * accuracy:.3f}%"
         )
-        rows.append(f"{count},{taken:.2f},{accuracy:.6f}")
     print("\n".join(lines))
     if options.log:
         add_to_log(title, "\n".join(["```", *lines, "```"]), f"{cores} cores divided among the processes")
-        TABLE.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def call(arguments: list[str], *, processes: int = 1) -> None:

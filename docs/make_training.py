@@ -1,8 +1,7 @@
-"""Make docs/training.png: accuracy by training time and by size, of ours and of others; time by processes.
+"""Make docs/training.png: accuracy by training time and by size, of ours and of others.
 
 Ours, and the peers that were trained beside them, are the rows of benchmarks/trainings.csv, which
-`python benchmarks/time_to_accuracy.py --log` and `accuracy.py --log` write; the time of several processes is
-in scaling.csv, which `python benchmarks/scaling.py --log` writes.
+`python benchmarks/time_to_accuracy.py --log` and `accuracy.py --log` write.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 FIGURE = Path(__file__).with_name("training.png")
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TABLE = Path(__file__).parents[1] / "benchmarks" / "trainings.csv"
 THREADS = "2"
 OURS, PEERS, PUBLISHED = "#2458a6", "#888888", "#c2571a"
 
@@ -42,14 +41,18 @@ ANCHORS = (
 
 
 def main() -> None:
-    rows = [row for row in read("trainings.csv") if row["threads"] == THREADS]
-    figure = Figure(figsize=(12, 4.2), layout="constrained")
-    by_time, by_size, by_processes = figure.subplots(1, 3, width_ratios=(4, 4, 1))
+    with TABLE.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    figure = Figure(figsize=(9.5, 4.2), layout="constrained")
+    by_time, by_size = figure.subplots(1, 2, sharey=True)
     for row in rows:
         is_ours = row["name"] not in ("pytorch-example", "student-mlp")
         accuracy, color = 100 * float(row["accuracy"]), OURS if is_ours else PEERS
         spread = 100 * float(row["deviation"] or 0)
-        for axis, value in ((by_time, float(row["seconds"])), (by_size, float(row["parameters"]))):
+        places = [(by_size, float(row["parameters"]))]
+        if row["threads"] == THREADS:
+            places.append((by_time, float(row["seconds"])))
+        for axis, value in places:
             axis.errorbar(value, accuracy, spread, fmt="o", color=color, capsize=2)
             label(axis, row["name"], value, accuracy, color)
     for anchor in ANCHORS:
@@ -62,18 +65,8 @@ def main() -> None:
     by_size.set(xscale="log", xlabel="parameters")
     for axis in (by_time, by_size):
         axis.grid(alpha=0.3)
-        axis.margins(x=0.15, y=0.08)
-    scaling = read("scaling.csv")
-    by_processes.bar(
-        [row["processes"] for row in scaling], [float(row["seconds"]) for row in scaling], 0.6, color=OURS
-    )
-    by_processes.set(xlabel="processes", ylabel="seconds of training, cnn")
+        axis.margins(x=0.35, y=0.08)
     figure.savefig(FIGURE, dpi=110)
-
-
-def read(name: str) -> list[dict[str, str]]:
-    with (BENCHMARKS / name).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def label(axis: Axes, text: str, x: float, y: float, color: str) -> None:
