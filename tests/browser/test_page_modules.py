@@ -81,7 +81,7 @@ def test_glyphs_get_the_boxes_of_their_ink(page: Page) -> None:
     located = call(
         page,
         "lattice.js",
-        "module.locate({ glyphs: values[0] }, { width: 480, height: 40, data: values[1] }, 96, [5, 7, 0.5])",
+        "module.locate({ glyphs: values[0] }, { width: 480, height: 40, data: values[1] }, 120, [5, 7, 0.5])",
         [glyphs, frame.ravel().tolist()],
     )
     assert [each["box"] for each in located] == [
