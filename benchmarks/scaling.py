@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from trainings import add_to_log
 
+from number_prediction.cores import usable_cores
 from number_prediction.runs import Run
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--log", action="store_true", help="add what comes out to LOG.md")
     options = parser.parse_args()
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     seconds: dict[int, list[float]] = {count: [] for count in options.processes}
     accuracies: dict[int, list[float]] = {count: [] for count in options.processes}
     for seed in range(options.seeds):

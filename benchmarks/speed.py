@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from number_prediction import Predictor, load_mnist
+from number_prediction.cores import usable_cores
 
 MODEL = sys.argv[1:2]
 REPEATS = 9
@@ -61,7 +62,7 @@ def main() -> None:
     all_threads = Predictor(*MODEL)
     seconds = statistics.median(warm(lambda: all_threads.predict_digits(pictures), 5))
     print(
-        f"10,000 pictures in batches          {len(pictures) / seconds:,.0f} a second, {os.cpu_count()} cores"
+        f"10,000 pictures in batches          {len(pictures) / seconds:,.0f} a second, {usable_cores()} cores"
     )
     sides = np.random.default_rng(0).integers(92, 109, 2000)
     mixed = [
@@ -69,7 +70,7 @@ def main() -> None:
         for image, side in zip(pictures, sides.tolist(), strict=False)
     ]
     seconds = statistics.median(warm(lambda: all_threads.predict_digits(mixed), 5))
-    print(f"2,000 pictures of 92x92 to 108x108  {len(mixed) / seconds:,.0f} a second, {os.cpu_count()} cores")
+    print(f"2,000 pictures of 92x92 to 108x108  {len(mixed) / seconds:,.0f} a second, {usable_cores()} cores")
     print(f"model file                          {all_threads.path.stat().st_size / 1000:,.0f} kB")
 
 

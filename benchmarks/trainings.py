@@ -42,7 +42,7 @@ EXAMPLE = "pytorch-example"
 FINISHED_FILE = "trainings.jsonl"
 LOG = Path(__file__).with_name("LOG.md")
 TABLE = Path(__file__).with_name("trainings.csv")
-"""What was measured last of each recipe and peer, for docs/make_figures.py."""
+"""What was measured last of each recipe and peer, for docs/make_training.py."""
 
 
 @dataclass(frozen=True)

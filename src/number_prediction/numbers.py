@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,11 @@ class NumberPredictor(Model):
         super().__init__(model, packaged="number", outputs=OUTPUTS, metadata=(GLYPHS_KEY,), threads=threads)
         if tuple(json.loads(self._metadata[GLYPHS_KEY])) != GLYPHS:
             raise ModelError(f"{self.path}: made for other glyphs; export it again")
-        self._digits = Predictor(threads=threads)
+
+    @cached_property
+    def _digits(self) -> Predictor:
+        """Loaded when it is asked for the first time: many a reading has no number of one digit."""
+        return Predictor(threads=self.threads)
 
     def predict_numbers(
         self, images: Pictures, constraint: Constraint | None = None

@@ -226,9 +226,8 @@ class LineReader(nn.Module):
         )
 
     def forward(self, ink: Tensor) -> Tensor:  # (N, 40, W) -> (N, W / 2, C)
-        columns: Tensor = self.neighbours(
-            self.stages(ink.unsqueeze(1)).flatten(1, 2)
-        )  # (N, STEPS * C, W / 4)
+        rows_of_columns = self.stages(ink.unsqueeze(1)).flatten(1, 2)
+        columns: Tensor = self.neighbours(rows_of_columns)  # (N, STEPS * C, W / 4)
         steps: Tensor = columns.transpose(1, 2).unflatten(2, (self.STEPS, -1))  # type: ignore[no-untyped-call]
         return steps.flatten(1, 2)
 

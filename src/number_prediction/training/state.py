@@ -172,18 +172,18 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     """As the recipe says, over all weights of a network."""
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
     if recipe.optimizer == "muon":
         *inner, last = matrices
-        groups = [
+        kinds: list[dict[str, Any]] = [
             {"params": inner, "weight_decay": recipe.weight_decay},
             {"params": [last], "weight_decay": recipe.weight_decay, "orthogonal": False},
             {"params": vectors, "orthogonal": False},
         ]
-        return Muon(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
+        return Muon(kinds, lr=recipe.learning_rate, momentum=recipe.momentum)
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
     fused = matrices[0].device.type != "mps"  # all weights in one call, for there are many small ones
     if recipe.optimizer == "adamw":
         betas = (recipe.momentum, 0.999)
