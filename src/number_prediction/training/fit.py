@@ -25,6 +25,7 @@ from number_prediction.runs import Record, Run, Settings
 from number_prediction.splits import Splits
 from number_prediction.training.checkpoint import load_checkpoint
 from number_prediction.training.devices import pick_device
+from number_prediction.training.memory import keep_freed_memory
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.state import TrainingState, initial_state, running_statistics
 from number_prediction.training.tasks import Task, make_task
@@ -75,6 +76,7 @@ def fit(run: Run, splits: Splits, world: World = ALONE) -> Iterator[Record]:
     recipe = Recipe.from_dict(settings.recipe)
     pick_device(settings.device, world.place)
     torch.set_num_threads(settings.threads)
+    keep_freed_memory()
     task = make_task(recipe, settings, splits, world)
     state = initial_state(recipe, settings, task)
     try:
