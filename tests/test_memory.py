@@ -14,9 +14,9 @@ if sys.argv[1] == "keep":
     keep_freed_memory()
 
 def take():
-    torch.ones(4 << 20)  # 16 MiB
+    torch.ones(10 << 20)  # 40 MiB
 
-for _ in range(40):  # until the places alternate
+for _ in range(20):  # until the places alternate
     take()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def page_faults(mode: str) -> int:
-    """Of taking 16 MiB twenty times, after it was taken often."""
+    """Of taking 40 MiB twenty times, after it was taken often."""
     done = subprocess.run(
         [sys.executable, "-c", TAKE_AND_FREE, mode], check=True, capture_output=True, text=True
     )
