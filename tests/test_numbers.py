@@ -301,6 +301,18 @@ def test_lines_are_a_function_of_seed_and_number(few: Splits, composer: StringCo
     assert_same(StringComposer(glyphs, seed=1).batch(3, 8, 128), composer.batch(3, 8, 128), same=False)
 
 
+def test_each_writing_is_a_shape_of_one_digit(few: Splits) -> None:
+    glyphs = draw_glyphs(few.train, LINES, seed=0)
+    assert not glyphs.shapes[: len(few.train)].any()
+    assert not glyphs.shapes[glyphs.places > 10].any()
+    drawn = glyphs.shapes > 0
+    written = {
+        (shape, place) for shape, place in zip(glyphs.shapes[drawn], glyphs.places[drawn], strict=True)
+    }
+    assert len(written) == len(set(glyphs.shapes[drawn])) > 60
+    assert {place for _, place in written} == set(range(1, 11))
+
+
 def test_lines_go_on_where_their_state_was_taken(composer: StringComposer) -> None:
     def stream() -> LineBatches:
         return LineBatches(composer, batch_size=8, epoch=64, seed=5, device=torch.device("cpu"))
