@@ -8,6 +8,8 @@ import { decode, isNumber, locate } from "./lattice.js";
 
 /** Ink from which a pixel is part of the digit's box. */
 const INKED = 0.3;
+/** The models are too small to gain by more. */
+const MOST_THREADS = 2;
 const WARM_UP = { width: 480, height: 240, runs: 6 };
 
 let config;
@@ -28,7 +30,7 @@ const TASKS = { start, prepare, read, layers };
 
 async function start(values) {
   config = values.config;
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
   ort.env.wasm.wasmPaths = { mjs: new URL(config.runtime.module, self.location).href };
   const [binary, model] = await Promise.all([fetchPacked(config.runtime.wasm), fetchModel(config.models.digit)]);
   ort.env.wasm.wasmBinary = binary;
