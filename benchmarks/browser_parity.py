@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def measure_answers(page: Page, visit: str) -> None:
-    """Time from the end of a digit's last stroke to the answer on the page, which has two threads if isolated."""
+    """Time from the end of a digit's last stroke to the answer; an isolated page has two threads."""
     for index in range(DRAWINGS):
         draw(page, write_digit(index % 10))
         page.locator('#answer:not([data-state="empty"])').wait_for()
