@@ -90,8 +90,8 @@ nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
 compare: $(INSTALLED) ## the table of the README: three recipes over three seeds (half an hour)
 	@$(BIN)/number-prediction compare mlp cnn resnet --seeds 3 --output runs/comparison
 
-model: $(INSTALLED) ## train the model for digits in the package anew (half an hour)
-	@$(BIN)/number-prediction train handwriting --seed 0 --output $(MODEL_RUN)
+model: $(INSTALLED) ## train the model for digits in the package anew (40 minutes of one core)
+	@$(BIN)/number-prediction train handwriting --seed 0 --threads 1 --output $(MODEL_RUN)
 	@$(BIN)/number-prediction evaluate $(MODEL_RUN)
 	@$(BIN)/number-prediction export $(MODEL_RUN) --output src/number_prediction/assets/models/digit.onnx
 

@@ -1,6 +1,6 @@
 """Accuracy of recipes over seeds on MNIST's test images, at their final epoch, and of all seeds as one.
 
-    python benchmarks/accuracy.py --recipes micro,tiny,best --seeds 10 --output DIR [--threads 2] [--log]
+    python benchmarks/accuracy.py --recipes micro,tiny,best --seeds 10 --output DIR [--threads 2] [--no-log]
 
 A row a recipe: parameters, median seconds of a training, mean accuracy with its standard deviation, and the
 accuracy of the mean answer of all seeds (an ensemble). Killed and started again with the same --output, it
@@ -12,18 +12,18 @@ are for what runs alone; `time_to_accuracy.py` measures them beside others.
 
 from __future__ import annotations
 
-from trainings import Book, chosen_recipes, conclude, load, make_parser, summarise, train
+from trainings import Book, conclude, load, make_parser, summarise, train
 
 
 def main() -> None:
     options = make_parser(__doc__).parse_args()
-    recipes, splits = chosen_recipes(options), load()
-    book = Book(options.output, threads=options.threads)
+    recipes, splits = options.chosen, load()
+    book = Book(options.output, threads=options.threads, seeds=options.seeds)
     for recipe in recipes:
         for seed in book.missing(recipe, options.seeds):
             train(book, splits, recipe, seed, options.threads)
     rows = summarise(book, [recipe.name for recipe in recipes], splits.test.labels)
-    conclude(f"accuracy of {', '.join(row.name for row in rows)}", rows, [], options)
+    conclude(f"accuracy of {', '.join(row.name for row in rows)}", book, rows, [], options)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ are read.
 
 from __future__ import annotations
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -48,14 +49,19 @@ WIDEST = 9.0
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    model = sys.argv[2] if len(sys.argv) > 2 else None
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("model", type=Path, nargs="?")
+    options = parser.parse_args()
+    folder, model = options.folder, options.model
     draw(folder / "hand", 20, seed=1)
     draw(folder / "new", 100, seed=2)
     command = [sys.executable, "-m", "number_prediction", "finetune", "hand", "--output", "adapted"]
     begun = time.perf_counter()
-    options = ["--model", str(Path(model).resolve())] if model else []
-    subprocess.run([*command, *options], cwd=folder, check=True)
+    adapted = ["--model", str(model.resolve())] if model else []
+    subprocess.run([*command, *adapted], cwd=folder, check=True)
     seconds = time.perf_counter() - begun
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(

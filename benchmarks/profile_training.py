@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from number_prediction import Splits, load_mnist
+from number_prediction.training.memory import keep_freed_memory
 from number_prediction.training.recipes import Recipe, get_recipe
 from number_prediction.training.session import start_run
 from number_prediction.training.state import TrainingState, initial_state
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     recipe, splits = get_recipe(options.recipe), load_mnist()
     state, task, precision = prepare(recipe, splits, options.threads)
     parts = time_parts(state, task, precision, options.batches)

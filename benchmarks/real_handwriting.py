@@ -60,6 +60,8 @@ def main() -> None:
     sets = {path.parent.name: load(path.parent) for path in sorted(options.folder.glob("*/labels.csv"))}
     digits = {name: data for name, data in sets.items() if not name.startswith(("ood", "numbers"))}
     others = {name: data for name, data in sets.items() if name.startswith("ood")}
+    if not digits:
+        parser.error(f"{options.folder} holds no set of digits: a folder with labels.csv in it")
     readers: dict[str, Reader] = {"number_prediction": framed(Predictor(options.model))}
     if options.cnn is not None:
         readers["plain CNN, resized"] = resized(Predictor(options.cnn))
@@ -123,7 +125,8 @@ def trust(
                 share = found.answered[chosen].mean()
                 print(f"{title}: AUROC {area:.4f}, accepted {share:.4f} of {int(chosen.sum()):,}")
         accepted.append(found.answered[~alike])
-    print(f"non-digits without look-alikes accepted: {np.concatenate(accepted).mean():.4f}")
+    if accepted:
+        print(f"non-digits without look-alikes accepted: {np.concatenate(accepted).mean():.4f}")
     error = reliability(confidence[answered], correct[answered]).expected_calibration_error
     print(f"ECE of what is answered, pooled: {error:.4f}")
     sure = answered & (confidence >= SURE)

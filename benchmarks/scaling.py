@@ -1,6 +1,6 @@
 """One training by several processes of this machine: how much faster it is, and whether it learns as well.
 
-    python benchmarks/scaling.py [--recipe cnn] [--epochs X] [--processes 1 2] [--seeds 1] [--data mnist]
+    python benchmarks/scaling.py [--recipe cnn] [--epochs X] [--processes 1 2] [--seeds 3] [--data mnist]
         [--log]
 
 Each run is `number-prediction train` under torchrun, with the cores divided among its processes, and is
@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from trainings import add_to_log
+from trainings import add_to_log, positive
 
 from number_prediction.cores import usable_cores
 from number_prediction.runs import Run
@@ -31,8 +31,8 @@ def main() -> None:
     )
     parser.add_argument("--recipe", default="cnn")
     parser.add_argument("--epochs", type=float)
-    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--processes", type=positive, nargs="+", default=[1, 2])
+    parser.add_argument("--seeds", type=positive, default=3)
     parser.add_argument("--data", default="mnist")
     parser.add_argument("--log", action="store_true", help="add what comes out to LOG.md")
     options = parser.parse_args()

@@ -37,6 +37,7 @@ from number_prediction.training.recipes import Recipe, get_recipe
 from number_prediction.training.session import start_run
 from number_prediction.training.state import load_trained
 from number_prediction.training.tasks import compute_logits
+from number_prediction.types import TrainingError
 
 EXAMPLE = "pytorch-example"
 FINISHED_FILE = "trainings.jsonl"
@@ -85,15 +86,23 @@ class Finished:
 class Book:
     """What is finished, in a folder."""
 
-    def __init__(self, folder: Path, *, threads: int) -> None:
-        """Makes the folder where there is none; one of another number of threads ends the program."""
+    def __init__(self, folder: Path, *, threads: int, seeds: int) -> None:
+        """Makes the folder where there is none; one of another number of threads ends the program.
+
+        Trainings of seeds from `seeds` on are left alone. One whose answers are gone is not finished, nor is
+        one of which only half a line was written.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._file = folder, folder / FINISHED_FILE
         self._threads = threads
-        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
-        self.finished = [Finished(**json.loads(line)) for line in lines]
-        if any(each.threads != threads for each in self.finished):
+        lines = self._file.read_text(encoding="utf-8").split("\n")[:-1] if self._file.exists() else []
+        found = [Finished(**json.loads(line)) for line in lines]
+        if any(each.threads != threads for each in found):
             sys.exit(f"{folder}: measured with another number of threads; choose another --output")
+        last = {(each.name, each.seed, each.epoch): each for each in found if each.seed < seeds}
+        self.finished = [
+            each for each in last.values() if each.epoch or self._answers(each.name, each.seed).exists()
+        ]
 
     def of(self, name: str) -> list[Finished]:
         """All that is finished of a recipe or a peer."""
@@ -133,6 +142,7 @@ class Book:
             recipe=None if recipe is None else recipe.to_dict(),
         )
         self.finished.append(new)
+        self._cut_to_whole_lines()
         with self._file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(asdict(new)) + "\n")
         place = f"seed {seed}" if epoch is None else f"epoch {epoch}"
@@ -141,16 +151,30 @@ class Book:
     def forget(self, name: str) -> None:
         """Drop all that was measured of a peer."""
         self.finished = [each for each in self.finished if each.name != name]
-        lines = [json.dumps(asdict(each)) + "\n" for each in self.finished]
-        write_atomically(self._file, "".join(lines))
+        if self._file.exists():
+            lines = self._file.read_text(encoding="utf-8").split("\n")[:-1]
+            kept = [line + "\n" for line in lines if json.loads(line)["name"] != name]
+            write_atomically(self._file, "".join(kept))
+
+    def commits(self) -> list[str]:
+        """From which something is finished, in their order."""
+        return list(dict.fromkeys(str(each.commit) for each in self.finished))
+
+    def _cut_to_whole_lines(self) -> None:
+        content = self._file.read_text(encoding="utf-8") if self._file.exists() else ""
+        if content and not content.endswith("\n"):
+            write_atomically(self._file, content[: content.rfind("\n") + 1])
 
     def keep_answers(self, name: str, seed: int, probabilities: NDArray[np.float32]) -> None:
         """Of one training to the test images, (N, 10)."""
-        np.save(self._folder / f"{name}-{seed}.npy", probabilities)
+        np.save(self._answers(name, seed), probabilities)
+
+    def _answers(self, name: str, seed: int) -> Path:
+        return self._folder / f"{name}-{seed}.npy"
 
     def ensemble(self, name: str, labels: NDArray[Any]) -> float:
         """Accuracy of the mean answer of all seeds, where there are several."""
-        paths = [self._folder / f"{name}-{each.seed}.npy" for each in self.of(name) if each.epoch is None]
+        paths = [self._answers(name, each.seed) for each in self.of(name) if each.epoch is None]
         if len(paths) < 2:
             return math.nan
         return float((np.mean([np.load(path) for path in paths], 0).argmax(1) == labels).mean())
@@ -161,12 +185,34 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--recipes", default="fast,cnn", help="names, separated by commas")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument(
+        "--recipes", type=_recipes, default="fast,cnn", help="names, separated by commas", dest="chosen"
+    )
+    parser.add_argument("--seeds", type=positive, default=10)
     parser.add_argument("--output", type=Path, required=True, help="folder of what is finished")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--log", action="store_true", help="add the table to LOG.md and trainings.csv")
+    parser.add_argument("--threads", type=positive, default=2)
+    parser.add_argument(
+        "--log",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="add the table to LOG.md and trainings.csv",
+    )
     return parser
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
+def _recipes(text: str) -> list[Recipe]:
+    try:
+        return [get_recipe(name) for name in dict.fromkeys(text.split(","))]
+    except TrainingError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def load() -> Splits:
@@ -208,6 +254,8 @@ class Row:
     """Accuracy of the mean answer of all seeds."""
     ratio: str
     """How many times longer the PyTorch example takes to the same accuracy."""
+    ratio_to_target: str
+    """The same to the accuracy that the recipe is for."""
 
 
 def summarise(book: Book, names: Iterable[str], labels: NDArray[Any]) -> list[Row]:
@@ -223,10 +271,6 @@ def summarise(book: Book, names: Iterable[str], labels: NDArray[Any]) -> list[Ro
             continue
         accuracies = [each.accuracy for each in done]
         seconds, accuracy = statistics.median(each.seconds for each in done), statistics.fmean(accuracies)
-        reached = [each.seconds for each in curve if each.accuracy >= accuracy]
-        ratio = ""
-        if curve:
-            ratio = f"{reached[0] / seconds:.0f}" if reached else f"over {curve[-1].seconds / seconds:.0f}"
         rows.append(
             Row(
                 name,
@@ -236,30 +280,44 @@ def summarise(book: Book, names: Iterable[str], labels: NDArray[Any]) -> list[Ro
                 statistics.stdev(accuracies) if len(done) > 1 else math.nan,
                 len(done),
                 book.ensemble(name, labels),
-                ratio,
+                _ratio(curve, seconds, accuracy),
+                _ratio(curve, seconds, TARGETS[name].accuracy) if name in TARGETS else "",
             )
         )
     return rows
+
+
+def _ratio(curve: Sequence[Finished], seconds: float, accuracy: float) -> str:
+    """Time of the example to an accuracy by that of a training; `curve` are its epochs, if it was run."""
+    if not curve:
+        return ""
+    reached = [each.seconds for each in curve if each.accuracy >= accuracy]
+    return f"{reached[0] / seconds:.0f}" if reached else f"over {curve[-1].seconds / seconds:.0f}"
 
 
 def to_table(rows: Sequence[Row]) -> str:
     """Markdown."""
     lines = [
         "| name | parameters | seconds, median | accuracy, mean | sd | seeds | all seeds as one | "
-        "times the example |",
-        "|---|---|---|---|---|---|---|---|",
+        "times the example | the same to its target |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         several = (f"{100 * row.deviation:.3f}", f"{100 * row.ensemble:.2f}%") if row.seeds > 1 else ("", "")
         lines.append(
             f"| {row.name} | {row.parameters:,} | {row.seconds:.2f} | {100 * row.accuracy:.3f}% | "
-            f"{several[0]} | {row.seeds} | {several[1]} | {row.ratio} |"
+            f"{several[0]} | {row.seeds} | {several[1]} | {row.ratio} | {row.ratio_to_target} |"
         )
     return "\n".join(lines)
 
 
-def conclude(title: str, rows: Sequence[Row], remarks: Sequence[str], options: argparse.Namespace) -> None:
-    """Print the table, log it if asked to, and end with 1 where a mean accuracy misses its target."""
+def conclude(
+    title: str, book: Book, rows: Sequence[Row], remarks: Sequence[str], options: argparse.Namespace
+) -> None:
+    """Print the table, log it unless told not to, and end with 1 where a mean accuracy misses its target."""
+    commits = book.commits()
+    if len(commits) > 1:
+        remarks = [*remarks, f"Trained at several commits: {', '.join(commits)}."]
     missed = [
         f"{row.name}: {100 * row.accuracy:.3f}% is less than its {100 * TARGETS[row.name].accuracy:g}%"
         for row in rows
@@ -285,10 +343,16 @@ def add_to_log(title: str, text: str, conditions: str) -> None:
     heading, _, entries = LOG.read_text(encoding="utf-8").partition("\n## ")
     entry = (
         f"## {time.strftime('%Y-%m-%d')}: {title}\n\n"
-        f"`python {shlex.join(sys.argv)}`, commit {environment['commit']}, {environment['processor']}, "
+        f"`python {_own_command()}`, commit {environment['commit']}, {environment['processor']}, "
         f"{conditions}:\n\n{text}\n"
     )
     write_atomically(LOG, f"{heading}\n{entry}\n## {entries}")
+
+
+def _own_command() -> str:
+    """As it can be run elsewhere: folders by their full path are called DIR."""
+    words = ["DIR" if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join([f"benchmarks/{Path(sys.argv[0]).name}", *words])
 
 
 def keep_rows(rows: Sequence[Row], threads: int) -> None:
@@ -311,7 +375,3 @@ def keep_rows(rows: Sequence[Row], threads: int) -> None:
         writer = csv.DictWriter(stream, next(iter(kept.values())), lineterminator="\n")
         writer.writeheader()
         writer.writerows(kept.values())
-
-
-def chosen_recipes(options: argparse.Namespace) -> list[Recipe]:
-    return [get_recipe(name) for name in options.recipes.split(",")]

@@ -122,7 +122,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Together:
         while process.poll() is None and not any(record.step >= 40 for record in killed.records()):
             time.sleep(0.02)
         os.kill(int(processes["1"]), signal.SIGKILL)
-        _, words_when_killed = process.communicate()
+        _, words_when_killed = process.communicate(timeout=30)  # or the job has not ended
     assert process.returncode != 0
     killed_at = load_checkpoint(killed.checkpoint_path)[1]["step"]
 
