@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from number_prediction import ModelError, Predictor, Splits
 from number_prediction.constraints import Constraint, length, one_of
 from number_prediction.decoding import decode
-from number_prediction.numbers import NumberPrediction, NumberPredictor, locate
+from number_prediction.numbers import LEAST_FIT, NumberPrediction, NumberPredictor, locate
 from number_prediction.runs import Run
 from number_prediction.training import number_export, tasks
 from number_prediction.training.batches import LINE_WIDTHS, WIDTH, LineBatches
@@ -299,6 +299,14 @@ def test_lines_are_a_function_of_seed_and_number(few: Splits, composer: StringCo
     assert_same(StringComposer(glyphs, seed=0).batch(3, 8, 128), composer.batch(3, 8, 128))
     assert_same(composer.batch(4, 8, 128), composer.batch(3, 8, 128), same=False)
     assert_same(StringComposer(glyphs, seed=1).batch(3, 8, 128), composer.batch(3, 8, 128), same=False)
+
+
+def test_a_sheet_without_a_number_is_not_one_of_those_that_are_known() -> None:
+    blank = np.full((60, 200), 255, np.uint8)
+    (answer,) = NumberPredictor().predict_numbers([blank], one_of(["26", "247"]))
+    assert answer.confidence <= answer.fit < LEAST_FIT
+    assert all(glyph.confidence <= answer.fit for glyph in answer.glyphs)
+    assert set(answer.masked(0.5)) == {"?"}
 
 
 def test_each_writing_is_a_shape_of_one_digit(few: Splits) -> None:

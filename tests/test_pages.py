@@ -200,3 +200,11 @@ def test_tables_are_read_by_rows_and_columns_of_text_one_after_the_other() -> No
     right = [Box(300, y, 50, 20) for y in (22, 62, 102)]
     assert in_reading_order([*right, *left]) == [3, 4, 5, 6, 0, 1, 2]
     assert in_reading_order([]) == []
+
+
+@pytest.mark.parametrize("slope", [-9, 9])
+def test_rows_that_slope_are_read_along(slope: int) -> None:
+    row = [Box(60 * step, 100 + slope * step, 40, 30) for step in range(8)]
+    below = [Box(60 * step, 145 + slope * step, 40, 30) for step in range(8)]
+    shuffled = [(row + below)[place] for place in (5, 14, 0, 9, 3, 12, 6, 15, 1, 10, 7, 2, 8, 11, 4, 13)]
+    assert [shuffled[place] for place in in_reading_order(shuffled)] == row + below

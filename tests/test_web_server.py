@@ -120,7 +120,10 @@ def test_what_the_model_saw_is_told_on_request(client: httpx.Client, predictor: 
 
 def test_a_server_without_a_model_for_numbers_has_no_such_routes(client: httpx.Client) -> None:
     assert list(client.get("/api/model").json()["models"]) == ["digit"]
-    assert client.post("/api/number", content=PICTURE, headers=HEADERS).status_code in (404, 405)
+    for path in ("/api/number", "/api/page", "/api/form", "/api/nothing"):
+        answer = client.post(path, content=PICTURE, headers=HEADERS)
+        assert (answer.status_code, kind_of(answer)) == (404, "not-found")
+        assert ("--form TEMPLATE.json" in answer.json()["detail"]) == (path == "/api/form")
 
 
 def test_numbers_of_lines_and_pages_are_those_of_python(predictor: Predictor, tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from number_prediction.decoding import decode
 from number_prediction.forms import FormTemplate, place_field, read_form
 from number_prediction.images import Page
 from number_prediction.knowledge import constraint_of
-from number_prediction.numbers import NumberPrediction, NumberPredictor, NumberReading
+from number_prediction.lines import GAP
+from number_prediction.numbers import LEAST_FIT, NumberPrediction, NumberPredictor, NumberReading
 from number_prediction.pages import place_number, predict_page, view_line
 from number_prediction.reading import Doubt, Explained, Reader
 from number_prediction.rosters import AssignedReading, assign, check_roster
@@ -34,8 +35,6 @@ ALTERNATIVES = 4
 """Other texts that are named with a doubtful number."""
 LEAST_ALTERNATIVE = 0.005
 """Probability below which they are not."""
-LEAST_FIT = 0.01
-"""Probability that a line shows an allowed number at all, below which it is doubtful in any case."""
 LINE_SIZE = (900, 160)
 """Most pixels, width and height, of a line as a person looks at it."""
 
@@ -178,15 +177,20 @@ def line_reader(predictor: NumberPredictor, known: Known = _NOTHING, *, wanted: 
     return partial(_answer, find, wanted)
 
 
-def page_reader(predictor: NumberPredictor, known: Known = _NOTHING, *, wanted: Wanted = Wanted()) -> Reader:
-    """A reader of all numbers on each page, in reading order; raises what `line_reader` does."""
+def page_reader(
+    predictor: NumberPredictor, known: Known = _NOTHING, *, wanted: Wanted = Wanted(), gap: float = GAP
+) -> Reader:
+    """A reader of all numbers on each page, in reading order; raises what `line_reader` does.
+
+    `gap` is the widest space inside a number, in heights of its digits.
+    """
     constraint = constraint_of(known)
     expected = _expect(known, constraint, wanted.roster)
 
     def find(pages: Iterable[Page]) -> Iterator[_Found]:
         for page in pages:
             reading = predict_page(
-                page, None if expected.is_on_roster else constraint, read=predictor.predict_numbers
+                page, None if expected.is_on_roster else constraint, read=predictor.predict_numbers, gap=gap
             )
             numbers: list[_Number | _Settled] = [
                 _Number(

@@ -37,6 +37,8 @@ OUTPUTS = ("frame", "probabilities", "place")
 """Outputs of the graph, in order."""
 GLYPHS_KEY = "glyphs"
 """ONNX metadata: the glyphs as a JSON list."""
+LEAST_FIT = 0.01
+"""Probability that a line shows any number that is allowed, below which something else is written there."""
 INKED = 0.3
 """Ink of the frame from which a pixel is part of a glyph's box."""
 
@@ -70,7 +72,8 @@ class NumberReading:
     text: str | None
     """The number, "" where nothing is written; None where nothing fits what is known of it."""
     confidence: float
-    """Probability in [0, 1] of the text among all that are allowed; 0 without a text."""
+    """Probability in [0, 1] of the text among all that are allowed; where hardly any of them is written there
+    (LEAST_FIT), at most the probability that one is; 0 without a text."""
     glyphs: tuple[NumberGlyph, ...]
 
     def masked(self, least: float, *, mark: str = "?") -> str:
@@ -226,6 +229,8 @@ def locate(
 ) -> NumberPrediction:
     """Give each glyph its box on the page; `place` is left, top and side of the frame's pixels."""
     step = frame.shape[1] / len(lattice)
+    fit = math.exp(reading.log_allowed)
+    most = 1.0 if fit >= LEAST_FIT else fit
     middles = [(glyph.begin + glyph.end) / 2 * step for glyph in reading.glyphs]
     glyphs = []
     for index, glyph in enumerate(reading.glyphs):
@@ -233,9 +238,10 @@ def locate(
         last = index + 1 == len(middles)
         right = middles[index] + frame.shape[0] if last else (middles[index] + middles[index + 1]) / 2
         box = _box(frame, left, right, middles[index], place)
-        glyphs.append(NumberGlyph(glyph.glyph, glyph.confidence, glyph.alternatives, box))
-    fit = math.exp(reading.log_allowed)
-    return NumberPrediction(reading.text, reading.confidence, tuple(glyphs), frame, lattice, place, fit)
+        confidence = min(most, glyph.confidence)
+        glyphs.append(NumberGlyph(glyph.glyph, confidence, glyph.alternatives, box))
+    confidence = min(most, reading.confidence)
+    return NumberPrediction(reading.text, confidence, tuple(glyphs), frame, lattice, place, fit)
 
 
 def _box(

@@ -69,9 +69,20 @@ def _share_row(one: Box, other: Box) -> bool:
 
 
 def _by_rows(places: list[int], boxes: Sequence[Box]) -> Iterator[int]:
-    """Boxes that no straight cut divides: row by row, each from left to right."""
-    waiting = sorted(places, key=lambda place: boxes[place].top + boxes[place].height / 2)
-    while waiting:
-        row = [place for place in waiting if _share_row(boxes[waiting[0]], boxes[place])]
-        yield from sorted(row, key=lambda place: boxes[place].left)
-        waiting = [place for place in waiting if place not in row]
+    """Boxes that no straight cut divides: row by row, each from left to right.
+
+    A row goes from neighbour to neighbour, so that it may slope.
+    """
+
+    def middle(place: int) -> float:
+        return boxes[place].top + boxes[place].height / 2
+
+    rows: list[list[int]] = []
+    for place in sorted(places, key=lambda place: boxes[place].left):
+        near = [row for row in rows if _share_row(boxes[row[-1]], boxes[place])]
+        if near:
+            min(near, key=lambda row: abs(middle(row[-1]) - middle(place))).append(place)
+        else:
+            rows.append([place])
+    for row in sorted(rows, key=lambda row: float(np.mean([middle(place) for place in row]))):
+        yield from row

@@ -46,6 +46,15 @@ def read(
     page: Annotated[
         bool, typer.Option("--page", help="Find all numbers on each picture; else it shows one line.")
     ] = False,
+    gap: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=10,
+            help="Of a page: the widest space inside a number, in heights of its digits.",
+            show_default="0.6",
+        ),
+    ] = None,
     form: Annotated[
         Path | None,
         typer.Option(
@@ -148,6 +157,8 @@ def read(
         digits=digits, signs=signs, regex=regex, between=between, decimals=decimals, locale=locale,
         check=check, one_of=one_of,
     )  # fmt: skip
+    if gap is not None and not page:
+        raise typer.BadParameter("goes with --page", param_hint="--gap")
     if form is not None and (page or known):
         raise typer.BadParameter(
             "the template says what is known of its fields; leave out the other options", param_hint="--form"
@@ -173,7 +184,7 @@ def read(
     doubtful = 0.0 if review is None else BELOW if below is None else below
     wanted = Wanted(unsure, annotate is not None, doubtful, class_list)
     predictor = NumberPredictor(model, threads=threads if chosen_cluster is None else 1)
-    reader, layout = _make_reader(predictor, known, wanted, template=template, page=page)
+    reader, layout = _make_reader(predictor, known, wanted, template=template, page=page, gap=gap)
     watch: list[Callable[[Iterable[Row]], Iterator[Row]]] = []
     if class_list is not None:
         watch.append(partial(_say_who_is_who, class_list))
@@ -197,6 +208,7 @@ def read(
                 "command": "read",
                 "model": predictor.sha256,
                 "page": page,
+                "gap": gap,
                 "form": None if form is None else form.read_text(encoding="utf-8"),
                 "known": known,
                 "unsure": unsure,
@@ -260,16 +272,17 @@ def _make_reader(
     *,
     template: FormTemplate | None,
     page: bool,
+    gap: float | None,
 ) -> tuple[Reader, Layout]:
     """What reads the pictures, and how it is shown."""
-    from number_prediction import number_reading, tables
+    from number_prediction import lines, number_reading, tables
 
     if template is not None:
         names = [field.name for field in template.fields]
         reader = number_reading.form_reader(predictor, template, wanted=wanted)
         return reader, tables.form_layout(names, annotated=wanted.annotated)
     if page:
-        reader = number_reading.page_reader(predictor, known, wanted=wanted)
+        reader = number_reading.page_reader(predictor, known, wanted=wanted, gap=gap or lines.GAP)
         return reader, tables.page_layout(annotated=wanted.annotated)
     reader = number_reading.line_reader(predictor, known, wanted=wanted)
     return reader, tables.line_layout(annotated=wanted.annotated)

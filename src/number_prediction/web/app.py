@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from number_prediction import __version__
 from number_prediction.forms import FormTemplate
@@ -51,6 +52,12 @@ _MEDIA_TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 """By suffix, whatever this machine holds them for."""
+_OPTIONAL = {
+    "/api/number": "it was started without a model for numbers",
+    "/api/page": "it was started without a model for numbers",
+    "/api/form": "start it with --form TEMPLATE.json, and a model for numbers",
+}
+"""Routes that not every server has, and why."""
 _READING_PROBLEMS = (
     "bad-request",
     "malformed-multipart",
@@ -111,7 +118,7 @@ def create_app(
     limits, access = limits or Limits(), access or Access()
     services = services_of(predictor, numbers, form)
     store = Corrections(corrections)
-    counters = metrics.Metrics(predictor.sha256)
+    counters = metrics.Metrics(model.sha256 for model in (predictor, numbers) if model is not None)
     queue = ReadingQueue(
         partial(_decode, limits=limits),
         capacity=limits.waiting_pictures,
@@ -139,14 +146,13 @@ def create_app(
         _add_service(app, path, service, queue, limits)
     _add_model(app, predictor, numbers)
     app.include_router(correction_routes(store))
-    _add_probes(app, Readiness(predictor), counters)
+    _add_probes(app, Readiness(predictor, numbers), counters)
     _add_documentation(app, has_token=access.token is not None)
     if page is not None:
         for suffix, media_type in _MEDIA_TYPES.items():
             mimetypes.add_type(media_type, suffix)
-        app.router.default = StaticFiles(
-            directory=page, html=True, check_dir=False
-        )  # as a mount it would hide wrong methods
+        files = StaticFiles(directory=page, html=True, check_dir=False)
+        app.router.default = partial(_answer_unrouted, files)  # as a mount it would hide wrong methods
     app.add_middleware(AccessRules, access=access)  # the last one added is the first to be asked
     app.add_middleware(BodyLimits, limits=limits, reading=frozenset(services))
     app.add_middleware(Observation, metrics=counters)
@@ -243,6 +249,16 @@ def _add_model(app: FastAPI, predictor: Predictor, numbers: NumberPredictor | No
         if tag in (each.strip().removeprefix("W/") for each in if_none_match.split(",")):
             return Response(status_code=304, headers=headers)
         return Response(content, headers=headers, media_type=_MEDIA_TYPES[".onnx"])
+
+
+async def _answer_unrouted(files: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """What no route is for: a file of the page; below /api/ there is none."""
+    path = scope["path"]
+    if path in _OPTIONAL:
+        raise Problem("not-found", f"This server has no {path}: {_OPTIONAL[path]}.")
+    if path.startswith("/api/"):
+        raise Problem("not-found", f"There is no {path}; {DOCUMENTATION} says what there is.")
+    await files(scope, receive, send)
 
 
 def _add_probes(app: FastAPI, readiness: Readiness, counters: metrics.Metrics) -> None:

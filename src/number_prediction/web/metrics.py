@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -17,7 +17,7 @@ _BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100)
 class Metrics:
     """Counters of one server; safe across threads."""
 
-    def __init__(self, model_sha256: str) -> None:
+    def __init__(self, model_sha256s: Iterable[str]) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "number_prediction_requests", "Requests answered", ["route", "status"], registry=registry
@@ -41,9 +41,10 @@ class Metrics:
         )
         self._waiting = Gauge("number_prediction_queue_pictures", "Pictures that wait", registry=registry)
         model = Gauge(
-            "number_prediction_model", "The model that reads", ["sha256", "version"], registry=registry
+            "number_prediction_model", "The models that read", ["sha256", "version"], registry=registry
         )
-        model.labels(model_sha256, __version__).set(1)
+        for sha256 in model_sha256s:
+            model.labels(sha256, __version__).set(1)
 
     def watch_queue(self, waiting: Callable[[], int]) -> None:
         """Ask `waiting` for the number of pictures in the queue whenever the metrics are rendered."""

@@ -1,4 +1,4 @@
-"""Whether the server would answer rightly now: the model file is unchanged, and a known picture is read."""
+"""Whether the server would answer rightly now: the model files are unchanged, and a known picture is read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from number_prediction.images import Page
+from number_prediction.numbers import NumberPredictor
 from number_prediction.predictor import Predictor
 from number_prediction.types import ModelError
 
@@ -25,13 +26,14 @@ def golden_page() -> Page:
 
 
 class Readiness:
-    """Tries a model as often as asked, but at most once a second."""
+    """Tries the models as often as asked, but at most once a second."""
 
-    def __init__(self, predictor: Predictor) -> None:
-        """Note how the model answers now; a model that knows digits must read the known one."""
-        self._predictor = predictor
+    def __init__(self, predictor: Predictor, numbers: NumberPredictor | None = None) -> None:
+        """Note how the models answer now; one that knows digits must read the known one."""
+        self._predictor, self._numbers = predictor, numbers
         self._page = golden_page()
         self._expected = predictor.predict_digits([self._page])[0]
+        self._expected_number = None if numbers is None else numbers.predict_numbers([self._page])[0]
         self._lock = threading.Lock()
         self._checked = float("-inf")
         self._reason: str | None = None
@@ -48,10 +50,21 @@ class Readiness:
         try:
             self._predictor.read_model()
             answer = self._predictor.predict_digits([self._page])[0]
+            is_number_as_expected = self._try_numbers()
         except (ModelError, OSError) as error:
             return str(error)
+        if not is_number_as_expected:
+            return "the model for numbers answers otherwise than when it was loaded; start the server anew"
         if not np.allclose(answer.probabilities, self._expected.probabilities, rtol=0, atol=_TOLERANCE):
             return "the model answers otherwise than when it was loaded; start the server anew"
         if GOLDEN_TEXT in answer.classes and answer.text != GOLDEN_TEXT:
             return f"the model reads {answer.text} where a {GOLDEN_TEXT} is drawn; serve another one"
         return None
+
+    def _try_numbers(self) -> bool:
+        """Whether the model for numbers, if there is one, is unchanged and answers as it did."""
+        if self._numbers is None or self._expected_number is None:
+            return True
+        self._numbers.read_model()
+        answer, expected = self._numbers.predict_numbers([self._page])[0], self._expected_number
+        return answer.text == expected.text and abs(answer.confidence - expected.confidence) <= _TOLERANCE

@@ -38,8 +38,8 @@ export class AnswerCard {
   }
 
   /** Say what is known. Returns the words, for those who cannot see them. */
-  show({ answer, engine, corrected }) {
-    const words = describe(answer, engine, corrected);
+  show({ answer, engine, isReading, corrected, picked }) {
+    const words = describe(answer, engine, isReading, corrected, picked);
     find("answer").dataset.state = words.state;
     find("big").textContent = words.big;
     find("big").dataset.length = words.big.length;
@@ -108,13 +108,17 @@ export class AnswerCard {
 }
 
 /** The state of the card and its words. */
-function describe(answer, engine, corrected) {
+function describe(answer, engine, isReading, corrected, picked) {
   const words = { state: "empty", big: "", verdict: say("answer.empty"), sure: say("answer.empty.more"), warnings: [] };
-  if (!answer) return !engine ? { ...words, state: "loading", verdict: say("answer.loading"), sure: "" } : words;
+  if (!engine && !answer) return { ...words, state: "loading", verdict: say("answer.loading"), sure: "" };
+  if (!answer) return isReading ? { ...words, verdict: say("answer.reading"), sure: "" } : words;
   const time = sayNumber(answer.milliseconds, answer.milliseconds < 10 ? 1 : 0);
   const sure = say("answer.time", { share: sayShare(answer.confidence), time });
   if (corrected) {
-    return { ...words, state: "corrected", big: corrected === NONE ? "–" : corrected, verdict: say("answer.corrected", { label: sayLabel(corrected) }), sure: "" };
+    const isNumber = answer.kind === "number";
+    const big = isNumber ? withCorrection(answer.glyphs, picked, corrected) : corrected === NONE ? "–" : corrected;
+    const label = isNumber ? big : sayLabel(corrected);
+    return { ...words, state: "corrected", big, verdict: say("answer.corrected", { label }), sure: "" };
   }
   if (answer.kind === "number") {
     const isSure = answer.confidence >= SURE;
@@ -134,6 +138,11 @@ function describe(answer, engine, corrected) {
   }
   const verdict = say("answer.unsure", { text: answer.text, other: next.name });
   return { ...words, state: "unsure", big: answer.text, verdict, sure, warnings };
+}
+
+/** The text of a number one glyph of which was corrected; "?" where it is no digit. */
+function withCorrection(glyphs, picked, label) {
+  return glyphs.map(({ glyph }, index) => (index !== picked ? glyph : label === NONE ? "?" : label)).join("");
 }
 
 /** Whether nothing was found on the page. */

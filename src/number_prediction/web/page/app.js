@@ -112,7 +112,7 @@ function fail(error) {
 // What is seen.
 
 function show() {
-  const words = card.show({ answer, engine, corrected: correction?.label });
+  const words = card.show({ answer, engine, isReading: Boolean(wanted), corrected: correction?.label, picked });
   find("answer").setAttribute("aria-busy", Boolean(wanted));
   clearTimeout(announcing);
   if (answer && !pad.isDrawing) announcing = setTimeout(announce, QUIET, words);
@@ -227,10 +227,10 @@ function keep() {
   const { frame, ink, kind, ...prediction } = isNumber ? answer.glyphs[picked] : answer;
   const part = isNumber ? around(prediction.box, page) : undefined;
   const values = {
-    strokes: isNumber ? null : (source.strokes ?? null),
+    strokes: source.strokes ?? null, // of the whole page, also where the picture is a part of it
     prediction: { text: prediction.glyph ?? prediction.text, ...prediction },
     label: correction.label,
-    model_sha256: engine.model.sha256,
+    model_sha256: isNumber ? engine.model.numberSha256 : engine.model.sha256,
   };
   void send(correction, values, () => toPng(page, part));
 }
@@ -545,7 +545,10 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   find("drop").hidden = true;
-  void openPicture(event.dataTransfer.files[0]);
+  const [file] = event.dataTransfer.files;
+  if (!file) return;
+  location.hash = "#read";
+  void openPicture(file);
 });
 window.addEventListener("hashchange", () => {
   void openView();

@@ -7,6 +7,7 @@
 //     frame and ink: { width, height, data } or null, box: [left, top, width, height] or null;
 //   of a number: text, confidence, glyphs: [{ glyph, confidence, alternatives: [[glyph, share]], box }] }
 
+import { boxOf } from "./ink.js";
 import { isNumber } from "./lattice.js";
 
 /** An engine that cannot answer; `key` and `values` are its words. */
@@ -59,6 +60,7 @@ class BrowserEngine {
       threshold: digit.is_digit_threshold,
       version: config.version,
       hasNumber: Boolean(number),
+      numberSha256: number?.sha256,
     };
     return engine;
   }
@@ -136,6 +138,7 @@ class ServerEngine {
       threshold: model.is_digit_threshold,
       version: model.version,
       hasNumber: Boolean(model.models?.number),
+      numberSha256: model.models?.number,
     };
     engine.readsNumbers = engine.model.hasNumber;
     return engine;
@@ -150,6 +153,7 @@ class ServerEngine {
       if (isNumber(number)) return { kind: "number", ...number, milliseconds: performance.now() - begun };
     }
     const [digit] = await this.#post("digits?explain=true", body);
+    const ink = asGrid(digit.ink);
     return {
       kind: "digit",
       text: digit.label === null ? null : this.model.classes[digit.label],
@@ -158,8 +162,8 @@ class ServerEngine {
       probabilities: digit.probabilities,
       warnings: warningsOf(digit),
       frame: asGrid(digit.frame),
-      ink: asGrid(digit.ink),
-      box: null,
+      ink,
+      box: ink && boxOf(ink, source.page()),
       milliseconds: performance.now() - begun,
     };
   }

@@ -65,15 +65,15 @@ export class Pad {
   }
 
   undo() {
-    if (this.past.length) this.#change(this.past.pop(), this.future);
+    if (this.past.length && !this.isDrawing) this.#change(this.past.pop(), this.future);
   }
 
   redo() {
-    if (this.future.length) this.#change(this.future.pop(), this.past);
+    if (this.future.length && !this.isDrawing) this.#change(this.future.pop(), this.past);
   }
 
   clear() {
-    if (!this.strokes.length) return;
+    if (!this.strokes.length || this.isDrawing) return;
     this.future = [];
     this.#change([], this.past);
   }

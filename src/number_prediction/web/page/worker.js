@@ -4,10 +4,9 @@
 // Out: { id, result } or { id, error: { key, values } }; see engine.js for what an answer holds.
 
 import * as ort from "./engine/ort.wasm.min.mjs";
+import { boxOf } from "./ink.js";
 import { decode, isNumber, locate } from "./lattice.js";
 
-/** Ink from which a pixel is part of the digit's box. */
-const INKED = 0.3;
 /** The models are too small to gain by more. */
 const MOST_THREADS = 2;
 const WARM_UP = { width: 480, height: 240, runs: 6 };
@@ -137,20 +136,6 @@ function findWarnings(measured) {
 /** Rows and columns are the last two sizes. */
 function asGrid({ dims, data }) {
   return { width: dims.at(-1), height: dims.at(-2), data };
-}
-
-/** Box of the ink on the page, [left, top, width, height]; null without ink. */
-function boxOf(ink, page) {
-  let [left, top, right, bottom] = [ink.width, ink.height, -1, -1];
-  ink.data.forEach((value, pixel) => {
-    if (value <= INKED) return;
-    const [x, y] = [pixel % ink.width, Math.floor(pixel / ink.width)];
-    [left, right] = [Math.min(left, x), Math.max(right, x)];
-    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
-  });
-  if (right < 0) return null;
-  const scale = Math.ceil(Math.max(page.width / ink.width, page.height / ink.height));
-  return [left * scale, top * scale, (right + 1 - left) * scale, (bottom + 1 - top) * scale];
 }
 
 /** What each layer makes of a frame: [{ dims, data }], the probabilities last. */
