@@ -35,18 +35,15 @@ def main() -> None:
         page.goto(served.url)
         page.get_by_text("Works without a connection").wait_for()
         print(f"first visit loads {sum(served.sent.values()) / 1e6:.2f} MB in {len(served.sent)} files")
-        for visit in ("first", "second"):
-            measure_answers(page, visit)
-            page.reload()
-            page.get_by_text("Works without a connection").wait_for()
+        measure_answers(page)
         page = browser.new_context(bypass_csp=True).new_page()
         page.goto(served.url)
         compare(page)
         browser.close()
 
 
-def measure_answers(page: Page, visit: str) -> None:
-    """Time from the end of a digit's last stroke to the answer; an isolated page has two threads."""
+def measure_answers(page: Page) -> None:
+    """Time from the end of a digit's last stroke to the answer on the page."""
     for index in range(DRAWINGS):
         draw(page, write_digit(index % 10))
         page.locator('#answer:not([data-state="empty"])').wait_for()
@@ -54,10 +51,7 @@ def measure_answers(page: Page, visit: str) -> None:
         page.get_by_role("button", name="Clear").click()
     times = page.evaluate("performance.getEntriesByName('answer').map(({ duration }) => duration)")
     p50, p95 = np.percentile(times, [50, 95])
-    kind = "isolated" if page.evaluate("crossOriginIsolated") else "not isolated"
-    print(
-        f"{visit} visit, {kind}: answer after pen-up, {len(times)} times: {p50:.1f} ms p50, {p95:.1f} ms p95"
-    )
+    print(f"answer after pen-up, {len(times)} times: {p50:.1f} ms p50, {p95:.1f} ms p95")
 
 
 def compare(page: Page) -> None:

@@ -140,7 +140,18 @@ def test_the_answer_comes_while_the_pen_is_down(page: Page) -> None:
     for x, y in rest:
         page.mouse.move(x, y, steps=5)
     expect(verdict(page)).to_contain_text("7")
+    page.keyboard.press("Control+z")  # the pen is not done yet
     page.mouse.up()
+    expect(button(page, "Undo")).to_be_enabled()
+    button(page, "Undo").click()
+    expect(verdict(page)).to_have_text("Nothing written yet")
+    assert not page.evaluate(
+        """() => {
+            const canvas = document.getElementById("canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return data.some((value, index) => value !== data[index % 4]);
+        }"""
+    )
 
 
 def test_undo_redo_clear_and_eraser(page: Page) -> None:
@@ -288,6 +299,7 @@ def test_of_two_pictures_the_one_that_was_opened_last_is_read(
 @pytest.mark.parametrize("way", ["paste", "drop"])
 def test_a_picture_is_pasted_or_dropped(page: Page, mnist: Splits, way: str) -> None:
     content = photograph_digits(mnist.test, 1)[0].content
+    page.get_by_role("link", name="Corrections").click()
     page.evaluate(
         """([way, content]) => {
             const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
@@ -300,6 +312,7 @@ def test_a_picture_is_pasted_or_dropped(page: Page, mnist: Splits, way: str) -> 
         }""",
         [way, base64.b64encode(content).decode()],
     )
+    expect(verdict(page)).to_be_visible()
     expect(verdict(page)).to_have_text(f"This is a {mnist.test.labels[0]}")
 
 
@@ -485,6 +498,9 @@ def check_views(page: Page, address: str, width: int) -> None:
     page.get_by_role("link", name="Inside", exact=True).click()
     expect(page.get_by_role("heading", name="Hard cases")).to_be_visible()
     check_access(page, width)
+    page.get_by_role("combobox").select_option("de")
+    expect(page.get_by_role("link", name="Korrekturen")).to_be_visible()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     assert page.locator(".fill").first.evaluate("(fill) => getComputedStyle(fill).transitionDuration") == "0s"
 
 

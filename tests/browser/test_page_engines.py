@@ -295,9 +295,6 @@ def test_without_a_connection_it_reads_on(browser: Browser, app: Path) -> None:
         assert not any("learn/" in path for path in served.sent)
         served.stop()
         page.reload()
-        assert page.evaluate(
-            "crossOriginIsolated"
-        )  # the engine has two threads, though the host sent no headers
         draw(page, SEVEN)
         expect(page.locator("#verdict")).to_have_text("This is a 7")
         expect(page.get_by_text("Works without a connection now.")).to_be_visible()

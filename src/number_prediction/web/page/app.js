@@ -36,7 +36,13 @@ let announcing;
 const pad = new Pad(find("canvas"), (isFinished) => {
   source = pad.isEmpty
     ? undefined
-    : { of: pad.strokes[0], page: () => pad.toPage(), file: () => toPng(pad.toPage()), strokes: pad.toStrokes() };
+    : {
+        of: pad.strokes[0],
+        page: () => pad.toPage(),
+        written: () => pad.toWritten(),
+        file: () => toPng(pad.toPage()),
+        strokes: pad.toStrokes(),
+      };
   changed(isFinished ? performance.now() : undefined);
 });
 const card = new AnswerCard(pick);

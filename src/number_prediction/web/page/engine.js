@@ -1,7 +1,8 @@
 // Two engines with one face: read(source) -> answer. The browser's runs the graphs in a worker, the server's asks
 // the REST interface; config.json, beside this file, says which one this copy of the page has.
 //
-// source: { page(): { width, height, grey }, file(): Promise<Blob> }
+// source: { page(): { width, height, grey }, file(): Promise<Blob>,
+//   written(): the part of the page that is written on, { left, top, width, height, grey }; where it is known }
 // answer: { kind: "digit" or "number", milliseconds, and
 //   of a digit: text (null for an abstention), confidence, isDigit, probabilities, warnings: [{ code, text }],
 //     frame and ink: { width, height, data } or null, box: [left, top, width, height] or null;
@@ -72,8 +73,9 @@ class BrowserEngine {
   }
 
   /** Read what a source shows. */
-  read(source) {
-    return this.#ask("read", { page: source.page() });
+  async read(source) {
+    const page = source.written?.() ?? source.page();
+    return moved(await this.#ask("read", { page }), page);
   }
 
   /** What each layer of the network makes of a frame: [{ name, dims, data }]. */
@@ -101,6 +103,13 @@ class BrowserEngine {
     for (const { reject } of this.waiting.values()) reject(new EngineError("error.engine", { detail }));
     this.waiting.clear();
   }
+}
+
+/** An answer whose boxes are those of a part of the page -> boxes of the page. */
+function moved(answer, { left = 0, top = 0 }) {
+  const move = (found) => found.box && { ...found, box: [found.box[0] + left, found.box[1] + top, ...found.box.slice(2)] };
+  if (answer.kind === "number") return { ...answer, glyphs: answer.glyphs.map(move) };
+  return move(answer) || answer;
 }
 
 const TOKEN = "token";

@@ -3,6 +3,8 @@
 
 /** Size of the page that a drawing makes; strokes are in its pixels. */
 export const PAD = { width: 480, height: 240 };
+/** Pixels of paper around what is written. */
+const PAPER = 16;
 /** Side of MNIST's pictures: pixels of such small ones stay visible. */
 const TINY = 28;
 
@@ -51,12 +53,23 @@ export class Pad {
     return { left: (1 - across) / 2, top: (1 - down) / 2, width: across, height: down };
   }
 
-  /** The page: dark on white, { width, height, grey }. */
-  toPage() {
-    const rgba = this.page.getImageData(0, 0, PAD.width, PAD.height).data;
-    const grey = new Uint8Array(PAD.width * PAD.height);
+  /** The page: dark on white, { left, top, width, height, grey }; or the part of it that a box holds. */
+  toPage({ left, top, width, height } = { left: 0, top: 0, ...PAD }) {
+    const rgba = this.page.getImageData(left, top, width, height).data;
+    const grey = new Uint8Array(width * height);
     for (let pixel = 0; pixel < grey.length; pixel++) grey[pixel] = rgba[pixel * 4];
-    return { ...PAD, grey };
+    return { left, top, width, height, grey };
+  }
+
+  /** What is written, with paper around it: as `toPage`, and read sooner, for most of the page is empty. */
+  toWritten() {
+    const written = this.strokes.filter(({ tool }) => tool === "pen");
+    const reach = PAPER + Math.max(...written.map(({ width }) => width / 2));
+    const [xs, ys] = [0, 1].map((axis) => written.flatMap(({ points }) => points.map((point) => point[axis])));
+    const [left, top] = [xs, ys].map((values) => Math.max(0, Math.floor(Math.min(...values) - reach)));
+    const right = Math.min(PAD.width, Math.ceil(Math.max(...xs) + reach));
+    const bottom = Math.min(PAD.height, Math.ceil(Math.max(...ys) + reach));
+    return this.toPage({ left, top, width: right - left, height: bottom - top });
   }
 
   /** Strokes as plain values: tool, width, and points of x, y (pixels of the page) and milliseconds. */

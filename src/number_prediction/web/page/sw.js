@@ -3,9 +3,6 @@
 
 importScripts("files.js");
 
-/** By which a page promises that it is alone with itself: then its engine may work in two threads, on any host. */
-const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
-
 const CACHE = `number_prediction ${self.FILES.version}`;
 
 self.addEventListener("install", (event) => {
@@ -31,15 +28,9 @@ self.addEventListener("fetch", (event) => {
 async function answer(request) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(request, { ignoreSearch: request.mode === "navigate" });
-  if (kept) return isolate(kept);
+  if (kept) return kept;
   const response = await fetch(request);
   const belongs = self.FILES.later.some((file) => new URL(file, self.location).href === request.url);
   if (response.ok && belongs) await cache.put(request, response.clone());
-  return isolate(response);
-}
-
-function isolate(response) {
-  const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(ISOLATION)) headers.set(name, value);
-  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+  return response;
 }

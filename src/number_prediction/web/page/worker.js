@@ -7,8 +7,6 @@ import * as ort from "./engine/ort.wasm.min.mjs";
 import { boxOf } from "./ink.js";
 import { decode, isNumber, locate } from "./lattice.js";
 
-/** The models are too small to gain by more. */
-const MOST_THREADS = 2;
 const WARM_UP = { width: 480, height: 240, runs: 6 };
 
 let config;
@@ -29,7 +27,7 @@ const TASKS = { start, prepare, read, layers };
 
 async function start(values) {
   config = values.config;
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+  ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmPaths = { mjs: new URL(config.runtime.module, self.location).href };
   const [binary, model] = await Promise.all([fetchPacked(config.runtime.wasm), fetchModel(config.models.digit)]);
   ort.env.wasm.wasmBinary = binary;
