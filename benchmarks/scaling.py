@@ -6,12 +6,13 @@
 Each run is `number-prediction train` under torchrun, with the cores divided among its processes, and is
 measured on the test part by `number-prediction evaluate`. Runs of different numbers of processes take turns,
 since the speed of a machine drifts. Prints for each number the median seconds of training without validation,
-and the mean accuracy; with --log they go into LOG.md too.
+and the mean accuracy; with --log they go into LOG.md and scaling.csv too.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import statistics
 import subprocess
@@ -24,6 +25,9 @@ from trainings import add_to_log, positive
 from number_prediction.cores import usable_cores
 from number_prediction.runs import Run
 
+TABLE = Path(__file__).with_name("scaling.csv")
+"""What was measured last, for docs/make_training.py."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -34,9 +38,10 @@ def main() -> None:
     parser.add_argument("--processes", type=positive, nargs="+", default=[1, 2])
     parser.add_argument("--seeds", type=positive, default=3)
     parser.add_argument("--data", default="mnist")
-    parser.add_argument("--log", action="store_true", help="add what comes out to LOG.md")
+    parser.add_argument("--log", action="store_true", help="add what comes out to LOG.md and scaling.csv")
     options = parser.parse_args()
     cores = usable_cores()
+    rows = []
     seconds: dict[int, list[float]] = {count: [] for count in options.processes}
     accuracies: dict[int, list[float]] = {count: [] for count in options.processes}
     for seed in range(options.seeds):
@@ -52,8 +57,11 @@ def main() -> None:
                 metrics = json.loads((run.evaluation_folder("test") / "metrics.json").read_text())
                 seconds[count].append(run.records()[-1].seconds)
                 accuracies[count].append(metrics["summary"]["accuracy"])
+            threads = max(1, cores // count)
+            taken, accuracy = round(seconds[count][-1], 1), accuracies[count][-1]
+            rows.append((options.recipe, count, threads, seed, taken, accuracy))
             print(
-                f"seed {seed}, {count} processes of {max(1, cores // count)} threads: "
+                f"seed {seed}, {count} processes of {threads} threads: "
                 f"{seconds[count][-1]:.1f} s, {100 * accuracies[count][-1]:.2f}%",
                 flush=True,
             )
@@ -72,6 +80,10 @@ def main() -> None:
     print("\n".join(lines))
     if options.log:
         add_to_log(title, "\n".join(["```", *lines, "```"]), f"{cores} cores divided among the processes")
+        with TABLE.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(("recipe", "processes", "threads", "seed", "seconds", "accuracy"))
+            writer.writerows(rows)
 
 
 def call(arguments: list[str], *, processes: int = 1) -> None:

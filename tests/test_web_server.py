@@ -524,6 +524,13 @@ def test_a_slow_body_that_keeps_coming_is_waited_for(predictor: Predictor, tmp_p
 # The end
 
 
+def test_a_folder_without_a_page_is_not_served(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "number_prediction", "serve", "--page", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "index.html" in done.stderr
+
+
 def test_sigterm_loses_no_request(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "number_prediction", "serve", "--port", "0", "--corrections", tmp_path / "c"],

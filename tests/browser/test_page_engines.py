@@ -16,9 +16,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from number_prediction import Predictor, Splits
+from number_prediction.web.app import create_app
 from tests.browser.conftest import open_context
 from tests.browser.offline_app import Served, hold, photograph_digits, serve
 from tests.browser.pen import draw, move_pen, wait_for_answer, write_digit
+from tests.served import running
 
 pytestmark = pytest.mark.browser
 
@@ -337,3 +339,17 @@ def alter(page: Page, file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[-1000] ^= 1
     page.route(f"**/{file.name}", lambda route: route.fulfill(body=bytes(content)))
+
+
+def test_the_program_serves_the_offline_app(
+    browser: Browser, app: Path, predictor: Predictor, tmp_path: Path
+) -> None:
+    """As `serve --page build/offline` does, with its headers: the page reads by itself, and shows how."""
+    server = create_app(predictor, corrections=tmp_path / "corrections", page=app)
+    with open_context(browser) as context, running(server) as client:
+        page = context.new_page()
+        page.goto(str(client.base_url))
+        draw(page, SEVEN)
+        expect(page.locator("#verdict")).to_have_text("This is a 7")
+        page.get_by_role("link", name="Inside", exact=True).click()
+        expect(page.get_by_role("heading", name="Hard cases")).to_be_visible()

@@ -21,6 +21,14 @@ def serve(
         Path | None,
         typer.Option(metavar="TEMPLATE.json", help="Form whose sheets /api/form reads.", show_default="none"),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Page to serve, such as the offline app of `make offline-app`, which reads in the browser.",
+            show_default="the page in the package; the server reads",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="To listen at; 0.0.0.0 for every network.")
     ] = "127.0.0.1",
@@ -68,6 +76,10 @@ def serve(
     from number_prediction.predictor import Predictor
     from number_prediction.web.corrections import default_path
 
+    if page is not None and not (page / "index.html").is_file():
+        raise typer.BadParameter(
+            f"{page} holds no index.html; make offline-app builds build/offline", param_hint="--page"
+        )
     hosts = tuple(name.lower() for name in allow_host or ())
     if is_loopback(host):
         hosts += LOOPBACK_NAMES
@@ -79,7 +91,7 @@ def serve(
         numbers=NumberPredictor(threads=1),
         form=None if form is None else load_form(form),
         corrections=corrections or default_path(),
-        page=PAGE,
+        page=page or PAGE,
         access=Access(hosts=hosts or None, origins=tuple(allow_origin or ()), token=token or None),
         threads=count,
     )

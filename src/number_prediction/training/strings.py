@@ -264,10 +264,13 @@ def _place(
             boxes = room.rights[k - 1] - room.lefts[k]
             x += boxes + hand.kerning * (room.meets[k - 1] - boxes)
             x += height * ((min(hand.gap, 0.14) if small else hand.gap) + random.normal(0, hand.uneven))
+        middle = (room.lefts[k] + room.rights[k]) / 2
+        if middles:  # however far a stroke reaches over its neighbours, they stand in their order
+            x = max(x, middles[-1] + 1 - middle)
         if x + room.rights[k] > end_of_line:
             break
         places.append(x)
-        middles.append(x + (room.lefts[k] + room.rights[k]) / 2)
+        middles.append(x + middle)
         end = max(end, x + room.rights[k])
     if not places:
         return ()

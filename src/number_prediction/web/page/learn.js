@@ -16,7 +16,7 @@ const NEAREST = 12;
 /** Pixels a side that a map has at least, so that its pixels can be told apart. */
 const LEAST_MAP = 14;
 /** How to come to the page that can show all this. */
-const COMMANDS = "make offline-app\npython -m http.server --directory build/offline --bind 127.0.0.1 8001";
+const COMMANDS = "make offline-app\nnumber-prediction serve --page build/offline";
 
 let learn;
 let asked; // the last answer that was to be shown: an earlier one that takes longer is not
