@@ -6,6 +6,7 @@ after each batch. Alone, nothing here does anything, and nothing of torch.distri
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -148,6 +149,7 @@ def join_world() -> Iterator[World]:
         with world.noticing_loss():
             torch.distributed.init_process_group(BACKENDS if torch.cuda.is_available() else "gloo")
             yield world
+            gc.collect()  # a network that still holds the group would keep its threads to the very end
             torch.distributed.destroy_process_group()
     except BaseException:
         _ignore_sigterm()
