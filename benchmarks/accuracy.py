@@ -20,7 +20,7 @@ def main() -> None:
     recipes, splits = options.chosen, load()
     book = Book(options.output, threads=options.threads, seeds=options.seeds)
     for recipe in recipes:
-        for seed in book.missing(recipe, options.seeds):
+        for seed in book.missing(recipe):
             train(book, splits, recipe, seed, options.threads)
     rows = summarise(book, [recipe.name for recipe in recipes], splits.test.labels)
     conclude(f"accuracy of {', '.join(row.name for row in rows)}", book, rows, [], options)

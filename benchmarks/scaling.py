@@ -46,10 +46,11 @@ def main() -> None:
     accuracies: dict[int, list[float]] = {count: [] for count in options.processes}
     for seed in range(options.seeds):
         for count in options.processes:
+            threads = max(1, cores // count)
             with tempfile.TemporaryDirectory() as folder:
                 run = Run(Path(folder) / "run")
                 train = ["train", options.recipe, "--data", options.data, "--seed", str(seed)]
-                train += ["--threads", str(max(1, cores // count)), "--output", str(run.folder)]
+                train += ["--threads", str(threads), "--output", str(run.folder)]
                 if options.epochs is not None:
                     train += ["--epochs", str(options.epochs)]
                 call(train, processes=count)
@@ -57,12 +58,10 @@ def main() -> None:
                 metrics = json.loads((run.evaluation_folder("test") / "metrics.json").read_text())
                 seconds[count].append(run.records()[-1].seconds)
                 accuracies[count].append(metrics["summary"]["accuracy"])
-            threads = max(1, cores // count)
-            taken, accuracy = round(seconds[count][-1], 1), accuracies[count][-1]
-            rows.append((options.recipe, count, threads, seed, taken, accuracy))
+            row = options.recipe, count, threads, seed, round(seconds[count][-1], 1), accuracies[count][-1]
+            rows.append(row)
             print(
-                f"seed {seed}, {count} processes of {threads} threads: "
-                f"{seconds[count][-1]:.1f} s, {100 * accuracies[count][-1]:.2f}%",
+                f"seed {seed}, {count} processes of {threads} threads: {row[4]} s, {100 * row[5]:.2f}%",
                 flush=True,
             )
     title = f"{options.recipe} in several processes, {options.seeds} seeds, {cores} cores"

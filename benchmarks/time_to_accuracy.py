@@ -7,8 +7,7 @@ They take turns, since the speed of a machine drifts: an epoch of the example, t
 recipe with the next seed, and so on. All see the same 55,000 images and are measured on the same test images.
 A row a recipe: parameters, median seconds, mean accuracy with its standard deviation, and how many times
 longer the example takes to the first epoch that ends at or above that mean, and at or above the recipe's
-target. That the example may stop where
-the test images are best read is in its favour; it is trained once.
+target. That the example may stop where the test images are best read is in its favour; it is trained once.
 
 With the recipe `mlp` a student's first network takes turns too: 784-128-64-10 with ReLU and biases, as our
 `mlp` after its batch normalisations are folded, trained for ten epochs by Adam with a learning rate of 0.001
@@ -58,7 +57,7 @@ def main() -> None:
     recipes, splits = options.chosen, load()
     names = [recipe.name for recipe in recipes]
     book = Book(options.output, threads=options.threads, seeds=options.seeds)
-    missing = [(recipe, book.missing(recipe, options.seeds)) for recipe in recipes]
+    missing = [(recipe, book.missing(recipe)) for recipe in recipes]
     students = sorted(set(range(options.seeds)) - {each.seed for each in book.of(STUDENT)})
     if "mlp" not in names:
         students = []

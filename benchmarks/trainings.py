@@ -94,8 +94,8 @@ class Book:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._file = folder, folder / FINISHED_FILE
-        self._threads = threads
-        lines = self._file.read_text(encoding="utf-8").split("\n")[:-1] if self._file.exists() else []
+        self._threads, self._seeds = threads, seeds
+        lines = self._whole_lines()
         found = [Finished(**json.loads(line)) for line in lines]
         if any(each.threads != threads for each in found):
             sys.exit(f"{folder}: measured with another number of threads; choose another --output")
@@ -108,7 +108,7 @@ class Book:
         """All that is finished of a recipe or a peer."""
         return [each for each in self.finished if each.name == name]
 
-    def missing(self, recipe: Recipe, seeds: int) -> list[int]:
+    def missing(self, recipe: Recipe) -> list[int]:
         """Seeds of a recipe that are still to be trained; one that was another recipe ends the program."""
         done = self.of(recipe.name)
         if any(each.recipe != json.loads(json.dumps(recipe.to_dict())) for each in done):
@@ -116,7 +116,7 @@ class Book:
                 f"{self._folder}: {recipe.name} was another recipe when it was measured; "
                 "choose another --output"
             )
-        return sorted(set(range(seeds)) - {each.seed for each in done})
+        return sorted(set(range(self._seeds)) - {each.seed for each in done})
 
     def add(
         self,
@@ -142,7 +142,6 @@ class Book:
             recipe=None if recipe is None else recipe.to_dict(),
         )
         self.finished.append(new)
-        self._cut_to_whole_lines()
         with self._file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(asdict(new)) + "\n")
         place = f"seed {seed}" if epoch is None else f"epoch {epoch}"
@@ -152,18 +151,20 @@ class Book:
         """Drop all that was measured of a peer."""
         self.finished = [each for each in self.finished if each.name != name]
         if self._file.exists():
-            lines = self._file.read_text(encoding="utf-8").split("\n")[:-1]
-            kept = [line + "\n" for line in lines if json.loads(line)["name"] != name]
+            kept = [line + "\n" for line in self._whole_lines() if json.loads(line)["name"] != name]
             write_atomically(self._file, "".join(kept))
 
     def commits(self) -> list[str]:
         """From which something is finished, in their order."""
         return list(dict.fromkeys(str(each.commit) for each in self.finished))
 
-    def _cut_to_whole_lines(self) -> None:
+    def _whole_lines(self) -> list[str]:
+        """Of the file; what a killed benchmark left of one is cut off."""
         content = self._file.read_text(encoding="utf-8") if self._file.exists() else ""
-        if content and not content.endswith("\n"):
-            write_atomically(self._file, content[: content.rfind("\n") + 1])
+        *lines, half = content.split("\n")
+        if half:
+            write_atomically(self._file, "".join(line + "\n" for line in lines))
+        return lines
 
     def keep_answers(self, name: str, seed: int, probabilities: NDArray[np.float32]) -> None:
         """Of one training to the test images, (N, 10)."""

@@ -84,7 +84,8 @@ def draw_scaling(axis: Axes) -> None:
     """Seconds of one training by one and by several processes of this machine."""
     with SCALING.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    for count in sorted({int(row["processes"]) for row in rows}):
+    counts = sorted({int(row["processes"]) for row in rows})
+    for count in counts:
         some = [row for row in rows if int(row["processes"]) == count]
         seconds = [float(row["seconds"]) for row in some]
         axis.plot([count] * len(seconds), seconds, "o", color=OURS)
@@ -97,14 +98,12 @@ def draw_scaling(axis: Axes) -> None:
             ha="center",
             fontsize=9,
         )
-    counts = sorted({int(row["processes"]) for row in rows})
     axis.set(
         xticks=counts,
         xlim=(counts[0] - 0.6, counts[-1] + 0.6),
         ylim=(0, 1.2 * max(float(row["seconds"]) for row in rows)),
     )
     axis.set(xlabel=f"processes that train {rows[0]['recipe']}", ylabel="seconds")
-    axis.margins(y=0.2)
     axis.grid(alpha=0.3)
 
 

@@ -52,15 +52,26 @@ def placements(draw: st.DrawFn) -> tuple[int, int, Image.Resampling, tuple[int, 
     )
 
 
-@pytest.mark.parametrize(("factor", "margin"), [(2, 1), (4, 9), (7, 40)])
+@pytest.mark.parametrize(
+    ("factor", "margins"),
+    [(2, (1, 1, 1, 1)), (7, (40, 40, 40, 40)), (4, (0, 2, 0, 0)), (4, (2, 60, 5, 1)), (3, (30, 2, 8, 50))],
+)
 def test_a_digit_of_larger_pixels_gives_the_same_frame(
-    mnist: Splits, predictor: Predictor, factor: int, margin: int
+    mnist: Splits, predictor: Predictor, factor: int, margins: tuple[int, int, int, int]
 ) -> None:
-    """But for a few: a speck more or less is left out where it stands nearer to the edge of the picture."""
+    """But for a few: what is left out is cut along cells of the page, and 114 rows are no whole cells.
+
+    Of 3,000 pictures enlarged 4 times with margins 0, 2, 0 and 0, 46 differ by more than 2/255, and one by
+    more than 6/255: its centre of mass is a tie between two pixels.
+    """
+    top, bottom, left, right = margins
     images = mnist.test.images[:1000]
-    pages = [np.pad(image.repeat(factor, 0).repeat(factor, 1), margin) for image in images]
+    pages = [
+        np.pad(image.repeat(factor, 0).repeat(factor, 1), ((top, bottom), (left, right))) for image in images
+    ]
     difference = np.abs(predictor.run(pages).frames - predictor.run(images).frames).max((1, 2))
-    assert (difference <= 2 / 255 + 1e-7).mean() >= 0.99
+    assert (difference <= 2 / 255 + 1e-7).mean() >= 0.98
+    assert (difference <= 6 / 255).mean() >= 0.998
 
 
 @settings(max_examples=150, deadline=None)

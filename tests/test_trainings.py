@@ -41,10 +41,10 @@ def test_a_book_goes_on_with_what_is_missing(trainings: ModuleType, tmp_path: Pa
     book = trainings.Book(tmp_path, threads=2, seeds=4)
     finish(book, 0, 0.99)
     finish(book, 2, 0.98)
-    assert trainings.Book(tmp_path, threads=2, seeds=4).missing(FAST, 4) == [1, 3]
+    assert trainings.Book(tmp_path, threads=2, seeds=4).missing(FAST) == [1, 3]
     assert [each.seed for each in trainings.Book(tmp_path, threads=2, seeds=2).of("fast")] == [0]
     (tmp_path / "fast-0.npy").unlink()
-    assert trainings.Book(tmp_path, threads=2, seeds=4).missing(FAST, 4) == [0, 1, 3]
+    assert trainings.Book(tmp_path, threads=2, seeds=4).missing(FAST) == [0, 1, 3]
 
 
 def test_half_a_line_is_no_training(trainings: ModuleType, tmp_path: Path) -> None:
@@ -53,9 +53,9 @@ def test_half_a_line_is_no_training(trainings: ModuleType, tmp_path: Path) -> No
     kept = tmp_path / "trainings.jsonl"
     kept.write_text(kept.read_text()[:-20])
     book = trainings.Book(tmp_path, threads=2, seeds=3)
-    assert book.missing(FAST, 3) == [1, 2]
+    assert book.missing(FAST) == [1, 2]
     finish(book, 1, 0.97)
-    assert trainings.Book(tmp_path, threads=2, seeds=3).missing(FAST, 3) == [2]
+    assert trainings.Book(tmp_path, threads=2, seeds=3).missing(FAST) == [2]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_was_measured_otherwise_is_refused(
     finish(trainings.Book(tmp_path, threads=2, seeds=1), 0, 0.99)
     other = get_recipe("fast").__class__.from_dict({**FAST.to_dict(), "epochs": epochs})
     with pytest.raises(SystemExit, match=mend):
-        trainings.Book(tmp_path, threads=threads, seeds=1).missing(other, 1)
+        trainings.Book(tmp_path, threads=threads, seeds=1).missing(other)
 
 
 def test_rows_say_means_and_times_beside_the_example(trainings: ModuleType, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from number_prediction.images import Page
@@ -33,7 +34,7 @@ class Readiness:
         self._predictor, self._numbers = predictor, numbers
         self._page = golden_page()
         self._expected = predictor.predict_digits([self._page])[0]
-        self._expected_number = None if numbers is None else numbers.predict_numbers([self._page])[0]
+        self._expected_lattice = None if numbers is None else self._read_lattice(numbers)
         self._lock = threading.Lock()
         self._checked = float("-inf")
         self._reason: str | None = None
@@ -63,8 +64,11 @@ class Readiness:
 
     def _try_numbers(self) -> bool:
         """Whether the model for numbers, if there is one, is unchanged and answers as it did."""
-        if self._numbers is None or self._expected_number is None:
+        if self._numbers is None or self._expected_lattice is None:
             return True
         self._numbers.read_model()
-        answer, expected = self._numbers.predict_numbers([self._page])[0], self._expected_number
-        return answer.text == expected.text and abs(answer.confidence - expected.confidence) <= _TOLERANCE
+        lattice = self._read_lattice(self._numbers)
+        return np.allclose(lattice, self._expected_lattice, rtol=0, atol=_TOLERANCE)
+
+    def _read_lattice(self, numbers: NumberPredictor) -> NDArray[np.float32]:
+        return numbers.run([self._page]).lattices[0]
