@@ -279,10 +279,25 @@ def test_what_cannot_be_read_has_its_error_row(
     assert "not a picture" in row["error"]
 
 
+def test_what_is_blank_or_hardly_what_is_known_says_so(
+    command_line: CommandLine, mnist: Splits, tmp_path: Path
+) -> None:
+    Image.new("L", (200, 60), 255).save(tmp_path / "blank.png")
+    Image.fromarray(255 - mnist.test.images[0]).save(tmp_path / "seven.png")
+    assert "nothing written" in command_line("read", "blank.png").stdout.decode()
+    assert "fits nothing" in command_line("read", "blank.png", "--digits", "3").stdout.decode()
+    assert "hardly what is known" in command_line("read", "seven.png", "--digits", "3").stdout.decode()
+    known = command_line("read", "seven.png", "--digits", "3", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(known.stdout.decode()))
+    assert float(row["confidence"]) <= float(row["fit"]) < 0.01
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["read", "x.png", "--below", "0.9"],
+        ["read", "x.png", "--locale", "de"],
+        ["read", "x.png", "--output", "rows.csv", "--format", "json"],
         ["read", "x.png", "--review", "review"],
         ["read", "x.png", "--review", "review", "--output", "rows.txt"],
         ["read", "x.png", "--roster", "class.txt", "--one-of", "class.txt"],
@@ -314,7 +329,7 @@ def test_what_cannot_be_done_exits_1_and_says_why(
 ) -> None:
     (tmp_path / "empty.txt").touch()
     (tmp_path / "twice.txt").write_text("42\n42\n")
-    (tmp_path / "rows.csv").write_text("path,text,shown,confidence,page,error\n")
+    (tmp_path / "rows.csv").write_text("path,text,shown,confidence,fit,page,error\n")
     done = command_line(*arguments)
     assert (done.returncode, done.stdout) == (1, b"")
     assert words in done.stderr

@@ -52,7 +52,7 @@ confidences = st.floats(0, 1)
 
 def plain_number(text: str, confidence: float) -> dict[str, Any]:
     glyphs = [{"glyph": glyph, "confidence": confidence, "alternatives": []} for glyph in text]
-    return {"text": text, "confidence": confidence, "glyphs": glyphs, "shown": text}
+    return {"text": text, "confidence": confidence, "fit": 0.9, "glyphs": glyphs, "shown": text}
 
 
 numbers = st.builds(plain_number, texts, confidences)
@@ -244,9 +244,10 @@ def test_what_was_read_stays_under_corrected() -> None:
     assert second == rows[1].to_dict()
     table = merge(write(rows, "csv", "line"), "csv", review_of(rows, ["-7"])).content
     assert table.splitlines() == [
-        "path,text,shown,confidence,corrected,page,error",
-        'a.png,-7,-7,1.0,"{""1"": {""text"": ""47"", ""shown"": ""47"", ""confidence"": 0.6}}",1,',
-        "b.png,5,5,0.7,,2,",
+        "path,text,shown,confidence,fit,corrected,page,error",
+        'a.png,-7,-7,1.0,1.0,"{""1"": {""text"": ""47"", ""shown"": ""47"", ""confidence"": 0.6, '
+        '""fit"": 0.9}}",1,',
+        "b.png,5,5,0.7,0.9,,2,",
     ]
 
 
@@ -315,9 +316,9 @@ def test_what_may_stand_once_stands_once_after_the_merge(kind: str) -> None:
     [
         ("csv", ""),
         ("csv", "path,label,text,confidence,page,error\na.png,7,7,0.9,1,\n"),
-        ("csv", "path,text,shown,confidence,page,error\na.png,7,0.9,1,\n"),
-        ("csv", 'path,text,shown,confidence,page,error\na.png,"7\n'),
-        ("csv", "path,text,shown,confidence,page,error\na.png,7,7,sure,1,\n"),
+        ("csv", "path,text,shown,confidence,fit,page,error\na.png,7,0.9,1,1,\n"),
+        ("csv", 'path,text,shown,confidence,fit,page,error\na.png,"7\n'),
+        ("csv", "path,text,shown,confidence,fit,page,error\na.png,7,7,sure,1,1,\n"),
         ("csv", "file,text\n"),
         ("json", "{}"),
         ("json", "[1]"),

@@ -108,7 +108,7 @@ def test_predict_explains_into_a_folder(command_line: CommandLine, tmp_path: Pat
     arguments = ("predict", "seven.png", "empty.png", "missing.png", "--explain", "seen", "--format")
     done = command_line(*arguments, "json")
     assert done.returncode == 1
-    assert b"what the model saw: seen" in done.stderr
+    assert b"drawings: seen" in done.stderr
     seven, empty, missing = json.loads(done.stdout)
     assert [warning["code"] for warning in seven["warnings"]] == ["inverted"]
     assert [warning["code"] for warning in empty["warnings"]] == ["blank"]

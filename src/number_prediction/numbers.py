@@ -74,6 +74,9 @@ class NumberReading:
     confidence: float
     """Probability in [0, 1] of the text among all that are allowed; where hardly any of them is written there
     (LEAST_FIT), at most the probability that one is; 0 without a text."""
+    fit: float
+    """Probability in [0, 1] that any number that is allowed is written there. Where it is very low, something
+    else is, whatever is read."""
     glyphs: tuple[NumberGlyph, ...]
 
     def masked(self, least: float, *, mark: str = "?") -> str:
@@ -87,6 +90,7 @@ class NumberReading:
         return {
             "text": self.text,
             "confidence": self.confidence,
+            "fit": self.fit,
             "glyphs": [glyph.to_dict() for glyph in self.glyphs],
         }
 
@@ -101,9 +105,6 @@ class NumberPrediction(NumberReading):
     """(T, G) float32: probabilities of GLYPHS by time step."""
     place: NDArray[np.float32]
     """(3,) float32, in pixels of the picture: left and top of the frame, side of one of its pixels."""
-    fit: float
-    """Probability in [0, 1] that the line shows any number that is allowed. Where it is very low, something
-    else is written there, whatever the confidence."""
 
     def under(self, constraint: Constraint | None) -> NumberPrediction:
         """The same line decoded again, under what else is known of its number."""
@@ -241,7 +242,7 @@ def locate(
         confidence = min(most, glyph.confidence)
         glyphs.append(NumberGlyph(glyph.glyph, confidence, glyph.alternatives, box))
     confidence = min(most, reading.confidence)
-    return NumberPrediction(reading.text, confidence, tuple(glyphs), frame, lattice, place, fit)
+    return NumberPrediction(reading.text, confidence, fit, tuple(glyphs), frame, lattice, place)
 
 
 def _box(

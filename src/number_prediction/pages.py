@@ -100,7 +100,7 @@ def predict_page(
 def place_number(line: WrittenLine, prediction: NumberPrediction) -> PageNumber:
     """What was read on the picture of a line, on the page."""
     glyphs = tuple(place_glyph(glyph, line.to_page) for glyph in prediction.glyphs)
-    return PageNumber(prediction.text, prediction.confidence, glyphs, line, prediction)
+    return PageNumber(prediction.text, prediction.confidence, prediction.fit, glyphs, line, prediction)
 
 
 def view_line(page: Page, line: WrittenLine) -> Page:

@@ -3,9 +3,11 @@
 In: what is printed on the template, and the ink of the sheet. Out: a `Projection` from template to sheet.
 What a person wrote on the sheet is in the way of nothing: the printed marks are found by correlation.
 
-First turn, size and shift of the whole sheet, coarsely, by correlation with the whole template (phase is kept
-by the Fourier transform: Kuglin and Hines, 1975); then, three times ever finer, the shifts of its parts, and
-the projection that explains them best.
+First turn, size and shift of the whole sheet, coarsely, by normalized correlation with the whole template, at
+all shifts at once by the Fourier transform (Lewis, "Fast normalized cross-correlation", 1995); then, ever
+finer, the shifts of its parts, and the projection that explains them best. Where that does not find what is
+printed, it begins anew from the next best turn and size: among words, the borders of a few cells may be
+likest elsewhere.
 """
 
 from __future__ import annotations
@@ -28,6 +30,12 @@ SIZES = np.geomspace(0.45, 1.3, 37)
 """Sizes of the sheet that are tried, as shares of the picture."""
 TURNS = (-1.5, -0.5, 0.5, 1.5)
 """Degrees about the skew, and about none, that are tried."""
+STARTS = 16
+"""Turns and sizes from which the search begins, at most."""
+APART = (2.0, 0.06)
+"""Degrees or logarithm of size by which they differ."""
+ENOUGH = 0.98
+"""Share of the printed marks from which the search ends."""
 ROUNDS = 4
 STEPS = (1.0, 0.02, 0.04, 0.04, 0.06, 0.06)
 """First steps of the coarse search: degrees, logarithms of size and aspect, shear, tilts; then half."""
@@ -35,6 +43,8 @@ REACHES = (32, 16, 8, 4)
 """Pixels of the template by which its parts may be shifted, round by round."""
 PARTS = 5
 """Of each side; they overlap by half."""
+LEAST_VARIANCE = 0.02
+"""Of the ink beneath the template, as a share of the most ink beneath it: paper is like nothing."""
 LEAST_LIKENESS = 0.2
 """Correlation below which the shift of a part is not believed."""
 STIFF, FLAT = 1e-3, 0.03
@@ -42,6 +52,8 @@ STIFF, FLAT = 1e-3, 0.03
 NEAR = 3
 """Pixels of the template by which a printed mark may be off, to count as found."""
 
+_Values: TypeAlias = NDArray[np.float64]
+"""As `_Search.compare` takes them."""
 Ink: TypeAlias = NDArray[np.float32]
 """(h, w) float32 in [0, 1]."""
 
@@ -59,12 +71,17 @@ def register(template: Ink, sheet: Mask, skew: float) -> tuple[Projection, float
         that it finds there, in [0, 1].
     """
     picture = Image.fromarray(sheet.astype(np.uint8) * np.uint8(255))
-    found = _find_whole(template, picture, skew)
-    for reach in REACHES:
-        points, shifts, weights = _find_parts(template, _view(picture, found, template.shape), reach)
-        found = found.after(_explain(points, shifts, weights, template.shape))
-    seen = _blur(_view(picture, found, template.shape), NEAR) > 0
-    return found, float(template[seen].sum() / max(template.sum(), 1e-9))
+    tried = []
+    for coarse in _find_whole(template, picture, skew):
+        found = coarse
+        for reach in REACHES:
+            points, shifts, weights = _find_parts(template, _view(picture, found, template.shape), reach)
+            found = found.after(_explain(points, shifts, weights, template.shape))
+        seen = _blur(_view(picture, found, template.shape), NEAR) > 0
+        tried.append((found, float(template[seen].sum() / max(template.sum(), 1e-9))))
+        if tried[-1][1] >= ENOUGH:
+            break
+    return max(tried, key=lambda each: each[1])
 
 
 def _view(picture: Image.Image, found: Projection, shape: tuple[int, ...]) -> Ink:
@@ -81,22 +98,32 @@ def _view(picture: Image.Image, found: Projection, shape: tuple[int, ...]) -> In
     return _as_ink(view)
 
 
-def _find_whole(template: Ink, picture: Image.Image, skew: float) -> Projection:
-    """Turn, size and shift of the whole sheet, then also its aspect, shear and tilt."""
+def _find_whole(template: Ink, picture: Image.Image, skew: float) -> Iterator[Projection]:
+    """Turn, size and shift of the whole sheet, then also its aspect, shear and tilt; the likeliest first."""
     shape = [max(1, length * COARSE // SIDE) for length in template.shape]
     small = Image.fromarray(template).resize((shape[1], shape[0]), Image.Resampling.BOX)
     search = _Search(np.asarray(small), picture)
     turns = sorted({round(base + turn, 1) for base in (skew, 0.0) for turn in TURNS})
     tried = [np.array([turn, np.log(size), 0, 0, 0, 0]) for turn in turns for size in SIZES]
-    best = max(tried, key=lambda values: search.compare(values)[0])
-    score = search.compare(best)[0]
-    for halving in range(ROUNDS):
-        for change in np.diag(STEPS) * 0.5**halving:
-            for values in (best + change, best - change):
-                better = search.compare(values)[0]
-                if better > score:
-                    best, score = values, better
-    return search.compare(best)[1].after(projection_of(scaling(COARSE / SIDE)))
+    for start in _choose_starts(tried, [search.compare(values)[0] for values in tried]):
+        best, score = start, search.compare(start)[0]
+        for halving in range(ROUNDS):
+            for change in np.diag(STEPS) * 0.5**halving:
+                for values in (best + change, best - change):
+                    better = search.compare(values)[0]
+                    if better > score:
+                        best, score = values, better
+        yield search.compare(best)[1].after(projection_of(scaling(COARSE / SIDE)))
+
+
+def _choose_starts(tried: list[_Values], scores: list[float]) -> list[_Values]:
+    """The best that lie apart, best first; turn and logarithm of size come first in each."""
+    starts: list[_Values] = []
+    for index in np.argsort(scores)[::-1]:
+        values = tried[index]
+        if all((np.abs(values[:2] - other[:2]) > APART).any() for other in starts):
+            starts.append(values)
+    return starts[:STARTS]
 
 
 class _Search:
@@ -107,9 +134,11 @@ class _Search:
         self._factor = max(1, max(picture.size) // self._side)
         self._picture = picture.reduce(self._factor)
         soft = _blur(template, 1)
-        self._wanted = np.conj(np.fft.rfft2(soft - soft.mean(), (self._side, self._side)))
+        self._wanted = self._spectrum(soft - soft.mean())
+        self._beneath = self._spectrum(np.full_like(soft, 1 / soft.size))
+        self._spread = float(soft.std()) * soft.size
 
-    def compare(self, values: NDArray[np.float64]) -> tuple[float, Projection]:
+    def compare(self, values: _Values) -> tuple[float, Projection]:
         """How alike they are, and the map from the template to the sheet.
 
         `values`: degrees of turn, logarithms of size and aspect, shear, tilt in both directions.
@@ -131,13 +160,26 @@ class _Search:
             fillcolor=0,
         )
         ink = _blur(_as_ink(view), 1)
-        ink -= ink.mean()
-        likeness = np.fft.irfft2(np.fft.rfft2(ink) * self._wanted, (self._side, self._side))
+        spectrum = np.fft.rfft2(ink)
+        mean, square = (
+            self._correlate(spectrum, self._beneath),
+            self._correlate(np.fft.rfft2(ink**2), self._beneath),
+        )
+        variance = np.maximum(square - mean**2, LEAST_VARIANCE * float(square.max()) + 1e-9)
+        likeness = self._correlate(spectrum, self._wanted) / (self._spread * np.sqrt(variance))
         y, x = np.unravel_index(likeness.argmax(), likeness.shape)
         shift = [float(place) - self._side * (place > middle) for place in (x, y)]
         found = to_picture.after(projection_of(Affine(1, 0, shift[0], 0, 1, shift[1])))
-        score = float(likeness.max()) / (float(np.linalg.norm(ink)) + 1e-9)
-        return score, projection_of(scaling(self._factor)).after(found)
+        return float(likeness.max()), projection_of(scaling(self._factor)).after(found)
+
+    def _spectrum(self, wanted: Ink) -> NDArray[np.complex128]:
+        return np.conj(np.fft.rfft2(wanted, (self._side, self._side)))
+
+    def _correlate(
+        self, spectrum: NDArray[np.complex128], wanted: NDArray[np.complex128]
+    ) -> NDArray[np.float64]:
+        """At each shift, which wraps around."""
+        return np.fft.irfft2(spectrum * wanted, (self._side, self._side))
 
 
 def _find_parts(

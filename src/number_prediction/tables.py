@@ -16,12 +16,14 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.table import Table
 
+from number_prediction.numbers import LEAST_FIT
 from number_prediction.reading import Row
 
 ABSTAINED = "not a digit"
 DOUBTFUL = 0.9
 """Confidence below which a table names a digit's alternatives."""
-_LINE_COLUMNS = {"text": str, "shown": str, "confidence": float}
+NOTHING = "nothing written"
+_LINE_COLUMNS = {"text": str, "shown": str, "confidence": float, "fit": float}
 _PAGE_COLUMNS = {"numbers": str, "confidences": str}
 
 
@@ -65,7 +67,7 @@ def line_layout(*, annotated: bool = False) -> Layout:
         flatten=lambda values: values,
         headings=("number", "confidence", "doubtful"),
         show=_show_line,
-        parse=lambda cells: {**cells, "confidence": float(cells["confidence"])},
+        parse=lambda cells: {**cells, **{name: float(cells[name]) for name in ("confidence", "fit")}},
     )
 
 
@@ -159,7 +161,9 @@ def _show_line(values: Mapping[str, Any]) -> tuple[str, ...]:
         for glyph in values["glyphs"]
         if glyph["confidence"] < DOUBTFUL
     ]
-    return values["shown"], f"{100 * values['confidence']:.1f}%", ", ".join(doubtful)
+    if values["fit"] < LEAST_FIT:
+        doubtful = ["hardly what is known of it"]
+    return values["shown"] or NOTHING, f"{100 * values['confidence']:.1f}%", ", ".join(doubtful)
 
 
 def _flatten_digit(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -51,6 +52,7 @@ for _command in (
 
 def main() -> None:
     """Run the command line and exit."""
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged pictures, which have their own error rows
     try:
         app()
     except NumberPredictionError as error:

@@ -357,7 +357,9 @@ def _known(
         known["one_of"] = _read_texts(one_of)
     if signs and digits is None:
         raise typer.BadParameter("goes with --digits", param_hint="--signs")
-    if known and locale != "plain":
+    if locale != "plain":
+        if not {"range", "decimals"} & known.keys():
+            raise typer.BadParameter("goes with --between or --decimals", param_hint="--locale")
         known["locale"] = locale
     return {**known, **({"signs": signs} if signs else {})}
 

@@ -73,6 +73,11 @@ def choose_format(output_format: Format | None, output: Path | None, *, resume: 
         output_format = Format.table
     elif output_format is None and output is not None:
         output_format = format_of(output)
+    elif output is not None and format_of(output) not in (None, output_format):
+        raise typer.BadParameter(
+            f"{output} is named as a file of {format_of(output)}; leave out --format, or name it otherwise",
+            param_hint="--format",
+        )
     if output_format is None:
         raise typer.BadParameter(
             f"its suffix is none of {', '.join(_FORMAT_OF_SUFFIX)}; give a --format", param_hint="--output"
@@ -160,7 +165,7 @@ def write_results(
     if output is not None:
         print(output)
     if explain is not None:
-        say(f"what the model saw: {explain}")
+        say(f"drawings: {explain}")
     if failed:
         raise typer.Exit(EXIT_FAILED)
 

@@ -70,6 +70,9 @@ class LineAnswer(BaseModel):
     text: str | None = Field(description="null where nothing fits what is known")
     shown: str = Field(description="The text; ? for each doubtful digit, and where nothing fits")
     confidence: float = Field(ge=0, le=1, description="Probability of the whole text")
+    fit: float = Field(
+        ge=0, le=1, description="Probability that a number that is allowed is written there at all"
+    )
     glyphs: list[GlyphAnswer]
 
 
