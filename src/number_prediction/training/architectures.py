@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from number_prediction.training.slant import Deslanting
+from number_prediction.training.widening import join_steps, widen
 from number_prediction.types import FRAME_SIZE, LINE_HEIGHT
 
 MOMENTUM = 0.3
@@ -173,8 +174,8 @@ class LineNet(nn.Module):
     """Two networks for a line of writing: one sees it as it is written, the other set upright.
 
     Slanted digits reach over each other's columns, and a 7 set upright is much like a 1: they err
-    differently, and their mean is better than either. In training each learns from its half of the lines, in
-    use both read each line.
+    differently, and their geometric mean is better than either. In training each learns from its half of the
+    lines, in use both read each line, the first a quarter wider: people write narrower digits than MNIST's.
     """
 
     def __init__(self, class_count: int) -> None:
@@ -183,13 +184,14 @@ class LineNet(nn.Module):
         self.as_written = LineReader(class_count)
         self.upright = LineReader(class_count)
 
-    def forward(self, line: Tensor) -> Tensor:  # (N, 1, 40, W) -> (N, W / 2, C)
+    def forward(self, line: Tensor) -> Tensor:  # (N, 1, 40, W) -> (N, W / 2, C); in use W is 16 times whole
         ink = (line - line.amin((1, 2, 3), keepdim=True)).squeeze(1)  # paper is 0, as beyond the line
         if self.training:
             half = len(ink) // 2
             return torch.cat([self.as_written(ink[:half]), self.upright(self.deslanting(ink[half:]))])
-        as_written = torch.log_softmax(self.as_written(ink), 2)
-        return torch.logaddexp(as_written, torch.log_softmax(self.upright(self.deslanting(ink)), 2))
+        upright = torch.log_softmax(self.upright(self.deslanting(ink)), 2)
+        as_written = join_steps(torch.log_softmax(self.as_written(widen(ink)), 2), upright.shape[1])
+        return (as_written + upright) / 2
 
 
 class LineReader(nn.Module):

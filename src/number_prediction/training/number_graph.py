@@ -22,7 +22,7 @@ SEEN = 56
 """Pixels right of the last ink that the network is shown, more than it looks to either side."""
 PIXELS = 2
 """Pixels of the frame that the network gives a time step to."""
-STRIDE = 4
+STRIDE = 16
 """The network is shown a multiple of so many columns."""
 
 
