@@ -90,7 +90,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 def assert_same(found: list[dict[str, str]], expected: list[dict[str, str]]) -> None:
     """The rows are the same, but for the last digits of numbers, which depend on what is read together."""
     for row, other in zip(found, expected, strict=True):
-        numbers = {"confidence", "is_digit"} & row.keys()
+        numbers = {"confidence", "is_digit", "fit"} & row.keys()
         assert {key: row[key] for key in row if key not in numbers} == {
             key: other[key] for key in other if key not in numbers
         }
