@@ -23,8 +23,6 @@ from number_prediction.types import GLYPHS, DataError
 
 CORRECTED = "corrected"
 """Of a number: what was read, before it was corrected."""
-_READ = ("text", "shown", "confidence", "fit", "glyphs")
-"""What of it a correction replaces."""
 _SHOWN_PROBLEMS = 20
 
 
@@ -188,9 +186,10 @@ def _text_of(review: ReviewRow) -> str:
 
 
 def _correct(number: dict[str, Any], text: str) -> None:
-    number.setdefault(CORRECTED, {name: number[name] for name in _READ if name in number})
-    new = {"text": text, "shown": text, "confidence": 1.0, "fit": 1.0, "glyphs": []}
-    number.update({name: value for name, value in new.items() if name in number})
+    corrected = {"text": text, "shown": text, "confidence": 1.0, "fit": 1.0, "glyphs": []}
+    new = {name: value for name, value in corrected.items() if name in number}
+    number.setdefault(CORRECTED, {name: number[name] for name in new})
+    number.update(new)
 
 
 def _problems(corrections: Mapping[int, ReviewRow]) -> Iterator[str]:

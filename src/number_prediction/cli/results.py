@@ -69,13 +69,12 @@ def format_of(path: Path) -> Format | None:
 
 def choose_format(output_format: Format | None, output: Path | None, *, resume: bool) -> Format:
     """The format that --format, --output and --resume mean; raises typer.BadParameter if they contradict."""
-    if output_format is None and output is None:
-        output_format = Format.table
-    elif output_format is None and output is not None:
-        output_format = format_of(output)
-    elif output is not None and format_of(output) not in (None, output_format):
+    named = Format.table if output is None else format_of(output)
+    if output_format is None:
+        output_format = named
+    elif output is not None and named not in (None, output_format):
         raise typer.BadParameter(
-            f"{output} is named as a file of {format_of(output)}; leave out --format, or name it otherwise",
+            f"{output} is named as a file of {named}; leave out --format, or name it otherwise",
             param_hint="--format",
         )
     if output_format is None:
