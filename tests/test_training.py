@@ -24,6 +24,7 @@ from number_prediction.training.fit import fit, learning_rate
 from number_prediction.training.muon import orthogonalize
 from number_prediction.training.recipes import RECIPES, Recipe, get_recipe
 from number_prediction.training.session import start_run
+from number_prediction.training.state import make_optimizer
 
 EVERYTHING = Augmentation(rotation=10, shift=2, scale=0.1, shear=0.1, elastic=1.0, stroke=0.5)
 RECIPE = replace(
@@ -210,6 +211,21 @@ def test_muon_goes_equally_far_in_all_directions(shape: tuple[int, int]) -> None
     assert before.max() / before[:6].min() > 1.2
     assert after[:6].max() < 1.3
     assert after[:6].min() > 0.6
+
+
+@pytest.mark.parametrize(("name", "heads"), [("cnn", 1), ("number", 2)])
+def test_muon_leaves_the_layers_that_give_the_logits(name: str, heads: int) -> None:
+    recipe = get_recipe(name)
+    groups = make_optimizer(recipe, recipe.architecture(10)).param_groups
+    plain = [
+        weights
+        for group in groups
+        if not group["orthogonal"]
+        for weights in group["params"]
+        if weights.ndim > 1
+    ]
+    assert len(plain) == heads
+    assert all(len(weights) % 10 == 0 for weights in plain)
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:

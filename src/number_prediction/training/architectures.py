@@ -234,6 +234,13 @@ class LineReader(nn.Module):
         return steps.flatten(1, 2)
 
 
+def last_matrices(network: nn.Module) -> list[nn.Parameter]:
+    """The weights of the layers that give the logits: one, or one of each line reader."""
+    readers: list[nn.Module] = [each for each in network.modules() if isinstance(each, LineReader)]
+    parts = readers or [network]
+    return [[weights for weights in part.parameters() if weights.ndim > 1][-1] for part in parts]
+
+
 def dense_block(inputs: int, outputs: int) -> nn.Sequential:
     """Linear layer, batch normalisation, ReLU."""
     return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs, momentum=MOMENTUM), nn.ReLU())

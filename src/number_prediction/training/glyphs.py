@@ -40,7 +40,7 @@ class Glyphs:
 class LineRecipe:
     """What lines are composed of; counts go with 60,000 digits of a data set, fewer in proportion."""
 
-    writings: int = 500
+    writings: int = 300
     """Of each writing of a digit."""
     signs: int = 1500
     """Of each sign."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from number_prediction.runs import Run, Settings
-from number_prediction.training.architectures import Normalization
+from number_prediction.training.architectures import Normalization, last_matrices
 from number_prediction.training.batches import Stream
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.graph import DigitGraph
@@ -173,10 +173,12 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     if recipe.optimizer == "muon":
-        *inner, last = matrices
+        last = {id(matrix) for matrix in last_matrices(network)}
+        inner = [matrix for matrix in matrices if id(matrix) not in last]
+        outer = [matrix for matrix in matrices if id(matrix) in last]
         kinds: list[dict[str, Any]] = [
             {"params": inner, "weight_decay": recipe.weight_decay},
-            {"params": [last], "weight_decay": recipe.weight_decay, "orthogonal": False},
+            {"params": outer, "weight_decay": recipe.weight_decay, "orthogonal": False},
             {"params": vectors, "orthogonal": False},
         ]
         return Muon(kinds, lr=recipe.learning_rate, momentum=recipe.momentum)

@@ -37,7 +37,7 @@ PITCH = 18
 """Pixels a glyph takes on a line, as a rule."""
 LONGEST = 12
 """Digits of a number at most."""
-LEARNED = 0.4
+LEARNED = 0.25
 """Share of the lines whose hand has learned one shape of each digit: a 1 with a flag tells what a 7 is."""
 SAME_SHAPES = 0.5
 """Share of the lines on which the same digit has the same shape."""
