@@ -227,7 +227,7 @@ def test_a_review_goes_on_with_its_batch(command_line: CommandLine, tmp_path: Pa
 @pytest.mark.usefixtures("sheets")
 def test_a_class_list_on_a_form(command_line: CommandLine, tmp_path: Path) -> None:
     """One pupil's sheet is missing, and one sheet is nobody's."""
-    (tmp_path / "class.txt").write_text("1402\n3865\n2233\n")
+    (tmp_path / "class.txt").write_text("number;name\n1402;Ada\n3865;Emmy\n2233;Sofja Kowalewskaja\n")
     arguments = ("read", "sheets", "--form", "form.json", "--roster")
     done = command_line(*arguments, "student=class.txt", "--output", "marks.csv", "--review", "review")
     assert done.returncode == 1
@@ -235,7 +235,7 @@ def test_a_class_list_on_a_form(command_line: CommandLine, tmp_path: Path) -> No
     assert [rows[f"{index}.png"]["student"] for index in range(3)] == ["1402", "?", "3865"]
     assert not (tmp_path / "marks.csv.manifest").exists()
     said = done.stderr.decode()
-    assert "in the roster, but not read: 1 (2233)" in said
+    assert "in the roster, but not read: 1 (2233 Sofja Kowalewskaja)" in said
     assert "nobody's in the roster: 1 (sheets/1.png, student)" in said
     table = tmp_path / "review" / "review.csv"
     correct(table, {("1.png", "student"): "1402"})
@@ -318,6 +318,10 @@ def test_wrong_usage_exits_2(command_line: CommandLine, arguments: list[str]) ->
         (["read", "x.png", "--roster", "nowhere.txt"], b"nowhere.txt: No such file"),
         (["read", "x.png", "--roster", "empty.txt"], b"empty.txt: empty; give one number a line"),
         (["read", "x.png", "--roster", "twice.txt"], b"'42' stands twice in the roster"),
+        (
+            ["read", "x.png", "--roster", "names.txt"],
+            b"names.txt: 'Emmy' begins with no number; put the number",
+        ),
         (["merge", "nowhere.csv", "empty.txt"], b"nowhere.csv: No such file"),
         (["merge", "rows.csv", "nowhere.csv"], b"nowhere.csv: No such file"),
         (["merge", "rows.csv", "empty.txt"], b"empty.txt: no CSV of a review"),
@@ -328,6 +332,7 @@ def test_what_cannot_be_done_exits_1_and_says_why(
     command_line: CommandLine, tmp_path: Path, arguments: list[str], words: bytes
 ) -> None:
     (tmp_path / "empty.txt").touch()
+    (tmp_path / "names.txt").write_text("Ada\nEmmy\n")
     (tmp_path / "twice.txt").write_text("42\n42\n")
     (tmp_path / "rows.csv").write_text("path,text,shown,confidence,fit,page,error\n")
     done = command_line(*arguments)

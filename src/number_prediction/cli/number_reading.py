@@ -24,11 +24,12 @@ from number_prediction.cli.options import (
     WorkersOption,
 )
 from number_prediction.cli.results import check_new, choose_cluster, choose_format, format_of, write_results
-from number_prediction.types import PDF_DPI, ConstraintError, DataError
+from number_prediction.types import PDF_DPI, DataError
 
 if TYPE_CHECKING:
+    from number_prediction.class_lists import ClassList
     from number_prediction.forms import FormTemplate
-    from number_prediction.number_reading import Roster, Wanted
+    from number_prediction.number_reading import Wanted
     from number_prediction.numbers import NumberPredictor
     from number_prediction.reading import Reader, Row
     from number_prediction.tables import Layout
@@ -88,13 +89,13 @@ def read(
     ] = None,
     one_of: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Known: it is a line of this text file.", show_default=False),
+        typer.Option(metavar="FILE", help="Known: it is a number of this list.", show_default=False),
     ] = None,
     roster: Annotated[
         str | None,
         typer.Option(
             metavar="[FIELD=]FILE",
-            help="Known: each is another line of this text file, such as a class list; over all pictures. "
+            help="Known: each is another number of this class list, over all pictures. "
             "With --form, of which field.",
             show_default=False,
         ),
@@ -176,18 +177,19 @@ def read(
         )
 
     from number_prediction.forms import load_form
-    from number_prediction.number_reading import Wanted
+    from number_prediction.number_reading import Roster, Wanted
     from number_prediction.numbers import NumberPredictor
 
     template = None if form is None else load_form(form)
-    class_list = None if roster is None else _roster(roster, template)
+    class_list, of_field = (None, None) if roster is None else _class_list(roster, template)
     doubtful = 0.0 if review is None else BELOW if below is None else below
-    wanted = Wanted(unsure, annotate is not None, doubtful, class_list)
+    on_roster = None if class_list is None else Roster(class_list.numbers, of_field)
+    wanted = Wanted(unsure, annotate is not None, doubtful, on_roster)
     predictor = NumberPredictor(model, threads=threads if chosen_cluster is None else 1)
     reader, layout = _make_reader(predictor, known, wanted, template=template, page=page, gap=gap)
     watch: list[Callable[[Iterable[Row]], Iterator[Row]]] = []
     if class_list is not None:
-        watch.append(partial(_say_who_is_who, class_list))
+        watch.append(partial(_say_who_is_who, class_list, of_field))
     folder = None
     if review is not None:
         from number_prediction.review_folder import ReviewFolder
@@ -288,29 +290,27 @@ def _make_reader(
     return reader, tables.line_layout(annotated=wanted.annotated)
 
 
-def _roster(text: str, template: FormTemplate | None) -> Roster:
-    """The class list that [FIELD=]FILE means."""
-    from number_prediction.number_reading import Roster
-
+def _class_list(text: str, template: FormTemplate | None) -> tuple[ClassList, str | None]:
+    """The class list that [FIELD=]FILE means, and the field of the form."""
     if template is None:
-        return Roster(tuple(_read_texts(Path(text))))
+        return _read_class_list(Path(text)), None
     field, is_named, path = text.partition("=")
     if not is_named and len(template.fields) == 1:
         field, is_named, path = template.fields[0].name, "=", text
     if not is_named:
         raise typer.BadParameter("name the form's field that it is of: FIELD=FILE", param_hint="--roster")
-    return Roster(tuple(_read_texts(Path(path))), field)
+    return _read_class_list(Path(path)), field
 
 
-def _say_who_is_who(roster: Roster, rows: Iterable[Row]) -> Iterator[Row]:
+def _say_who_is_who(class_list: ClassList, of_field: str | None, rows: Iterable[Row]) -> Iterator[Row]:
     """Hand rows on; at their end, say what of the roster and of the numbers is left, and what is doubtful."""
     from number_prediction.review import name_place, numbers_of
 
-    left = dict.fromkeys(roster.texts)
+    left = dict.fromkeys(class_list.numbers)
     nobody, doubtful = [], []
     for row in rows:
         for name, number in numbers_of(row.values).items():
-            if roster.field not in (None, name):
+            if of_field not in (None, name):
                 continue
             place = name_place(row.path, row.page, name)
             if not number["text"]:
@@ -318,10 +318,11 @@ def _say_who_is_who(roster: Roster, rows: Iterable[Row]) -> Iterator[Row]:
                 continue
             left.pop(number["text"], None)
             if number["confidence"] < DOUBTFUL:
-                doubtful.append(f"{place}: {number['text']} ({number['confidence']:.1%})")
+                who = class_list.describe(number["text"])
+                doubtful.append(f"{place}: {who} ({number['confidence']:.1%})")
         yield row
     for words, found in (
-        ("in the roster, but not read", list(left)),
+        ("in the roster, but not read", [class_list.describe(number) for number in left]),
         ("nobody's in the roster", nobody),
         ("doubtful by the roster", doubtful),
     ):
@@ -354,7 +355,7 @@ def _known(
             raise typer.BadParameter(f"{between}: give LOW:HIGH, such as 0:100", param_hint="--between")
         known["range"] = [low, high]
     if one_of is not None:
-        known["one_of"] = _read_texts(one_of)
+        known["one_of"] = list(_read_class_list(one_of).numbers)
     if signs and digits is None:
         raise typer.BadParameter("goes with --digits", param_hint="--signs")
     if locale != "plain":
@@ -364,12 +365,10 @@ def _known(
     return {**known, **({"signs": signs} if signs else {})}
 
 
-def _read_texts(path: Path) -> list[str]:
-    """The lines of a file, a number each."""
-    texts = _read_text(path).split()
-    if not texts:
-        raise ConstraintError(f"{path}: empty; give one number a line")
-    return texts
+def _read_class_list(path: Path) -> ClassList:
+    from number_prediction.class_lists import parse_class_list
+
+    return parse_class_list(_read_text(path), str(path))
 
 
 def _read_text(path: Path) -> str:
