@@ -109,6 +109,11 @@ def test_from_kaggles_files_to_a_submission(command_line: CommandLine, tmp_path:
     assert evaluated.returncode == 0, evaluated.stderr.decode()
     metrics = json.loads((tmp_path / "run" / "test" / "metrics.json").read_text())
     assert metrics["summary"]["pictures"] == 1000  # the part that was divided off
+    assert b"warning" not in evaluated.stderr
+    seen = command_line("evaluate", "run", "--data", folder, "--no-analysis", "--part", "all")
+    assert b"warning: this model was trained on most of these pictures" in seen.stderr
+    known = command_line("evaluate", "--data", folder, "--no-analysis")
+    assert b"warning: this model was trained on MNIST" in known.stderr
 
     cheating = command_line("submission", PACKAGED, folder / "test.csv")
     assert cheating.returncode == 0, cheating.stderr.decode()

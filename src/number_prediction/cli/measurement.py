@@ -86,6 +86,7 @@ def evaluate(
         from number_prediction.predictor import Predictor
         from number_prediction.report import report_on_run, write_report
         from number_prediction.runs import Run
+        from number_prediction.submission import trained_on
 
     run = Run(model) if model is not None and model.is_dir() else None
     if run is not None and run.model_path.exists() and not run.settings_path.exists():
@@ -100,6 +101,7 @@ def evaluate(
     name = part.value if is_own else f"{part.value}-{display_name(source)}"
     words = _describe(display_name(source), part, is_own=is_own)
     predictor = Predictor(model, threads=threads)
+    _warn_of_seen_pictures(trained_on(predictor), source, part)
     rejected = rejected_labels(source, part)
     evaluation = evaluate_predictor(predictor, split, data=words, rejected=rejected)
     analysed = None
@@ -125,6 +127,22 @@ def evaluate(
     print(report)
     if open_report:
         open_in_browser(report)
+
+
+def _warn_of_seen_pictures(trained: str | None, source: str, part: Part) -> None:
+    """Say so where a model is measured on pictures that it was, or may have been, trained on."""
+    from number_prediction.datasets import EMBEDDED, find_csv
+
+    if source == trained and part is Part.all:
+        say(
+            "warning: this model was trained on most of these pictures, so they say little of others; "
+            "--part test has those that it has not seen"
+        )
+    elif trained == EMBEDDED and find_csv(source) is not None:
+        say(
+            "warning: this model was trained on MNIST; if these are the pictures of Kaggle's Digit "
+            "Recognizer, which are MNIST's, it has seen them"
+        )
 
 
 def _evaluate_lines(run: Run, data: str | None, part: Part) -> None:
