@@ -87,7 +87,7 @@ nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
 	@echo "running the notebooks"
 	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist worksteal --durations 10 --nbmake --nbmake-timeout=600 $(NOTEBOOKS)
 
-compare: $(INSTALLED) ## the table of the README: three recipes over three seeds (half an hour)
+compare: $(INSTALLED) ## three recipes over three seeds: a table and a figure (half an hour)
 	@$(BIN)/number-prediction compare mlp cnn resnet --seeds 3 --output runs/comparison
 
 model: $(INSTALLED) ## train the model for digits in the package anew (40 minutes of one core)

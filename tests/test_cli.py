@@ -331,6 +331,12 @@ def test_compare_refuses_runs_of_other_settings(
     assert b"choose another --output" in done.stderr
 
 
+def test_what_reads_numbers_is_not_compared_with_what_reads_digits(command_line: CommandLine) -> None:
+    done = command_line("compare", "cnn", "number", "--seeds", "1")
+    assert done.returncode == 1
+    assert b"number reads numbers, and digits are compared; leave it out" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["missing.png", "*.tiff", "empty", "x" * 300])
 def test_a_name_that_stands_for_nothing_gets_an_error_row(
     command_line: CommandLine, tmp_path: Path, name: str

@@ -258,7 +258,7 @@ def finetune(
 def compare(
     recipes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RECIPE", help=RECIPE_HELP, show_default="all recipes"),
+        typer.Argument(metavar="RECIPE", help=RECIPE_HELP, show_default="all that learn a data set as it is"),
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, metavar="N", help="Runs of each recipe, with seeds 0, 1, ...")
@@ -276,7 +276,8 @@ def compare(
         from number_prediction.training.data import load_frames
         from number_prediction.training.recipes import RECIPES, get_recipe
 
-    entries = plan([get_recipe(name) for name in recipes or RECIPES], seeds, output, data=data)
+    comparable = [name for name, recipe in RECIPES.items() if recipe.learns_data_as_it_is]
+    entries = plan([get_recipe(name) for name in recipes or comparable], seeds, output, data=data)
     waiting = [entry for entry in entries if not entry.is_finished]
     for entry in entries:
         if entry not in waiting:

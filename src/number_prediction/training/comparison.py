@@ -25,6 +25,7 @@ from number_prediction.splits import Splits
 from number_prediction.training.fit import fit
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.session import finish_run, open_run, require_same_settings
+from number_prediction.types import TrainingError
 
 LATENCY_CALLS = 1000
 TABLE_FILE, FIGURE_FILE = "comparison.csv", "comparison.png"
@@ -48,7 +49,11 @@ def plan(recipes: Sequence[Recipe], seeds: int, folder: Path, *, data: str = EMB
 
     Raises:
         DataError: a run of that name is there already, with another recipe or data set.
+        TrainingError: a recipe reads numbers, which are no answers to single digits.
     """
+    for recipe in recipes:
+        if recipe.lines is not None:
+            raise TrainingError(f"{recipe.name} reads numbers, and digits are compared; leave it out")
     entries = [
         Entry(recipe, seed, Run(folder / f"{recipe.name}-{seed}"))
         for recipe in recipes

@@ -66,6 +66,11 @@ class Recipe:
     precision: Literal["bf16", "fp32"] = "bf16"
     """Arithmetic of forward and backward pass, where the device has it; weights are always fp32."""
 
+    @property
+    def learns_data_as_it_is(self) -> bool:
+        """Whether its answers are the classes of the data set, and nothing is generated beside it."""
+        return self.companions is None and self.lines is None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; the architecture goes by the recipe's name."""
         values = asdict(self)
