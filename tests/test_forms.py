@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from number_prediction import DataError, ImageError, Predictor, Splits
+from number_prediction import DataError, ImageError, NumberPredictor, Predictor, Splits
 from number_prediction.boxes import Box, box_of, overlap
 from number_prediction.forms import FormTemplate, load_form, read_form
 from tests.drawn_pages import Drawing
@@ -103,6 +103,24 @@ def test_a_scan_tells_what_is_printed(mnist: Splits, tmp_path: Path, reader: Dig
     reading = read_form(sheet.picture, template, read=reader)
     assert reading.found > 0.9
     assert {field.name: field.text for field in reading.fields} == TEXTS
+
+
+def test_the_example_of_the_documentation() -> None:
+    folder = Path(__file__).parents[1] / "docs" / "form"
+    told = (folder.parent / "forms.md").read_text(encoding="utf-8")
+    shown = told.partition("```json\n")[2].partition("```")[0]
+    assert json.loads(shown) == json.loads((folder / "form.json").read_text())
+    template, predictor = load_form(folder / "form.json"), NumberPredictor()
+    for sheet in sorted((folder / "sheets").iterdir()):
+        reading = read_form(sheet, template, read=predictor.predict_numbers)
+        assert (
+            f"{sheet.name} │ "
+            + " │ ".join(
+                text.ljust(width)
+                for text, width in zip((field.text or "" for field in reading.fields), (7, 6, 4), strict=True)
+            )
+            in told
+        )
 
 
 def test_another_sheet_is_refused(mnist: Splits, template: FormTemplate, reader: DigitByDigit) -> None:

@@ -13,18 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from number_prediction import DataError, Split, Splits, TrainingError
 from number_prediction.runs import Run
 from number_prediction.training.augment import Augmentation
 from number_prediction.training.batches import Batches
-from number_prediction.training.calibration import HIGHEST, LOWEST, fit_temperature
+from number_prediction.training.calibration import HIGHEST, LOWEST, choose_threshold, fit_temperature
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.fit import fit, learning_rate
 from number_prediction.training.muon import orthogonalize
 from number_prediction.training.recipes import RECIPES, Recipe, get_recipe
 from number_prediction.training.session import start_run
 from number_prediction.training.state import make_optimizer
+from number_prediction.types import DEFAULT_THRESHOLD
 
 EVERYTHING = Augmentation(rotation=10, shift=2, scale=0.1, shear=0.1, elastic=1.0, stroke=0.5)
 RECIPE = replace(
@@ -387,6 +390,17 @@ def test_temperature_scaling_finds_the_temperature() -> None:
     labels = torch.multinomial(honest.softmax(1), 1, generator=generator).squeeze(1)
     for temperature in (0.5, 1.0, 3.0):
         assert fit_temperature(honest * temperature, labels) == pytest.approx(temperature, rel=0.03)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=300))
+def test_the_threshold_keeps_digits_and_is_no_higher_than_it_has_to_be(scores: list[float]) -> None:
+    is_digit = torch.tensor(scores)
+    threshold = choose_threshold(is_digit, kept=0.9)
+    assert float((is_digit < threshold).float().mean()) <= 0.1
+    higher = float(is_digit.sort().values[min(len(scores) - 1, int(0.1 * len(scores)) + 1)])
+    assert threshold == DEFAULT_THRESHOLD or threshold <= higher
+    assert threshold <= DEFAULT_THRESHOLD
 
 
 def test_the_temperature_of_faultless_answers_stays_in_bounds() -> None:

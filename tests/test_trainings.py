@@ -78,26 +78,42 @@ def test_rows_say_means_and_times_beside_the_example(trainings: ModuleType, tmp_
         book.add(trainings.EXAMPLE, 0, 100.0 * epoch, accuracy, 1_199_882, epoch=epoch)
     fast, example = trainings.summarise(book, ["fast", trainings.EXAMPLE], LABELS)
     assert (fast.seconds, fast.seeds, fast.accuracy) == (2, 2, pytest.approx(0.995))
-    assert (fast.ratio, fast.ratio_to_target) == ("150", "100")
-    assert (example.seconds, example.ratio_to_target) == (300, "")
+    assert (str(fast.ratio), str(fast.ratio_to_target)) == ("150", "100")
+    assert (example.seconds, example.ratio_to_target) == (300, None)
+    assert fast.misses() == []
     assert "| fast | 94,826 | 2.00 | 99.500% |" in trainings.to_table([fast, example])
 
 
-@pytest.mark.parametrize("accuracy", [0.98, 0.99])
-def test_a_missed_mean_ends_with_1(
-    trainings: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], accuracy: float
+@pytest.mark.parametrize(
+    ("accuracy", "seconds", "example", "said"),
+    [
+        (0.99, 2.0, 300.0, None),
+        (0.98, 2.0, 300.0, "fast misses its target: 98.000% is less than 99%"),
+        (0.99, 3.5, 600.0, "fast misses its target: 3.5 s is more than 3 s"),
+        (0.99, 2.5, 300.0, "fast misses its target: 120 times is less than 150 times the example"),
+    ],
+)
+def test_a_missed_target_ends_with_1(
+    trainings: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    accuracy: float,
+    seconds: float,
+    example: float,
+    said: str | None,
 ) -> None:
     book = trainings.Book(tmp_path, threads=2, seeds=1)
-    finish(book, 0, accuracy)
+    finish(book, 0, accuracy, seconds=seconds)
+    book.add(trainings.EXAMPLE, 0, example, 0.995, 1_199_882, epoch=1)
     rows = trainings.summarise(book, ["fast"], LABELS)
     options = argparse.Namespace(log=False, threads=2)
-    if accuracy < 0.99:
+    if said is None:
+        trainings.conclude("a test", book, rows, [], options)
+        assert "misses" not in capsys.readouterr().out
+    else:
         with pytest.raises(SystemExit, match="1"):
             trainings.conclude("a test", book, rows, [], options)
-        assert "98.000% is less than its 99%" in capsys.readouterr().out
-    else:
-        trainings.conclude("a test", book, rows, [], options)
-        assert "less than" not in capsys.readouterr().out
+        assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("options", [["--recipes", "fast,"], ["--seeds", "0"], ["--threads", "-1"]])

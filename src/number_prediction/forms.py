@@ -168,12 +168,12 @@ def load_form(path: str | os.PathLike[str]) -> FormTemplate:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; check the path") from error
     except ValueError as error:
-        raise DataError(f"{path}: no JSON ({error}); see the documentation of forms") from error
+        raise DataError(f"{path}: no JSON ({error}); see docs/forms.md of the project") from error
     try:
         return _parse_form(content, Path(path).parent)
     except (KeyError, TypeError, ValueError, ConstraintError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise DataError(f"{path}: {reason}; see the documentation of forms") from error
+        raise DataError(f"{path}: {reason}; see docs/forms.md of the project") from error
 
 
 def read_form(

@@ -66,4 +66,4 @@ def choose_threshold(is_digit: Tensor, *, kept: float = KEPT) -> float:
         is_digit: (N,) float32 in [0, 1], of pictures that are digits and were not trained on.
         kept: share in [0, 1].
     """
-    return min(float(is_digit.quantile(1 - kept)), DEFAULT_THRESHOLD)
+    return min(float(is_digit.quantile(1 - kept, interpolation="lower")), DEFAULT_THRESHOLD)
