@@ -208,12 +208,9 @@ def test_numbers_are_read_of_parquet_as_of_files(
     ):
         columns = {"image": [1] * len(scans), "scan": scans}
         parquet.write_table(pyarrow.table(columns), tmp_path / name, row_group_size=9)
-    (tmp_path / "few").mkdir()
-    for index in range(3):
-        (tmp_path / "few" / f"{index}.png").write_bytes(pictures[index])
     arguments = ("read", "--digits", "1")
     options = ("--cluster", "local", "--column", "scan", "--output", "rows.parquet")
-    done = command_line(*arguments, "*.parquet", "few", *options)
+    done = command_line(*arguments, "*.parquet", *options)
     assert done.returncode == 1, done.stderr.decode()
     found = [
         {key: "" if value is None else str(value) for key, value in row.items()}
@@ -229,9 +226,21 @@ def test_numbers_are_read_of_parquet_as_of_files(
         *((f"1.parquet#{index}", f"pictures/{index}.png", "1") for index in range(20)),
         *((f"2.parquet#{index}", f"pictures/{20 + index}.png", "1") for index in range(20)),
         *((path, path, page) for path in paths for page in ("123" if "tif" in path else "1")),
-        *((f"few/{index}.png", f"pictures/{index}.png", "1") for index in range(3)),
     ]
     assert_same(found, [{**plain[path, page], "path": name} for name, path, page in expected])
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_folder_is_read_as_without_a_cluster(
+    pictures: list[bytes], tmp_path: Path, command_line: CommandLine
+) -> None:
+    (tmp_path / "few").mkdir()
+    for name, content in (("2.png", pictures[0]), ("1.png", pictures[1]), ("broken.png", b"no picture")):
+        (tmp_path / "few" / name).write_bytes(content)
+    done = command_line("predict", "few", "--cluster", "local", "--output", "rows.csv")
+    assert done.returncode == 1, done.stderr.decode()
+    plain = command_line("predict", "few", "--format", "csv")
+    assert_same(rows_of((tmp_path / "rows.csv").read_text()), rows_of(plain.stdout.decode()))
 
 
 @pytest.mark.usefixtures("ray_here")
