@@ -95,8 +95,8 @@ model: $(INSTALLED) ## train the model for digits in the package anew (40 minute
 	@$(BIN)/number-prediction evaluate $(MODEL_RUN)
 	@$(BIN)/number-prediction export $(MODEL_RUN) --output src/number_prediction/assets/models/digit.onnx
 
-numbermodel: $(INSTALLED) ## train the model for numbers in the package anew (an hour)
-	@$(BIN)/number-prediction train number --seed 0 --output $(NUMBER_RUN)
+numbermodel: $(INSTALLED) ## train the model for numbers in the package anew (an hour of two cores)
+	@$(BIN)/torchrun --standalone --nproc_per_node 2 -m number_prediction train number --seed 0 --threads 1 --output $(NUMBER_RUN)
 	@$(BIN)/number-prediction evaluate $(NUMBER_RUN)
 	@$(BIN)/number-prediction export $(NUMBER_RUN) --output src/number_prediction/assets/models/number.onnx
 

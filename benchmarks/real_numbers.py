@@ -1,5 +1,7 @@
 """Numbers of real people, and composed ones: whole texts read exactly right, beside Tesseract and RapidOCR.
 
+(A file numbers.py beside scripts would hide Python's own module of that name from them.)
+
     python benchmarks/real_numbers.py DATA_DIR [--model RUN|MODEL.onnx]
 
 DATA_DIR holds sets as real_sets.py describes; those whose name begins with "numbers" are lines of writing,

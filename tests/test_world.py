@@ -292,7 +292,10 @@ def test_the_command_line_under_torchrun(
     assert messages.count("validation accuracy 100.00%; on the test part") <= 1
     assert "in each of 2 processes" in messages
     assert Predictor(tmp_path / "run").classes == ("3", "8")
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["processes"] == 2
+    settings = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert settings["processes"] == 2
+    assert settings["command"].startswith("torchrun --nproc_per_node 2 -m number_prediction train cnn --data")
+    assert "1 threads in each of 2 processes" in (tmp_path / "run" / "model.md").read_text()
 
     monkeypatch.setenv("WORLD_SIZE", "2")
     done = command_line("evaluate", "run")

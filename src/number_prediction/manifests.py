@@ -76,7 +76,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         f"    {training['command']}",
         "",
-        f"Seed {training['seed']}, {training['threads']} threads, {training['precision']}, "
+        f"Seed {training['seed']}, {_threads(training)}, {training['precision']}, "
         f"{training['steps']:,} batches of {recipe['batch_size']}, {training['seconds']} s on "
         f"{environment['processor']} ({environment['cores']} cores). Python {environment['python']}, "
         f"{versions}; temperature {training['temperature']}; commit {environment['commit'] or 'unknown'}.",
@@ -121,6 +121,11 @@ def _limits(*, abstains: bool) -> str:
             "a digit, as far as they are like those that were generated for the training."
         )
     return known + "Only a blank picture is refused (`is_digit` 0); a letter is answered."
+
+
+def _threads(training: Mapping[str, Any]) -> str:
+    processes = training.get("processes", 1)
+    return f"{training['threads']} threads" + (f" in each of {processes} processes" if processes > 1 else "")
 
 
 def _adaptation(adapted: Mapping[str, Any]) -> list[str]:

@@ -128,10 +128,7 @@ class Run:
 
     def how_to_resume(self, processes: int) -> str:
         """The command line by which as many processes go on with the training."""
-        program = "number-prediction"
-        if processes > 1:
-            program = f"torchrun --nproc_per_node {processes} -m number_prediction"
-        return f"{program} train --resume {self.folder}"
+        return f"{name_program(processes)} train --resume {self.folder}"
 
     def records(self) -> list[Record]:
         """Read log.jsonl; a last line that a killed process left unfinished is passed over."""
@@ -156,6 +153,13 @@ class Run:
         """Forget what was logged after `step`, before a resumed training does it again."""
         kept = "".join(_to_line(record) for record in self.records() if record.step <= step)
         write_atomically(self.log_path, kept)
+
+
+def name_program(processes: int) -> str:
+    """How a command line begins that as many processes of a machine are to run."""
+    if processes > 1:
+        return f"torchrun --nproc_per_node {processes} -m number_prediction"
+    return "number-prediction"
 
 
 def describe_environment() -> dict[str, Any]:

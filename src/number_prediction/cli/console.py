@@ -63,9 +63,11 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def command_typed() -> str:
-    """The command line as it was typed, to be kept with what it made."""
-    return shlex.join(["number-prediction", *sys.argv[1:]])
+def command_typed(processes: int = 1) -> str:
+    """The command line as it was typed, for as many processes, to be kept with what it made."""
+    from number_prediction.runs import name_program
+
+    return f"{name_program(processes)} {shlex.join(sys.argv[1:])}"
 
 
 def new_folder(name: str) -> Path:

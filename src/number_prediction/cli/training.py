@@ -111,7 +111,7 @@ def train(
                 lambda: start_run(
                     chosen,
                     output or new_folder(f"{chosen.name}-{seed}"),
-                    command=command_typed(),
+                    command=command_typed(world.size),
                     data=data,
                     seed=seed,
                     threads=threads,
