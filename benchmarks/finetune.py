@@ -1,6 +1,6 @@
 """A hand that the packaged model misreads: what `number-prediction finetune` makes of 40 drawings of it.
 
-    python benchmarks/finetune.py FOLDER [MODEL]
+    python benchmarks/finetune.py FOLDER [MODEL] [--drawings 40]
 
 The drawings, a 0 with a bar across and a 6 like a Greek delta, are written to FOLDER/hand, and 200 others,
 which nothing is trained on, to FOLDER/new. Prints what the command prints, its time, and how many of the 200
@@ -54,9 +54,10 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("model", type=Path, nargs="?")
+    parser.add_argument("--drawings", type=int, default=40)
     options = parser.parse_args()
     folder, model = options.folder, options.model
-    draw(folder / "hand", 20, seed=1)
+    draw(folder / "hand", options.drawings // len(HAND), seed=1)
     draw(folder / "new", 100, seed=2)
     command = [sys.executable, "-m", "number_prediction", "finetune", "hand", "--output", "adapted"]
     begun = time.perf_counter()
