@@ -309,18 +309,6 @@ def test_a_sheet_without_a_number_is_not_one_of_those_that_are_known() -> None:
     assert set(answer.masked(0.5)) == {"?"}
 
 
-def test_each_writing_is_a_shape_of_one_digit(few: Splits) -> None:
-    glyphs = draw_glyphs(few.train, LINES, seed=0)
-    assert not glyphs.shapes[: len(few.train)].any()
-    assert not glyphs.shapes[glyphs.places > 10].any()
-    drawn = glyphs.shapes > 0
-    written = {
-        (shape, place) for shape, place in zip(glyphs.shapes[drawn], glyphs.places[drawn], strict=True)
-    }
-    assert len(written) == len(set(glyphs.shapes[drawn])) > 60
-    assert {place for _, place in written} == set(range(1, 11))
-
-
 def test_lines_go_on_where_their_state_was_taken(composer: StringComposer) -> None:
     def stream() -> LineBatches:
         return LineBatches(composer, batch_size=8, epoch=64, seed=5, device=torch.device("cpu"))

@@ -5,7 +5,7 @@ A split of frames of digits -> the same with more, and with a class NOT_A_DIGIT 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from number_prediction.splits import Split
 from number_prediction.training import nondigits
 from number_prediction.training.framing import Framing
 from number_prediction.training.pen import write
-from number_prediction.training.writings import DIGITS, OTHERS, Writing
+from number_prediction.training.writings import DIGITS, OTHERS
 from number_prediction.types import FRAME_SIZE, NOT_A_DIGIT, TrainingError
 
 WIDEST_PEN = {1: 24.0, 7: 16.0}
@@ -63,7 +63,7 @@ def add_companions(split: Split, companions: Companions, *, seed: int) -> Split:
     generator = np.random.default_rng(seed)
     images = [np.asarray(split.images)]
     labels = [split.labels]
-    for digit, frames in draw_writings(DIGITS, round(companions.writings * share), generator):
+    for digit, frames in draw_writings(round(companions.writings * share), generator):
         images.append(frames)
         labels.append(np.full(len(frames), digit, np.uint8))
     for negatives in _draw_nondigits(split, companions, share, generator):
@@ -72,11 +72,9 @@ def add_companions(split: Split, companions: Companions, *, seed: int) -> Split:
     return Split(np.concatenate(images), np.concatenate(labels), (*names, NOT_A_DIGIT))
 
 
-def draw_writings(
-    table: Mapping[int, Iterable[Writing]], count: int, generator: np.random.Generator
-) -> Iterable[tuple[int, NDArray[np.uint8]]]:
-    """Each writing of each digit of a table: the digit and `count` frames (count, 28, 28)."""
-    for digit, writings in table.items():
+def draw_writings(count: int, generator: np.random.Generator) -> Iterable[tuple[int, NDArray[np.uint8]]]:
+    """Each writing of each digit: the digit and `count` frames (count, 28, 28)."""
+    for digit, writings in DIGITS.items():
         widest = WIDEST_PEN.get(digit, WIDEST)
         for writing in writings:
             yield digit, frame_pictures(write(writing, generator, widest=widest) for _ in range(count))

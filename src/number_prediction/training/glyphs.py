@@ -14,9 +14,7 @@ from PIL import Image
 
 from number_prediction.splits import Split
 from number_prediction.training.companions import draw_writings
-from number_prediction.training.number_writings import DIGITS_IN_NUMBERS
 from number_prediction.training.pen import SIDE, Sheet, smooth
-from number_prediction.training.writings import DIGITS
 from number_prediction.types import FRAME_SIZE, GLYPHS
 
 PIXEL = SIDE / FRAME_SIZE
@@ -32,15 +30,13 @@ class Glyphs:
     """(M, 28, 28), 255 is ink."""
     places: NDArray[np.intp]
     """(M,) place of each in GLYPHS."""
-    shapes: NDArray[np.intp]
-    """(M,) number of the writing that each was drawn by; 0 are those of the data set, and signs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineRecipe:
     """What lines are composed of; counts go with 60,000 digits of a data set, fewer in proportion."""
 
-    writings: int = 300
+    writings: int = 500
     """Of each writing of a digit."""
     signs: int = 1500
     """Of each sign."""
@@ -54,18 +50,14 @@ def draw_glyphs(split: Split, counts: LineRecipe, *, seed: int) -> Glyphs:
     generator = np.random.default_rng(seed)
     frames = [np.asarray(split.images)]
     places = [1 + split.labels.astype(np.intp)]
-    shapes = [np.zeros(len(split), np.intp)]
-    for table in (DIGITS, DIGITS_IN_NUMBERS):
-        for digit, drawn in draw_writings(table, max(1, round(counts.writings * share)), generator):
-            frames.append(drawn)
-            places.append(np.full(len(drawn), 1 + digit, np.intp))
-            shapes.append(np.full(len(drawn), len(shapes), np.intp))
+    for digit, drawn in draw_writings(max(1, round(counts.writings * share)), generator):
+        frames.append(drawn)
+        places.append(np.full(len(drawn), 1 + digit, np.intp))
     signs = max(1, round(counts.signs * share))
     for place in range(11, len(GLYPHS)):
         frames.append(np.stack([_draw_sign(GLYPHS[place], generator) for _ in range(signs)]))
         places.append(np.full(signs, place, np.intp))
-        shapes.append(np.zeros(signs, np.intp))
-    return Glyphs(np.concatenate(frames), np.concatenate(places), np.concatenate(shapes))
+    return Glyphs(np.concatenate(frames), np.concatenate(places))
 
 
 def _draw_sign(sign: str, generator: np.random.Generator) -> NDArray[np.uint8]:

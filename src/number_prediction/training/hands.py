@@ -44,7 +44,7 @@ class Hand:
     def __init__(self, random: np.random.Generator) -> None:
         self.slant = float(np.clip(random.normal(0.22, 0.3), -0.7, 1.0))
         self.rotation = random.normal(0, 3)
-        self.wide = float(np.clip(np.exp(random.normal(-0.18, 0.25)), 0.42, 1.4))
+        self.wide = float(np.clip(np.exp(random.normal(-0.12, 0.22)), 0.5, 1.4))
         self.pen = random.uniform(-0.8, 0.25) if random.random() < 0.7 else random.uniform(0.25, 0.9)
         kind = random.random()
         if kind < 0.2:

@@ -37,8 +37,6 @@ PITCH = 18
 """Pixels a glyph takes on a line, as a rule."""
 LONGEST = 12
 """Digits of a number at most."""
-LEARNED = 0.25
-"""Share of the lines whose hand has learned one shape of each digit: a 1 with a flag tells what a 7 is."""
 SAME_SHAPES = 0.5
 """Share of the lines on which the same digit has the same shape."""
 EDGE = 3
@@ -68,12 +66,10 @@ class StringComposer:
     def __init__(self, glyphs: Glyphs, *, seed: int) -> None:
         self._frames = torch.tensor(glyphs.frames)
         self._of_glyph = [np.flatnonzero(glyphs.places == place) for place in range(len(GLYPHS))]
-        self._of_shape = [_by_shape(glyphs, of_glyph) for of_glyph in self._of_glyph]
         self._digits = np.flatnonzero(glyphs.places <= 10)
         self._seed = seed
         content = hashlib.sha256(glyphs.frames.tobytes())
         content.update(glyphs.places.tobytes())
-        content.update(glyphs.shapes.tobytes())
         self.data_sha256 = content.hexdigest()
         """Of the glyphs, hexadecimal."""
 
@@ -112,11 +108,8 @@ class StringComposer:
         return pages, ["".join(GLYPHS[place] for place in text) for text in lines.written.texts]
 
     def _choose(self, text: tuple[int, ...], random: np.random.Generator) -> NDArray[np.int64]:
-        """A picture of each glyph; some hands learned one shape of each, or write it alike throughout."""
-        sources = self._of_glyph
-        if random.random() < LEARNED:
-            sources = [shapes[random.integers(len(shapes))] for shapes in self._of_shape]
-        chosen = np.array([random.choice(sources[glyph]) for glyph in text], np.int64)
+        """A picture of each glyph; some hands write the same digit alike throughout."""
+        chosen = np.array([random.choice(self._of_glyph[glyph]) for glyph in text], np.int64)
         if random.random() > SAME_SHAPES:
             return chosen
         first = {glyph: place for place, glyph in reversed(list(enumerate(text)))}
@@ -167,12 +160,6 @@ class StringComposer:
             left = int(random.integers(PATCH, canvas.shape[1] - PATCH - FRAME_SIZE + 14))
             part = canvas[top : top + FRAME_SIZE, left : left + FRAME_SIZE]
             torch.maximum(part, source, out=part)
-
-
-def _by_shape(glyphs: Glyphs, places: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Places of glyphs, those of each shape apart."""
-    shapes = glyphs.shapes[places]
-    return [places[shapes == shape] for shape in np.unique(shapes)] or [places]
 
 
 def _text(random: np.random.Generator, width: int) -> tuple[int, ...]:
