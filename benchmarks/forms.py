@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from number_prediction import NumberPredictor, Splits, load_mnist
 from number_prediction.boxes import Box, Points, Projection
 from number_prediction.forms import LEAST_FOUND, FormReading, FormTemplate, load_form, read_form
-from tests.drawn_pages import Drawing
+from tests.drawn_pages import Drawing, cells_of
 
 SIZES = ((900, 1200), (900, 1200), (1200, 850))
 WORDS = (
@@ -133,11 +133,11 @@ def photograph(splits: Splits, seed: int) -> Photo:
     for sheet in sheets:
         sheet.ink = np.maximum(sheet.ink, printed)
         for field in fields:
-            for cell in cells_of(field):
+            for cell in cells_of(Box(*field["box"]), field["cells"]):
                 sheet.frame(cell)
     texts = {}
     for field in fields:
-        cells = cells_of(field)[: random.integers(0, field["cells"] + 1)]
+        cells = cells_of(Box(*field["box"]), field["cells"])[: random.integers(0, field["cells"] + 1)]
         texts[field["name"]] = "".join(str(random.integers(10)) for _ in cells)
         for digit, cell in zip(texts[field["name"]], cells, strict=True):
             sheets[1].write(
@@ -168,12 +168,6 @@ def lay_out(size: tuple[int, int], random: np.random.Generator) -> list[dict[str
         fields.append({"name": f"field {len(fields) + 1}", "box": box, "cells": cells})
         top += height + int(random.integers(20, 200))
     return fields
-
-
-def cells_of(field: dict[str, Any]) -> list[Box]:
-    left, top, width, height = field["box"]
-    cells = field["cells"]
-    return [Box(left + cell * width / cells, top, width / cells, height) for cell in range(cells)]
 
 
 def draw_words(

@@ -205,17 +205,14 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
+    return natural(text, least=1)
 
 
-def natural(text: str) -> int:
-    """A whole number, or 0, for argparse."""
+def natural(text: str, least: int = 0) -> int:
+    """A whole number of at least `least`, for argparse."""
     number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is less than 0")
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{number} is less than {least}")
     return number
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from number_prediction import load_mnist
 from number_prediction.boxes import Box
-from tests.drawn_pages import Drawing
+from tests.drawn_pages import Drawing, cells_of
 
 FOLDER = Path(__file__).with_name("form")
 SHEETS = (("1402", "57", "1,3"), ("3865", "41", "2,7"), ("2233", "8", "5,0"))
@@ -49,7 +49,7 @@ def print_form(sheet: Drawing, template: dict[str, object]) -> None:
     for label, field in zip(LABELS, fields, strict=True):
         box = Box(*field["box"])
         pen.text((60, box.top + 22), label, INK, ImageFont.load_default(26))
-        for cell in cells_of(box, field.get("cells")):
+        for cell in cells_of(box, field.get("cells", 1)):
             sheet.frame(cell)
     sheet.ink = np.maximum(sheet.ink, np.asarray(picture, np.float32) / 255)
 
@@ -62,11 +62,6 @@ def fill(sheet: Drawing, box: Box, cells: int | None, text: str) -> None:
         return
     for digit, cell in zip(text, cells_of(box, cells), strict=False):
         sheet.write(digit, cell.left + 0.22 * cell.width, cell.top + 12, height)
-
-
-def cells_of(box: Box, cells: int | None) -> list[Box]:
-    width = box.width / (cells or 1)
-    return [Box(box.left + index * width, box.top, width, box.height) for index in range(cells or 1)]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,12 @@ INKED = 80
 LETTERS = tuple(letter for letter in "abdefhkmnprtuwxyAEFGHKMNRW" if letter in OTHERS)
 
 
+def cells_of(box: Box, count: int) -> list[Box]:
+    """A field's cells side by side, of equal width."""
+    width = box.width / count
+    return [Box(box.left + cell * width, box.top, width, box.height) for cell in range(count)]
+
+
 @dataclass(frozen=True)
 class Truth:
     """A number on a page."""

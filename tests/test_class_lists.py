@@ -30,6 +30,13 @@ def test_numbers_may_stand_alone(content: str) -> None:
     assert found.describe("42") == "42"
 
 
+@pytest.mark.parametrize("end", [",", ";", ";;", "\t"])
+def test_an_empty_cell_is_no_name(end: str) -> None:
+    found = parse_class_list(f"17{end}\n42;Ada\n", "class.csv")
+    assert found.numbers == ("17", "42")
+    assert found.describe("17") == "17"
+
+
 def test_cells_of_a_spreadsheet() -> None:
     found = parse_class_list('Number,Name\n"0042","Lovelace, Ada"\n"17","Noether, Emmy"\n', "class.csv")
     assert found.numbers == ("0042", "17")

@@ -13,7 +13,7 @@ from PIL import Image
 from number_prediction import DataError, ImageError, NumberPredictor, Predictor, Splits
 from number_prediction.boxes import Box, box_of, overlap
 from number_prediction.forms import FormTemplate, load_form, read_form
-from tests.drawn_pages import Drawing
+from tests.drawn_pages import Drawing, cells_of
 from tests.line_readers import DigitByDigit
 
 SIZE = (900, 1200)
@@ -45,13 +45,11 @@ def save(folder: Path, content: Any) -> FormTemplate:
 def draw_sheet(mnist: Splits, *, seed: int = 3, filled: bool = True, corner_marks: bool = False) -> Drawing:
     drawing = Drawing(*SIZE, mnist.test, seed=seed)
     for field in FIELDS:
-        left, top, width, height = field["box"]
-        cells = field.get("cells", 1)
-        for cell in range(cells):
-            drawing.frame(Box(left + cell * width / cells, top, width / cells, height))
-        for cell, digit in enumerate(TEXTS[field["name"]] if filled else ""):
-            x = left + cell * width / cells + 16 + drawing.random.integers(-4, 5)
-            drawing.write(digit, x, top + 14, 50)
+        cells = cells_of(Box(*field["box"]), field.get("cells", 1))
+        for cell in cells:
+            drawing.frame(cell)
+        for cell, digit in zip(cells, TEXTS[field["name"]] if filled else "", strict=False):
+            drawing.write(digit, cell.left + 16 + drawing.random.integers(-4, 5), cell.top + 14, 50)
     if corner_marks:
         for x, y in ((40, 40), (840, 40), (40, 1140), (840, 1140)):
             drawing.ink[y : y + 20, x : x + 20] = 0.8

@@ -38,7 +38,7 @@ def parse_class_list(content: str, source: str) -> ClassList:
     """
     numbers: list[str] = []
     names: dict[str, str] = {}
-    lines = [line.replace('"', "").strip() for line in content.splitlines()]
+    lines = [line.replace('"', "").strip().rstrip(_SEPARATORS) for line in content.splitlines()]
     lines = [line for line in lines if line]
     for place, line in enumerate(lines):
         alone = re.split(" +", line)

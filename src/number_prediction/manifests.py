@@ -43,6 +43,11 @@ def read_manifest(model: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: not the manifest of a model ({error}); export it again") from error
 
 
+def name_threads(threads: int, processes: int) -> str:
+    """How many threads and processes train, in words."""
+    return f"{threads} threads" + (f" in each of {processes} processes" if processes > 1 else "")
+
+
 def write_manifest(model: Path, manifest: Mapping[str, Any]) -> None:
     """Write manifest and model card beside a model file."""
     write_atomically(manifest_path(model), json.dumps(manifest, indent=2) + "\n")
@@ -76,7 +81,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         f"    {training['command']}",
         "",
-        f"Seed {training['seed']}, {_threads(training)}, {training['precision']}, "
+        f"Seed {training['seed']}, {name_threads(training['threads'], training.get('processes', 1))}, "
+        f"{training['precision']}, "
         f"{training['steps']:,} batches of {recipe['batch_size']}, {training['seconds']} s on "
         f"{environment['processor']} ({environment['cores']} cores). Python {environment['python']}, "
         f"{versions}; temperature {training['temperature']}; commit {environment['commit'] or 'unknown'}.",
@@ -121,11 +127,6 @@ def _limits(*, abstains: bool) -> str:
             "a digit, as far as they are like those that were generated for the training."
         )
     return known + "Only a blank picture is refused (`is_digit` 0); a letter is answered."
-
-
-def _threads(training: Mapping[str, Any]) -> str:
-    processes = training.get("processes", 1)
-    return f"{training['threads']} threads" + (f" in each of {processes} processes" if processes > 1 else "")
 
 
 def _adaptation(adapted: Mapping[str, Any]) -> list[str]:

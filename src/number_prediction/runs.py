@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from number_prediction.files import write_atomically
+from number_prediction.manifests import name_threads
 from number_prediction.types import DataError
 
 _REPORTED_PACKAGES = ("number-prediction", "torch", "numpy", "onnxruntime")
@@ -49,10 +50,7 @@ class Settings:
     @property
     def computing(self) -> str:
         """Device, threads, processes and precision, in words."""
-        threads = f"{self.threads} threads"
-        if self.processes > 1:
-            threads += f" in each of {self.processes} processes"
-        return f"{self.device}, {threads}, {self.precision}"
+        return f"{self.device}, {name_threads(self.threads, self.processes)}, {self.precision}"
 
     @property
     def reads_numbers(self) -> bool:
