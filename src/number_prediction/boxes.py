@@ -103,6 +103,10 @@ class Affine(NamedTuple):
         return Affine(a, b, -(a * self.c + b * self.f), d, e, -(d * self.c + e * self.f))
 
 
+LEFT_AS_IT_IS = Affine(1, 0, 0, 0, 1, 0)
+"""Takes each point to itself."""
+
+
 def scaling(factor: float) -> Affine:
     """About the upper left corner."""
     return Affine(factor, 0, 0, 0, factor, 0)

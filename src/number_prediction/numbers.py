@@ -1,7 +1,7 @@
 """NumberPredictor: pictures of one line of writing -> numbers, through ONNX Runtime. No torch.
 
 The graph gives a lattice of glyph probabilities; here it is decoded under what is known of the number, and
-each glyph is given its place in the picture.
+each glyph is given its place in the picture. A line that is read doubtfully and slopes is read set level too.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from number_prediction.boxes import Box
+from number_prediction.boxes import LEFT_AS_IT_IS, Affine, Box, box_of
 from number_prediction.constraints import Constraint
 from number_prediction.decoding import decode
 from number_prediction.images import Page
+from number_prediction.lines import straighten
 from number_prediction.lone_digits import ask, find_lone_digit
 from number_prediction.models import Model, Pictures, iterate_chunks
 from number_prediction.predictor import Predictor
@@ -39,6 +40,10 @@ GLYPHS_KEY = "glyphs"
 """ONNX metadata: the glyphs as a JSON list."""
 LEAST_FIT = 0.01
 """Probability that a line shows any number that is allowed, below which something else is written there."""
+DOUBTFUL = 0.5
+"""Probability of the text below which a line is looked at again, in case it slopes."""
+LEAST_SKEW = 6.0
+"""Degrees by which it has to; the network is used to less."""
 INKED = 0.3
 """Ink of the frame from which a pixel is part of a glyph's box."""
 
@@ -79,6 +84,11 @@ class NumberReading:
     else is, whatever is read."""
     glyphs: tuple[NumberGlyph, ...]
 
+    @property
+    def probability(self) -> float:
+        """That the text is what is written there, in [0, 1]."""
+        return self.fit * self.confidence
+
     def masked(self, least: float, *, mark: str = "?") -> str:
         """The text with `mark` for each glyph of less confidence than `least`; `mark` where there is none."""
         if self.text is None:
@@ -104,11 +114,20 @@ class NumberPrediction(NumberReading):
     lattice: NDArray[np.float32]
     """(T, G) float32: probabilities of GLYPHS by time step."""
     place: NDArray[np.float32]
-    """(3,) float32, in pixels of the picture: left and top of the frame, side of one of its pixels."""
+    """(3,) float32, in pixels of what was read, the picture or that set level: left and top of the frame,
+    side of one of its pixels."""
+    to_picture: Affine = LEFT_AS_IT_IS
+    """Takes points of what was read to the picture."""
 
     def under(self, constraint: Constraint | None) -> NumberPrediction:
         """The same line decoded again, under what else is known of its number."""
-        return locate(decode(self.lattice, GLYPHS, constraint)[0], self.frame, self.lattice, self.place)
+        reading = decode(self.lattice, GLYPHS, constraint)[0]
+        return locate(reading, self.frame, self.lattice, self.place).moved(self.to_picture)
+
+    def moved(self, to_picture: Affine) -> NumberPrediction:
+        """The same on another picture, to which the boxes are taken."""
+        glyphs = tuple(replace(glyph, box=box_of(to_picture(glyph.box.corners))) for glyph in self.glyphs)
+        return replace(self, glyphs=glyphs, to_picture=to_picture.after(self.to_picture))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,17 +213,31 @@ class NumberPredictor(Model):
         self, pages: list[Page | ImageError], constraint: Constraint | None
     ) -> Iterator[NumberPrediction | ImageError]:
         good = [page for page in pages if not isinstance(page, ImageError)]
-        answer = self.run(good)
-        lattices = self._ask_about_lone_digits(good, answer.lattices)
-        index = 0
+        read = self._read_level(good, self._read(good, constraint), constraint)
         for page in pages:
-            if isinstance(page, ImageError):
-                yield page
-                continue
-            lattice = lattices[index]
-            reading = decode(lattice, GLYPHS, constraint)[0]
-            yield locate(reading, answer.frames[index], lattice, answer.places[index])
-            index += 1
+            yield page if isinstance(page, ImageError) else next(read)
+
+    def _read(self, pages: list[Page], constraint: Constraint | None) -> list[NumberPrediction]:
+        """Each page as it is."""
+        answer = self.run(pages)
+        lattices = self._ask_about_lone_digits(pages, answer.lattices)
+        return [
+            locate(decode(lattice, GLYPHS, constraint)[0], frame, lattice, place)
+            for frame, lattice, place in zip(answer.frames, lattices, answer.places, strict=True)
+        ]
+
+    def _read_level(
+        self, pages: list[Page], predictions: list[NumberPrediction], constraint: Constraint | None
+    ) -> Iterator[NumberPrediction]:
+        """The predictions; for a page read doubtfully that slopes, the better of it and of it set level."""
+        for page, prediction in zip(pages, predictions, strict=True):
+            if prediction.probability < DOUBTFUL:
+                sheet = straighten(page)
+                if abs(sheet.skew) >= LEAST_SKEW:
+                    level = self._read([255 - sheet.darker], constraint)[0].moved(sheet.to_page)
+                    yield max(prediction, level, key=lambda each: each.probability)
+                    continue
+            yield prediction
 
     def _ask_about_lone_digits(
         self, pages: list[Page], lattices: list[NDArray[np.float32]]

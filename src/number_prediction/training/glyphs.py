@@ -40,6 +40,8 @@ class LineRecipe:
     """Of each writing of a digit."""
     signs: int = 1500
     """Of each sign."""
+    dated: float = 0.12
+    """Share of the lines that say a year or a date."""
     epoch: int = 60_000
     """Lines that count as one epoch."""
 

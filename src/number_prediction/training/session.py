@@ -119,7 +119,9 @@ def evaluate_lines(run: Run, split: Split, name: str, *, data: str) -> NumberEva
 
 def compose_lines(split: Split, counts: LineRecipe) -> Lines:
     """Lines of all WIDTHS, the same at every call."""
-    composer = StringComposer(draw_glyphs(split, counts, seed=LINES_SEED), seed=LINES_SEED)
+    composer = StringComposer(
+        draw_glyphs(split, counts, seed=LINES_SEED), seed=LINES_SEED, dated=counts.dated
+    )
     pages: list[Page] = []
     texts: list[str] = []
     for number, width in enumerate(WIDTHS):

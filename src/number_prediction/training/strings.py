@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from number_prediction.training.ctc import Written
-from number_prediction.training.glyphs import Glyphs
+from number_prediction.training.glyphs import Glyphs, LineRecipe
 from number_prediction.training.hands import Hand, Layout
 from number_prediction.training.line_framing import DIGIT_HEIGHT
 from number_prediction.training.papers import UNIT, add_rules, spoil
 from number_prediction.training.strokes import bend, change_pen
+from number_prediction.training.texts import draw_text
 from number_prediction.types import FRAME_SIZE, GLYPHS, LINE_HEIGHT
 
 PATCH = 64
@@ -33,10 +34,6 @@ KERNING_ROWS = 4
 """Rows above and below in which glyphs keep their distance."""
 MARK = 0.25
 """Ink above this counts for a glyph's width."""
-PITCH = 18
-"""Pixels a glyph takes on a line, as a rule."""
-LONGEST = 12
-"""Digits of a number at most."""
 SAME_SHAPES = 0.5
 """Share of the lines on which the same digit has the same shape."""
 EDGE = 3
@@ -63,11 +60,12 @@ class Lines:
 class StringComposer:
     """Composes lines from single glyphs."""
 
-    def __init__(self, glyphs: Glyphs, *, seed: int) -> None:
+    def __init__(self, glyphs: Glyphs, *, seed: int, dated: float = LineRecipe.dated) -> None:
+        """`dated` is the share of the lines that say a year or a date."""
         self._frames = torch.tensor(glyphs.frames)
         self._of_glyph = [np.flatnonzero(glyphs.places == place) for place in range(len(GLYPHS))]
         self._digits = np.flatnonzero(glyphs.places <= 10)
-        self._seed = seed
+        self._seed, self._dated = seed, dated
         content = hashlib.sha256(glyphs.frames.tobytes())
         content.update(glyphs.places.tobytes())
         self.data_sha256 = content.hexdigest()
@@ -76,7 +74,7 @@ class StringComposer:
     def batch(self, number: int, count: int, width: int) -> Lines:
         """Batch `number`: `count` lines of `width` pixels."""
         random = np.random.default_rng([self._seed, number])
-        texts = [_text(random, width) for _ in range(count)]
+        texts = [draw_text(random, width, dated=self._dated) for _ in range(count)]
         hands = [Hand(random) for _ in range(count)]
         layouts = [hand.lay_out(text, random) for hand, text in zip(hands, texts, strict=True)]
         owner = np.repeat(np.arange(count), [len(text) for text in texts])
@@ -160,35 +158,6 @@ class StringComposer:
             left = int(random.integers(PATCH, canvas.shape[1] - PATCH - FRAME_SIZE + 14))
             part = canvas[top : top + FRAME_SIZE, left : left + FRAME_SIZE]
             torch.maximum(part, source, out=part)
-
-
-def _text(random: np.random.Generator, width: int) -> tuple[int, ...]:
-    """A number as people write it, that might fit."""
-    longest = max(1, min(LONGEST, width // PITCH))
-    kind = random.random()
-    if kind < 0.3:  # most numbers are short
-        length = int(random.integers(1, min(3, longest) + 1))
-    else:  # most lines are filled: paper teaches nothing
-        length = int(random.integers(1 if kind < 0.45 else max(1, longest // 2), longest + 1))
-    digits = "".join(str(digit) for digit in random.integers(0, 10, length))
-    if random.random() < 0.06:
-        digits = str(random.integers(0, 10)) * length
-    kind = random.random()
-    if kind < 0.76:
-        text = digits
-    elif kind < 0.84 and length > 1:
-        place = int(random.integers(1, length))
-        text = digits[:place] + (".", ",")[random.integers(2)] + digits[place:]
-    elif kind < 0.90:
-        text = "-+"[random.random() < 0.35] + digits
-    elif kind < 0.95 and length > 3:
-        sign = "/.-:/"[random.integers(5)]
-        text = digits[:2] + sign + digits[2:4] + (sign + digits[4:] if length > 4 else "")
-    else:
-        text = digits + (".", ",")[random.random() < 0.15]
-    if random.random() < 0.01:
-        text = ""
-    return tuple(GLYPHS.index(glyph) for glyph in text)
 
 
 def _without_end_marks(text: tuple[int, ...]) -> int:

@@ -145,7 +145,9 @@ class NumberTask:
         self.classes = GLYPHS
         self._device, self._world = torch.device(settings.device), world
         composer = StringComposer(
-            draw_glyphs(splits.train, recipe.lines, seed=settings.seed), seed=settings.seed
+            draw_glyphs(splits.train, recipe.lines, seed=settings.seed),
+            seed=settings.seed,
+            dated=recipe.lines.dated,
         )
         self.batches = LineBatches(
             composer,
@@ -156,7 +158,9 @@ class NumberTask:
             world=world,
         )
         seed = settings.seed + VALIDATION_SEED
-        validation = StringComposer(draw_glyphs(splits.validation, recipe.lines, seed=seed), seed=seed)
+        validation = StringComposer(
+            draw_glyphs(splits.validation, recipe.lines, seed=seed), seed=seed, dated=recipe.lines.dated
+        )
         widths = [width for width, count in VALIDATION_LINES.items() for _ in range(count)]
         self._validation = [validation.batch(number, 100, width) for number, width in enumerate(widths)]
         pixels = torch.cat([lines.frames.flatten() for lines in self._validation])
