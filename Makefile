@@ -73,7 +73,7 @@ wheel: $(INSTALLED) ## build the wheel and read a digit with it in an empty envi
 	@! build/wheel/venv/bin/python -c 'import torch' 2> /dev/null
 	@build/wheel/venv/bin/number-prediction train 2>&1 | grep -qF 'number-prediction[train]'
 	@build/wheel/venv/bin/number-prediction serve 2>&1 | grep -qF 'number-prediction[web]'
-	@build/wheel/venv/bin/number-prediction predict x.png --cluster local 2>&1 | grep -qF 'number-prediction[cluster]'
+	@build/wheel/venv/bin/number-prediction predict x.png --cluster 2>&1 | grep -qF 'number-prediction[cluster]'
 	@cd build/wheel && test "$$(venv/bin/number-prediction predict ../../examples/seven.png --format csv | cut -d, -f2 | tail -1)" = 7
 	@echo "the wheel reads a 7 without torch"
 

@@ -74,11 +74,12 @@ def test_the_document_is_what_help_says() -> None:
         ["predict", "x.png", "--output", "rows"],
         ["predict", "x.png", "--format", "parquet"],
         ["predict", "x.png", "--workers", "2"],
+        ["predict", "x.png", "--address", "auto"],
         ["predict", "x.parquet", "--column", "scan"],
-        ["predict", "x.png", "--cluster", "local", "--threads", "2"],
-        ["predict", "x.png", "--cluster", "local", "--explain", "out"],
-        ["predict", "x.png", "--cluster", "local", "--resume", "--output", "rows.csv"],
-        ["read", "x.png", "--cluster", "local", "--annotate", "out"],
+        ["predict", "x.png", "--cluster", "--threads", "2"],
+        ["predict", "x.png", "--cluster", "--explain", "out"],
+        ["predict", "x.png", "--cluster", "--resume", "--output", "rows.csv"],
+        ["read", "x.png", "--cluster", "--annotate", "out"],
         ["train", "--epochs", "many"],
         ["train", "--resume", "run", "--seed", "3"],
         ["train", "cnn", "--resume", "run"],
@@ -281,7 +282,7 @@ def test_from_an_interrupted_training_to_prediction(
     for label, name in ((3, "three"), (8, "åtta")):
         folder = tmp_path / "data" / name
         folder.mkdir(parents=True)
-        for index in np.flatnonzero(mnist.train.labels == label)[:60]:
+        for index in np.flatnonzero(mnist.train.labels == label)[:90]:
             page = np.kron(255 - mnist.train.images[index], np.ones((2, 2), np.uint8))
             Image.fromarray(np.pad(page, index % 5, constant_values=255)).save(folder / f"{index}.png")
     options = ("--epochs", "16", "--batch-size", "16", "--learning-rate", "0.1", "--threads", "1")
@@ -310,14 +311,14 @@ def test_from_an_interrupted_training_to_prediction(
     evaluated = command_line("evaluate", "run", "--data", "data", "--no-analysis")
     assert evaluated.returncode == 0, evaluated.stderr.decode()
     metrics = json.loads((run / "test" / "metrics.json").read_text())
-    assert metrics["summary"]["pictures"] == 20
-    assert metrics["summary"]["accuracy"] > 0.8
+    assert metrics["summary"]["pictures"] == 30
+    assert metrics["summary"]["accuracy"] > 0.85
     elsewhere = command_line("evaluate", "run", "--data", "mnist", "--no-analysis")
     assert elsewhere.returncode == 1
     assert b"unknown to the model" in elsewhere.stderr
     predicted = command_line("predict", "data/åtta", "--model", "run", "--format", "jsonl")
     texts = [json.loads(line)["text"] for line in predicted.stdout.splitlines()]
-    assert texts.count("åtta") > 45
+    assert texts.count("åtta") > 70
 
 
 def test_compare_refuses_runs_of_other_settings(

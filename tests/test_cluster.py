@@ -156,7 +156,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_no_row(
     pipe.unlink()
     os.mkfifo(pipe)  # a worker that reads it waits there, to be found and killed
     (tmp_path / "list.txt").write_text("\n".join(names))
-    options = ("--cluster", "local", "--workers", "2", "--output", "rows.csv")
+    options = ("--cluster", "--workers", "2", "--output", "rows.csv")
     with running(tmp_path, "predict", "@list.txt", *options) as process:
         with os.fdopen(open_for_reader(pipe, process), "wb") as stream:
             killed = wait_for_reader(pipe)
@@ -181,7 +181,7 @@ def test_a_killed_driver_leaves_no_file_and_no_worker(folder: Path, tmp_path: Pa
     os.mkfifo(pipe)
     names = [f"pictures/{index}.png" for index in range(40)]
     (tmp_path / "list.txt").write_text("\n".join([*names, "pictures/pipe.png"]))
-    arguments = ("predict", "@list.txt", "--cluster", ray_here, "--output", "rows.parquet")
+    arguments = ("predict", "@list.txt", "--cluster", "--address", ray_here, "--output", "rows.parquet")
     with running(tmp_path, *arguments) as process:
         handle = open_for_reader(pipe, process)
         wait_for_reader(pipe)
@@ -209,7 +209,7 @@ def test_numbers_are_read_of_parquet_as_of_files(
         columns = {"image": [1] * len(scans), "scan": scans}
         parquet.write_table(pyarrow.table(columns), tmp_path / name, row_group_size=9)
     arguments = ("read", "--digits", "1")
-    options = ("--cluster", "local", "--column", "scan", "--output", "rows.parquet")
+    options = ("--cluster", "--column", "scan", "--output", "rows.parquet")
     done = command_line(*arguments, "*.parquet", *options)
     assert done.returncode == 1, done.stderr.decode()
     found = [
@@ -237,7 +237,7 @@ def test_a_folder_is_read_as_without_a_cluster(
     (tmp_path / "few").mkdir()
     for name, content in (("2.png", pictures[0]), ("1.png", pictures[1]), ("broken.png", b"no picture")):
         (tmp_path / "few" / name).write_bytes(content)
-    done = command_line("predict", "few", "--cluster", "local", "--output", "rows.csv")
+    done = command_line("predict", "few", "--cluster", "--output", "rows.csv")
     assert done.returncode == 1, done.stderr.decode()
     plain = command_line("predict", "few", "--format", "csv")
     assert_same(rows_of((tmp_path / "rows.csv").read_text()), rows_of(plain.stdout.decode()))
@@ -297,8 +297,10 @@ def test_what_cannot_be_read_together_is_refused(tmp_path: Path) -> None:
 
 def test_no_cluster_at_the_address_is_said(command_process: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"x")
-    done = command_process("predict", "x.png", "--cluster", "127.0.0.1:1", "--output", "rows.csv")
+    done = command_process(
+        "predict", "x.png", "--cluster", "--address", "127.0.0.1:1", "--output", "rows.csv"
+    )
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"no Ray cluster answers at 127.0.0.1:1" in done.stderr
-    assert b"--cluster local" in done.stderr
+    assert b"without --address" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +15,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from number_prediction import ModelError, Predictor, Splits
+from number_prediction.boxes import LEFT_AS_IT_IS, box_of, rotation
 from number_prediction.constraints import Constraint, length, one_of
 from number_prediction.decoding import decode
 from number_prediction.numbers import LEAST_FIT, NumberPrediction, NumberPredictor, locate
@@ -32,6 +35,7 @@ from number_prediction.training.recipes import get_recipe
 from number_prediction.training.session import start_run
 from number_prediction.training.state import load_trained
 from number_prediction.training.strings import Lines, StringComposer
+from number_prediction.training.texts import draw_text
 from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
 from tests.composed import peaks
 
@@ -286,6 +290,48 @@ def test_ink_stands_at_the_middles(composer: StringComposer) -> None:
         ]
         all_over.append(float(frame.sum(0).mean()))
     assert np.mean(near) > 2 * np.mean(all_over)
+
+
+def six_digits(mnist: Splits, indices: list[int]) -> tuple[Image.Image, str]:
+    page, _ = write_line(mnist, indices, factor=4, margin=60)
+    text = "".join(str(mnist.test.labels[index]) for index in indices)
+    return Image.fromarray(page), text
+
+
+@pytest.mark.parametrize("degrees", [-27, -20, 20, 27])
+def test_a_line_that_slopes_is_read_set_level(mnist: Splits, degrees: float) -> None:
+    page, text = six_digits(mnist, [0, 1, 2, 3, 4, 5])
+    sloping = page.rotate(-degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+    level, found = NumberPredictor().predict_numbers([np.asarray(page), np.asarray(sloping)])
+    assert level.text == found.text == text
+    about = rotation(degrees, (page.width / 2, page.height / 2), (sloping.width / 2, sloping.height / 2))
+    for glyph, turned in zip(level.glyphs, found.glyphs, strict=True):
+        wanted = box_of(about(glyph.box.corners))
+        assert turned.box.left < wanted.left + wanted.width / 2 < turned.box.right
+        assert turned.box.top < wanted.top + wanted.height / 2 < turned.box.bottom
+    again = found.under(length(6))
+    assert [glyph.box for glyph in again.glyphs] == [glyph.box for glyph in found.glyphs]
+
+
+def test_a_level_line_that_nobody_can_read_stays_as_it_was_read() -> None:
+    scribble = np.random.default_rng(0).integers(0, 256, (60, 200)).astype(np.uint8)
+    (found,) = NumberPredictor().predict_numbers([scribble])
+    assert found.to_picture == LEFT_AS_IT_IS
+
+
+def test_years_and_dates_are_written_more_often_than_chance_would_have_it() -> None:
+    def drawn(width: int, dated: float) -> list[str]:
+        random = np.random.default_rng(0)
+        texts = [draw_text(random, width, dated=dated) for _ in range(4000)]
+        return ["".join(GLYPHS[place] for place in text) for text in texts]
+
+    year = re.compile(r"(1[0-9]|20)\d\d\.?")
+    date = re.compile(r"(\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2}))|\d{4}-\d\d-\d\d")
+    some, none = ([year.fullmatch(text) is not None for text in drawn(144, share)] for share in (0.12, 0))
+    assert 0.1 < np.mean(some) - np.mean(none) < 0.14
+    assert all(year.fullmatch(text) or date.fullmatch(text) for text in drawn(288, 1))
+    assert any(date.fullmatch(text) for text in drawn(288, 1))
+    assert all(len(text) <= 4 for text in drawn(64, 1))  # none fits
 
 
 def assert_same(one: Lines, other: Lines, *, same: bool = True) -> None:

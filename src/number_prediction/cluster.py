@@ -102,7 +102,7 @@ def read_on_cluster(
     """
     if address.startswith("ray://"):
         raise ClusterError(
-            f"{address}: Ray Client cannot read; give the command on a node, with --cluster auto"
+            f"{address}: Ray Client cannot read; give the command on a node, with --address auto"
         )
     if STDIN in names:
         raise DataError("standard input cannot be read on a cluster; name files")
@@ -334,7 +334,7 @@ def _connect(address: str) -> None:
     except Exception as error:  # as above
         raise ClusterError(
             f"no Ray cluster answers at {address} ({error}); check the address, or read on this "
-            f"machine alone: --cluster {LOCAL}"
+            "machine alone, without --address"
         ) from error
 
 

@@ -21,9 +21,12 @@ FIGURES = {
 }
 """Figures that a model card shows, where an evaluation has them: heading and format."""
 LIMITS_OF_NUMBERS = (
-    "One line a picture, written roughly level. Letters are read as digits or left out. A dot or comma after "
-    "the last digit is not read. A line of more than about 25 digits is seen too small to be read surely."
+    "One line a picture; one that slopes is set level where it is read doubtfully and has several digits to "
+    "tell the slope by. Letters are read as digits or left out. A dot or comma after the last "
+    "digit is not read. A line of more than about 25 digits is seen too small to be read surely. What may be "
+    "a year is read with likely years in mind: an unclear 1?45 as 1945."
 )
+MNIST_SOURCE = "MNIST (LeCun, Cortes, Burges, 1998; CC BY-SA 3.0)"
 
 
 def manifest_path(model: Path) -> Path:
@@ -95,6 +98,10 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"{manifest['parity']['different_labels']} labels differ, probabilities by at most "
         f"{manifest['parity']['largest_difference']:.1e}.",
         "",
+        "## Data",
+        "",
+        _data(training["data"], recipe),
+        "",
         "## Limits",
         "",
         LIMITS_OF_NUMBERS
@@ -114,6 +121,23 @@ def _purpose(manifest: Mapping[str, Any]) -> str:
     if reads_numbers(manifest):
         return "Reads one line of handwritten digits and signs from a picture"
     return f"Reads one handwritten character of the classes {', '.join(manifest['classes'])} from a picture"
+
+
+def _data(name: str, recipe: Mapping[str, Any]) -> str:
+    """What was trained on, whose it is, and what was made beside it."""
+    source = MNIST_SOURCE if name == "mnist" else f"`{name}`"
+    known = f"The training part of {source}, without what validation held out."
+    if recipe.get("lines") is not None:
+        return (
+            f"{known} Lines are composed of these digits, and of digits and signs that the repository draws "
+            "(`training/strings.py`). No other handwriting."
+        )
+    if recipe.get("companions") is not None:
+        return (
+            f"{known} Beside them digits, letters, signs, scribbles, doodles, textures and rulings that the "
+            "repository draws (`training/companions.py`). No other handwriting."
+        )
+    return known
 
 
 def _limits(*, abstains: bool) -> str:

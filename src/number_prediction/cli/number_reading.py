@@ -12,6 +12,7 @@ import typer
 
 from number_prediction.cli.console import say
 from number_prediction.cli.options import (
+    AddressOption,
     ClusterOption,
     ColumnOption,
     DpiOption,
@@ -130,7 +131,8 @@ def read(
     ] = None,
     dpi: DpiOption = PDF_DPI,
     threads: ThreadsOption = None,
-    cluster: ClusterOption = None,
+    cluster: ClusterOption = False,
+    address: AddressOption = None,
     workers: WorkersOption = None,
     column: ColumnOption = None,
 ) -> None:
@@ -142,6 +144,7 @@ def read(
     chosen_format = choose_format(output_format, output, resume=resume)
     chosen_cluster = choose_cluster(
         cluster,
+        address,
         workers,
         column,
         others={

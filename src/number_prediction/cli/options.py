@@ -64,12 +64,17 @@ ResumeOption = Annotated[
     ),
 ]
 ClusterOption = Annotated[
+    bool,
+    typer.Option(
+        "--cluster", help="Read on the workers of a Ray cluster (extra cluster). Also reads *.parquet."
+    ),
+]
+AddressOption = Annotated[
     str | None,
     typer.Option(
-        metavar="local|ADDRESS",
-        help="Read on the workers of a Ray cluster (extra cluster): one on this machine that ends with the "
-        "command, or the one at an address, such as auto or HOST:6379. Also reads *.parquet.",
-        show_default=False,
+        metavar="ADDRESS",
+        help="Of the cluster, such as auto or HOST:6379.",
+        show_default="one on this machine, which ends with the command",
     ),
 ]
 WorkersOption = Annotated[

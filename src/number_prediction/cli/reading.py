@@ -10,6 +10,7 @@ import typer
 
 from number_prediction.cli.console import say
 from number_prediction.cli.options import (
+    AddressOption,
     ClusterOption,
     ColumnOption,
     DpiOption,
@@ -44,7 +45,8 @@ def predict(
     ] = None,
     dpi: DpiOption = PDF_DPI,
     threads: ThreadsOption = None,
-    cluster: ClusterOption = None,
+    cluster: ClusterOption = False,
+    address: AddressOption = None,
     workers: WorkersOption = None,
     column: ColumnOption = None,
 ) -> None:
@@ -54,7 +56,11 @@ def predict(
     """
     chosen_format = choose_format(output_format, output, resume=resume)
     chosen_cluster = choose_cluster(
-        cluster, workers, column, others={"--resume": resume, "--explain": explain, "--threads": threads}
+        cluster,
+        address,
+        workers,
+        column,
+        others={"--resume": resume, "--explain": explain, "--threads": threads},
     )
 
     from number_prediction.predictor import Predictor

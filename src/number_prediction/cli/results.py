@@ -32,18 +32,25 @@ _FORMAT_OF_SUFFIX = {
 class ClusterChoice:
     """Where a Ray cluster reads, as `cluster.read_on_cluster` takes it."""
 
-    address: str
+    address: str | None
+    """None for one on this machine."""
     workers: int | None
     column: str | None
 
 
 def choose_cluster(
-    address: str | None, workers: int | None, column: str | None, *, others: Mapping[str, object]
+    wanted: bool,
+    address: str | None,
+    workers: int | None,
+    column: str | None,
+    *,
+    others: Mapping[str, object],
 ) -> ClusterChoice | None:
-    """What --cluster, --workers and --column mean; None without a cluster.
+    """What --cluster, --address, --workers and --column mean; None without a cluster.
 
     Args:
-        address: of the cluster.
+        wanted: whether a cluster is to read.
+        address: of the cluster; None for one on this machine.
         workers: how many.
         column: of Parquet files.
         others: options that do not go with a cluster, and what was given for them.
@@ -51,9 +58,10 @@ def choose_cluster(
     Raises:
         typer.BadParameter: they contradict.
     """
-    if address is None:
-        for option, is_given in (("--workers", workers is not None), ("--column", column is not None)):
-            if is_given:
+    if not wanted:
+        of_cluster: Mapping[str, object] = {"--address": address, "--workers": workers, "--column": column}
+        for option, given in of_cluster.items():
+            if given is not None:
                 raise typer.BadParameter("goes with --cluster", param_hint=option)
         return None
     for option, given in others.items():
@@ -186,10 +194,15 @@ def _append_rows(journal: Journal, read_rows: Callable[..., Iterator[Row]]) -> i
 
 
 def _read_on(cluster: ClusterChoice, names: Sequence[str], read: Reader, dpi: int) -> Iterator[Row]:
-    from number_prediction.cluster import read_on_cluster
+    from number_prediction.cluster import LOCAL, read_on_cluster
 
     return read_on_cluster(
-        names, read, address=cluster.address, workers=cluster.workers, column=cluster.column, dpi=dpi
+        names,
+        read,
+        address=cluster.address or LOCAL,
+        workers=cluster.workers,
+        column=cluster.column,
+        dpi=dpi,
     )
 
 
