@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 
 from number_prediction import DataError, Split, Splits, TrainingError
 from number_prediction.runs import Run
+from number_prediction.training import devices
 from number_prediction.training.augment import Augmentation
 from number_prediction.training.batches import Batches
 from number_prediction.training.calibration import HIGHEST, LOWEST, choose_threshold, fit_temperature
 from number_prediction.training.checkpoint import load_checkpoint, save_checkpoint
+from number_prediction.training.devices import usable_precision
 from number_prediction.training.fit import fit, learning_rate
 from number_prediction.training.muon import orthogonalize
 from number_prediction.training.recipes import RECIPES, Recipe, get_recipe
@@ -77,6 +79,19 @@ def assert_identical(first: dict[str, torch.Tensor], second: dict[str, torch.Ten
     assert first.keys() == second.keys()
     for name, tensor in first.items():
         assert torch.equal(tensor, second[name]), name
+
+
+@pytest.mark.parametrize("is_native", [True, False])
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_bf16_is_used_where_the_processor_has_it_and_is_faster_in_it(
+    monkeypatch: pytest.MonkeyPatch, *, is_native: bool, is_faster: bool
+) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: is_native, raising=False)
+    monkeypatch.setattr(devices, "_is_faster_in_bf16", lambda: is_faster)
+    processor = torch.device("cpu")
+    assert usable_precision("bf16", processor) == ("bf16" if is_native and is_faster else "fp32")
+    assert usable_precision("fp32", processor) == "fp32"
 
 
 @contextmanager

@@ -88,5 +88,4 @@ def _is_faster_in_bf16() -> bool:
         return time.perf_counter() - begun
 
     trials = [(seconds(in_bf16=True), seconds(in_bf16=False)) for _ in range(TRIALS)]  # others slow both
-    bf16, fp32 = map(min, zip(*trials, strict=True))
-    return bf16 < CLEARLY * fp32
+    return min(bf16 for bf16, _ in trials) < CLEARLY * min(fp32 for _, fp32 in trials)
