@@ -78,10 +78,11 @@ class Together:
     runs: Mapping[str, Run]
     """Of all RECIPES, trained to their end."""
     killed: Run
-    """Of the recipe of "cnn", from which a process was killed; it went on afterwards."""
-    killed_at: int
-    """Batch of its checkpoint when it was killed."""
-    words_when_killed: str
+    """Of the recipe of "cnn", from which each process was killed once; it went on afterwards."""
+    killed_at: list[int]
+    """Batch of its checkpoint each time it was killed."""
+    words_when_killed: dict[str, str]
+    """What the job said, by the process that was killed."""
     words: str
     """In the end, after a run for which the second process had other data."""
 
@@ -111,20 +112,22 @@ def start(folder: Path, recipe: Recipe = CNN, world: World = TWO[0]) -> Run:
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Together:
-    """One run is killed in the middle, goes on, and the others follow it."""
+    """Of one run either process is killed, one after the other, it goes on, and the others follow it."""
     folder = tmp_path_factory.mktemp("together")
     program = folder / "train_together.py"
     program.write_text(PROGRAM)
     killed = start(folder / "killed")
-    with torchrun(program, killed.folder, folder=folder) as process:
-        assert process.stdout is not None
-        processes = dict(process.stdout.readline().split()[1:] for _ in range(2))
-        while process.poll() is None and not any(record.step >= 40 for record in killed.records()):
-            time.sleep(0.02)
-        os.kill(int(processes["1"]), signal.SIGKILL)
-        _, words_when_killed = process.communicate(timeout=30)  # or the job has not ended
-    assert process.returncode != 0
-    killed_at = load_checkpoint(killed.checkpoint_path)[1]["step"]
+    words_when_killed, killed_at = {}, []
+    for rank, step in (("0", 20), ("1", 60)):
+        with torchrun(program, killed.folder, folder=folder) as process:
+            assert process.stdout is not None
+            processes = dict(process.stdout.readline().split()[1:] for _ in range(2))
+            while process.poll() is None and not any(record.step >= step for record in killed.records()):
+                time.sleep(0.02)
+            os.kill(int(processes[rank]), signal.SIGKILL)
+            _, words_when_killed[rank] = process.communicate(timeout=30)  # or the job has not ended
+        assert process.returncode != 0
+        killed_at.append(load_checkpoint(killed.checkpoint_path)[1]["step"])
 
     runs = {name: start(folder / name, recipe) for name, recipe in RECIPES.items()}
     refused = start(folder / "other data")
@@ -242,10 +245,12 @@ def test_the_other_kinds_of_recipes_are_trained(together: Together, name: str) -
 
 
 def test_a_killed_process_ends_all_and_they_go_on_to_identical_weights(together: Together) -> None:
-    run, words = together.killed, together.words_when_killed
-    assert "error: process 0 of 2" in words
-    assert f"torchrun --nproc_per_node 2 -m number_prediction train --resume {run.folder}" in words
-    assert 0 < together.killed_at < 121
+    run = together.killed
+    for killed, words in together.words_when_killed.items():
+        assert f"error: process {1 - int(killed)} of 2 lost the others" in words
+        assert f"torchrun --nproc_per_node 2 -m number_prediction train --resume {run.folder}" in words
+    first, second = together.killed_at
+    assert 0 <= first < second < 121
     resumed, undisturbed = (load_checkpoint(each.checkpoint_path)[0] for each in (run, together.runs["cnn"]))
     assert resumed.keys() == undisturbed.keys()
     for name, tensor in resumed.items():
