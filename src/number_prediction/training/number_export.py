@@ -11,12 +11,12 @@ import torch
 from number_prediction.mnist import load_mnist
 from number_prediction.numbers import GLYPHS_KEY, OUTPUTS, NumberPredictor
 from number_prediction.training.ctc import read_greedily
-from number_prediction.training.glyphs import LineRecipe, draw_glyphs
+from number_prediction.training.glyphs import LineRecipe
 from number_prediction.training.number_graph import NumberGraph
 from number_prediction.training.onnx_files import ODD_SHAPES, Parity, candidate, convert
 from number_prediction.training.packing import pack, round_weights
 from number_prediction.training.state import TrainedNetwork
-from number_prediction.training.strings import StringComposer
+from number_prediction.training.strings import make_composer
 from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
 
 LINES = 100
@@ -43,7 +43,7 @@ def describe_outputs() -> dict[str, str]:
 def check_content(content: bytes, trained: TrainedNetwork) -> Parity:
     """Compare torch and ONNX Runtime; raises ModelError where they disagree."""
     graph = number_graph(trained)
-    composer = StringComposer(draw_glyphs(load_mnist().validation, _GLYPHS, seed=0), seed=0)
+    composer = make_composer(load_mnist().validation, _GLYPHS, seed=0)
     random = np.random.default_rng(0)
     pages = [random.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
     for number, width in enumerate(WIDTHS):

@@ -17,9 +17,9 @@ from number_prediction.runs import Run, Settings, describe_environment
 from number_prediction.splits import Split, Splits
 from number_prediction.training.devices import pick_device, usable_precision
 from number_prediction.training.export import export_run
-from number_prediction.training.glyphs import LineRecipe, draw_glyphs
+from number_prediction.training.glyphs import LineRecipe
 from number_prediction.training.recipes import Recipe
-from number_prediction.training.strings import StringComposer
+from number_prediction.training.strings import make_composer
 from number_prediction.training.world import ALONE, World
 from number_prediction.types import DataError
 
@@ -119,9 +119,7 @@ def evaluate_lines(run: Run, split: Split, name: str, *, data: str) -> NumberEva
 
 def compose_lines(split: Split, counts: LineRecipe) -> Lines:
     """Lines of all WIDTHS, the same at every call."""
-    composer = StringComposer(
-        draw_glyphs(split, counts, seed=LINES_SEED), seed=LINES_SEED, dated=counts.dated
-    )
+    composer = make_composer(split, counts, seed=LINES_SEED)
     pages: list[Page] = []
     texts: list[str] = []
     for number, width in enumerate(WIDTHS):

@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from number_prediction.splits import Split
 from number_prediction.training.ctc import Written
-from number_prediction.training.glyphs import Glyphs, LineRecipe
+from number_prediction.training.glyphs import Glyphs, LineRecipe, draw_glyphs
 from number_prediction.training.hands import Hand, Layout
 from number_prediction.training.line_framing import DIGIT_HEIGHT
 from number_prediction.training.papers import UNIT, add_rules, spoil
@@ -55,6 +56,11 @@ class Lines:
     """(B, LINE_HEIGHT, W) float32 in [0, 1]."""
     written: Written
     """What they say, and where."""
+
+
+def make_composer(split: Split, recipe: LineRecipe, *, seed: int) -> StringComposer:
+    """What composes lines as a recipe says from frames of digits (N, 28, 28) uint8."""
+    return StringComposer(draw_glyphs(split, recipe, seed=seed), seed=seed, dated=recipe.dated)
 
 
 class StringComposer:

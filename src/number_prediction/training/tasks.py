@@ -19,9 +19,8 @@ from number_prediction.training.batches import Batches, LineBatches, Stream
 from number_prediction.training.calibration import choose_threshold, fit_line_temperature, fit_temperature
 from number_prediction.training.companions import add_companions
 from number_prediction.training.ctc import Written, aligned_loss, ctc_loss, read_greedily
-from number_prediction.training.glyphs import draw_glyphs
 from number_prediction.training.recipes import Recipe
-from number_prediction.training.strings import Lines, StringComposer
+from number_prediction.training.strings import Lines, make_composer
 from number_prediction.training.world import ALONE, World
 from number_prediction.types import DEFAULT_THRESHOLD, FRAME_SIZE, GLYPHS
 
@@ -144,23 +143,15 @@ class NumberTask:
         assert recipe.lines is not None
         self.classes = GLYPHS
         self._device, self._world = torch.device(settings.device), world
-        composer = StringComposer(
-            draw_glyphs(splits.train, recipe.lines, seed=settings.seed),
-            seed=settings.seed,
-            dated=recipe.lines.dated,
-        )
         self.batches = LineBatches(
-            composer,
+            make_composer(splits.train, recipe.lines, seed=settings.seed),
             batch_size=recipe.batch_size,
             epoch=recipe.lines.epoch,
             seed=settings.seed,
             device=self._device,
             world=world,
         )
-        seed = settings.seed + VALIDATION_SEED
-        validation = StringComposer(
-            draw_glyphs(splits.validation, recipe.lines, seed=seed), seed=seed, dated=recipe.lines.dated
-        )
+        validation = make_composer(splits.validation, recipe.lines, seed=settings.seed + VALIDATION_SEED)
         widths = [width for width, count in VALIDATION_LINES.items() for _ in range(count)]
         self._validation = [validation.batch(number, 100, width) for number, width in enumerate(widths)]
         pixels = torch.cat([lines.frames.flatten() for lines in self._validation])
