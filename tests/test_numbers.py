@@ -36,6 +36,7 @@ from number_prediction.training.session import start_run
 from number_prediction.training.state import load_trained
 from number_prediction.training.strings import Lines, StringComposer
 from number_prediction.training.texts import draw_text
+from number_prediction.training.words import ALPHABETS
 from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
 from tests.composed import peaks
 
@@ -341,7 +342,8 @@ def assert_same(one: Lines, other: Lines, *, same: bool = True) -> None:
 
 def test_lines_are_a_function_of_seed_and_number(few: Splits, composer: StringComposer) -> None:
     glyphs = draw_glyphs(few.train, LINES, seed=0)
-    assert set(glyphs.places) == set(range(1, len(GLYPHS)))
+    letters = sum(len(alphabet) for alphabet in ALPHABETS)
+    assert set(glyphs.places) == set(range(1, len(GLYPHS) + letters))
     assert_same(StringComposer(glyphs, seed=0).batch(3, 8, 128), composer.batch(3, 8, 128))
     assert_same(composer.batch(4, 8, 128), composer.batch(3, 8, 128), same=False)
     assert_same(StringComposer(glyphs, seed=1).batch(3, 8, 128), composer.batch(3, 8, 128), same=False)

@@ -1,7 +1,7 @@
 """Glyphs: single digits and signs, from which lines of writing are composed.
 
-A split of frames of digits -> the same with the writings that the repository draws, and with signs, each at
-its height on the line: digits stand on the base line, rows 4 to 24 of the frame.
+A split of frames of digits -> the same with the writings that the repository draws, with signs, and with the
+letters of words, each at its height on the line: digits stand on the base line, rows 4 to 24 of the frame.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from PIL import Image
 from number_prediction.splits import Split
 from number_prediction.training.companions import draw_writings
 from number_prediction.training.pen import SIDE, Sheet, smooth
+from number_prediction.training.words import draw_letters
 from number_prediction.types import FRAME_SIZE, GLYPHS
 
 PIXEL = SIDE / FRAME_SIZE
@@ -29,7 +30,7 @@ class Glyphs:
     frames: NDArray[np.uint8]
     """(M, 28, 28), 255 is ink."""
     places: NDArray[np.intp]
-    """(M,) place of each in GLYPHS."""
+    """(M,) place of each in GLYPHS; letters have places after those, see `words`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,10 @@ class LineRecipe:
     """Of each sign."""
     dated: float = 0.12
     """Share of the lines that say a year or a date."""
+    letters: int = 60
+    """Of each drawn writing of a letter."""
+    worded: float = 0.06
+    """Share of the lines that are a word, which is read as nothing."""
     epoch: int = 60_000
     """Lines that count as one epoch."""
 
@@ -59,6 +64,9 @@ def draw_glyphs(split: Split, counts: LineRecipe, *, seed: int) -> Glyphs:
     for place in range(11, len(GLYPHS)):
         frames.append(np.stack([_draw_sign(GLYPHS[place], generator) for _ in range(signs)]))
         places.append(np.full(signs, place, np.intp))
+    letters, of_letters = draw_letters(max(1, round(counts.letters * share)), generator)
+    frames.append(letters)
+    places.append(of_letters)
     return Glyphs(np.concatenate(frames), np.concatenate(places))
 
 

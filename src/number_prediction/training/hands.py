@@ -41,7 +41,7 @@ class Layout(NamedTuple):
 class Hand:
     """How one line is written."""
 
-    def __init__(self, random: np.random.Generator) -> None:
+    def __init__(self, random: np.random.Generator, *, is_word: bool = False) -> None:
         self.slant = float(np.clip(random.normal(0.22, 0.3), -0.7, 1.0))
         self.rotation = random.normal(0, 3)
         self.wide = float(np.clip(np.exp(random.normal(-0.12, 0.22)), 0.5, 1.4))
@@ -66,6 +66,8 @@ class Hand:
         """Height of the writing in the frame, in heights that the framing means to give it."""
         if random.random() < 0.12:  # something else was framed with it
             self.framed *= random.uniform(0.6, 1)
+        if is_word:  # small letters are framed as if they were digits
+            self.framed *= random.uniform(1, 1.5)
 
     def lay_out(self, text: tuple[int, ...], random: np.random.Generator) -> Layout:
         """Heights and middles of the glyphs of a text."""

@@ -27,6 +27,7 @@ from number_prediction.training.line_framing import DIGIT_HEIGHT
 from number_prediction.training.papers import UNIT, add_rules, spoil
 from number_prediction.training.strokes import bend, change_pen
 from number_prediction.training.texts import draw_text
+from number_prediction.training.words import draw_word, is_word
 from number_prediction.types import FRAME_SIZE, GLYPHS, LINE_HEIGHT
 
 PATCH = 64
@@ -60,18 +61,26 @@ class Lines:
 
 def make_composer(split: Split, recipe: LineRecipe, *, seed: int) -> StringComposer:
     """What composes lines as a recipe says from frames of digits (N, 28, 28) uint8."""
-    return StringComposer(draw_glyphs(split, recipe, seed=seed), seed=seed, dated=recipe.dated)
+    glyphs = draw_glyphs(split, recipe, seed=seed)
+    return StringComposer(glyphs, seed=seed, dated=recipe.dated, worded=recipe.worded)
 
 
 class StringComposer:
     """Composes lines from single glyphs."""
 
-    def __init__(self, glyphs: Glyphs, *, seed: int, dated: float = LineRecipe.dated) -> None:
-        """`dated` is the share of the lines that say a year or a date."""
+    def __init__(
+        self,
+        glyphs: Glyphs,
+        *,
+        seed: int,
+        dated: float = LineRecipe.dated,
+        worded: float = LineRecipe.worded,
+    ) -> None:
+        """`dated` is the share of the lines that say a year or a date, `worded` of those that are a word."""
         self._frames = torch.tensor(glyphs.frames)
-        self._of_glyph = [np.flatnonzero(glyphs.places == place) for place in range(len(GLYPHS))]
+        self._of_glyph = [np.flatnonzero(glyphs.places == place) for place in range(glyphs.places.max() + 1)]
         self._digits = np.flatnonzero(glyphs.places <= 10)
-        self._seed, self._dated = seed, dated
+        self._seed, self._dated, self._worded = seed, dated, worded
         content = hashlib.sha256(glyphs.frames.tobytes())
         content.update(glyphs.places.tobytes())
         self.data_sha256 = content.hexdigest()
@@ -80,8 +89,8 @@ class StringComposer:
     def batch(self, number: int, count: int, width: int) -> Lines:
         """Batch `number`: `count` lines of `width` pixels."""
         random = np.random.default_rng([self._seed, number])
-        texts = [draw_text(random, width, dated=self._dated) for _ in range(count)]
-        hands = [Hand(random) for _ in range(count)]
+        texts = [self._draw_text(random, width) for _ in range(count)]
+        hands = [Hand(random, is_word=is_word(text)) for text in texts]
         layouts = [hand.lay_out(text, random) for hand, text in zip(hands, texts, strict=True)]
         owner = np.repeat(np.arange(count), [len(text) for text in texts])
         sources = np.concatenate([self._choose(text, random) for text in texts])
@@ -96,7 +105,7 @@ class StringComposer:
             placed = _place(
                 canvas[line], patches[glyphs_of_line], room.of(glyphs_of_line), text, hand, layout, random
             )
-            kept.append(placed[: _without_end_marks(text[: len(placed)])])
+            kept.append(placed[: _read_of(text[: len(placed)])])
             first += len(text)
             self._add_neighbours(canvas[line], random)
         lines = canvas[:, PATCH:-PATCH, PATCH:-PATCH].clone()
@@ -110,6 +119,11 @@ class StringComposer:
         lines = self.batch(number, count, width)
         pages = (255 * (1 - lines.frames)).round().to(torch.uint8).numpy()
         return pages, ["".join(GLYPHS[place] for place in text) for text in lines.written.texts]
+
+    def _draw_text(self, random: np.random.Generator, width: int) -> tuple[int, ...]:
+        if random.random() < self._worded:
+            return draw_word(random, width)
+        return draw_text(random, width, dated=self._dated)
 
     def _choose(self, text: tuple[int, ...], random: np.random.Generator) -> NDArray[np.int64]:
         """A picture of each glyph; some hands write the same digit alike throughout."""
@@ -166,8 +180,10 @@ class StringComposer:
             torch.maximum(part, source, out=part)
 
 
-def _without_end_marks(text: tuple[int, ...]) -> int:
-    """How much is to be read: a dot or comma after a number ends a sentence or makes it ordinal."""
+def _read_of(text: tuple[int, ...]) -> int:
+    """How many glyphs are to be read: none of a word, nor a dot after a number, which ends a sentence."""
+    if is_word(text):
+        return 0
     while text and GLYPHS[text[-1]] in (".", ","):
         text = text[:-1]
     return len(text)
