@@ -86,9 +86,9 @@ def main() -> None:
         for photo, other in zip(photos, [*photos[1:], photos[0]], strict=True):
             template = make_template(photo, has_scan=has_scan)
             begun = time.perf_counter()
-            reading = read_form(photo.picture, template, read=predictor.predict_numbers, least_found=0)
+            reading = read_form(photo.picture, template, read=predictor.read_lines, least_found=0)
             seconds.append(time.perf_counter() - begun)
-            stranger = read_form(other.picture, template, read=predictor.predict_numbers, least_found=0)
+            stranger = read_form(other.picture, template, read=predictor.read_lines, least_found=0)
             others.append(stranger.found)
             error, is_read = measure(photo, reading)
             found[error <= WRONG].append(reading.found)

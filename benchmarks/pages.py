@@ -42,7 +42,7 @@ REPEATS = 5
 
 
 def main() -> None:
-    read = NumberPredictor(threads=2).predict_numbers
+    read = NumberPredictor(threads=2).read_lines
     print("| page | numbers | found | read right | others |\n| --- | --- | --- | --- | --- |")
     for kind, (paper, light) in KINDS.items():
         numbers = found = right = others = 0

@@ -28,7 +28,5 @@ class Foreknown:
             reading = decode(lattice, GLYPHS, constraint)[0]
             yield locate(reading, frame, lattice, np.array([0, 0, 1], np.float32))
 
-    def predict_numbers(
-        self, pages: Sequence[Page], constraint: Constraint | None = None
-    ) -> list[NumberPrediction]:
-        return list(self.iterate_numbers(pages, constraint))
+    def read_lines(self, lines: Sequence[Page]) -> list[NumberPrediction]:
+        return list(self.iterate_numbers(lines))

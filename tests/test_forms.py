@@ -110,7 +110,7 @@ def test_the_example_of_the_documentation() -> None:
     assert json.loads(shown) == json.loads((folder / "form.json").read_text())
     template, predictor = load_form(folder / "form.json"), NumberPredictor()
     for sheet in sorted((folder / "sheets").iterdir()):
-        reading = read_form(sheet, template, read=predictor.predict_numbers)
+        reading = read_form(sheet, template, read=predictor.read_lines)
         assert (
             f"{sheet.name} │ "
             + " │ ".join(

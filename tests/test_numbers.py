@@ -36,7 +36,7 @@ from number_prediction.training.session import start_run
 from number_prediction.training.state import load_trained
 from number_prediction.training.strings import Lines, StringComposer
 from number_prediction.training.texts import draw_text
-from number_prediction.training.words import ALPHABETS
+from number_prediction.training.words import ALPHABETS, CLEAR, draw_word, is_word
 from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
 from tests.composed import peaks
 
@@ -333,6 +333,29 @@ def test_years_and_dates_are_written_more_often_than_chance_would_have_it() -> N
     assert all(year.fullmatch(text) or date.fullmatch(text) for text in drawn(288, 1))
     assert any(date.fullmatch(text) for text in drawn(288, 1))
     assert all(len(text) <= 4 for text in drawn(64, 1))  # none fits
+
+
+@given(seed=st.integers(0, 2**32), width=st.integers(40, 480))
+def test_a_word_is_of_one_alphabet_and_looks_like_no_number(seed: int, width: int) -> None:
+    word = draw_word(np.random.default_rng(seed), width)
+    letters = [place for place in word if place >= len(GLYPHS)]
+    assert is_word(word)
+    assert 2 <= len(letters) <= max(2, min(12, width // 15))
+    assert len(word) - len(letters) in (0, 1)
+    ends = np.cumsum([len(GLYPHS), *map(len, ALPHABETS)])
+    (alphabet,) = {int(np.searchsorted(ends, place, "right")) - 1 for place in letters}
+    spelled = [ALPHABETS[alphabet][place - ends[alphabet]] for place in letters]
+    assert sum(letter in CLEAR for letter in spelled) >= len(spelled) / 2
+
+
+def test_words_are_written_and_read_as_nothing(few: Splits) -> None:
+    glyphs = draw_glyphs(few.train, LINES, seed=0)
+    written = StringComposer(glyphs, seed=0, worded=1).batch(0, 32, 160)
+    assert written.written.texts == written.written.middles == ((),) * 32
+    inked = (written.frames > 0.5).sum((1, 2))
+    assert (inked > 30).float().mean() > 0.8
+    some = StringComposer(glyphs, seed=0, worded=0.5).batch(0, 200, 160).written.texts
+    assert 0.35 < np.mean([text == () for text in some]) < 0.65
 
 
 def assert_same(one: Lines, other: Lines, *, same: bool = True) -> None:

@@ -184,7 +184,7 @@ def read_form(
     Args:
         sheet: path, bytes, stream, PIL image or array.
         template: the form.
-        read: what reads lines, such as `NumberPredictor.predict_numbers`.
+        read: what reads lines, such as `NumberPredictor.read_lines`.
         least_found: share of what is printed on the form that must be found on the sheet.
 
     Raises:

@@ -190,7 +190,7 @@ def page_reader(
     def find(pages: Iterable[Page]) -> Iterator[_Found]:
         for page in pages:
             reading = predict_page(
-                page, None if expected.is_on_roster else constraint, read=predictor.predict_numbers, gap=gap
+                page, None if expected.is_on_roster else constraint, read=predictor.read_lines, gap=gap
             )
             numbers: list[_Number | _Settled] = [
                 _Number(
@@ -234,7 +234,7 @@ def form_reader(predictor: NumberPredictor, template: FormTemplate, *, wanted: W
     def find(pages: Iterable[Page]) -> Iterator[_Found | ImageError]:
         for page in pages:
             try:
-                reading = read_form(page, template, read=predictor.predict_numbers)
+                reading = read_form(page, template, read=predictor.read_lines)
             except ImageError as error:
                 yield error
                 continue

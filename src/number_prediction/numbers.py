@@ -196,6 +196,13 @@ class NumberPredictor(Model):
         for pages in iterate_chunks(images):
             yield from self._answer(pages, constraint)
 
+    def read_lines(self, lines: Sequence[Page]) -> list[NumberPrediction]:
+        """Read lines that are level and dark on light, (h, w) uint8, such as are cut out of pages and forms.
+
+        None is looked at for a slope: of a page with many words, that would take most of the time.
+        """
+        return self._read(lines, None)
+
     def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> LineAnswer:
         """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
 
@@ -217,7 +224,7 @@ class NumberPredictor(Model):
         for page in pages:
             yield page if isinstance(page, ImageError) else next(read)
 
-    def _read(self, pages: list[Page], constraint: Constraint | None) -> list[NumberPrediction]:
+    def _read(self, pages: Sequence[Page], constraint: Constraint | None) -> list[NumberPrediction]:
         """Each page as it is."""
         answer = self.run(pages)
         lattices = self._ask_about_lone_digits(pages, answer.lattices)
@@ -240,7 +247,7 @@ class NumberPredictor(Model):
             yield prediction
 
     def _ask_about_lone_digits(
-        self, pages: list[Page], lattices: list[NDArray[np.float32]]
+        self, pages: Sequence[Page], lattices: list[NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
         """The lattices; in those of one digit, what the model for digits says too, if it is one to it."""
         lone = {index: steps for index, each in enumerate(lattices) if (steps := find_lone_digit(each))}

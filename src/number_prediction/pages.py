@@ -80,7 +80,7 @@ def predict_page(
     Args:
         picture: a photo or scan: path, bytes, stream, PIL image or array.
         constraint: what is known of every number on it.
-        read: what reads lines, such as `NumberPredictor.predict_numbers`.
+        read: what reads lines, such as `NumberPredictor.read_lines`.
         least: confidence in the text of a line, in [0, 1], below which it is no number.
         gap: the widest space inside a number, in heights of its digits.
 
