@@ -358,6 +358,21 @@ def test_words_are_written_and_read_as_nothing(few: Splits) -> None:
     assert 0.35 < np.mean([text == () for text in some]) < 0.65
 
 
+def test_digits_are_printed_and_read_as_they_are(few: Splits) -> None:
+    glyphs = draw_glyphs(few.train, LINES, seed=0)
+    printed, written = (
+        StringComposer(glyphs, seed=0, worded=0, printed=share).batch(0, 8, 160) for share in (1, 0)
+    )
+    for one, other in zip(printed.written.texts, written.written.texts, strict=True):
+        fits = min(len(one), len(other))
+        assert one[:fits] == other[:fits]
+    assert sum(map(len, printed.written.texts)) > 30
+    assert not torch.equal(printed.frames, written.frames)
+    nothing_else = replace(glyphs, frames=np.zeros_like(glyphs.frames))
+    alone = StringComposer(nothing_else, seed=0, worded=0, printed=1).batch(0, 8, 160)
+    assert (alone.frames > 0.5).sum() > 0.5 * (printed.frames > 0.5).sum()
+
+
 def assert_same(one: Lines, other: Lines, *, same: bool = True) -> None:
     assert torch.equal(one.frames, other.frames) == same
     assert (one.written == other.written) == same

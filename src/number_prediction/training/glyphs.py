@@ -1,7 +1,8 @@
 """Glyphs: single digits and signs, from which lines of writing are composed.
 
-A split of frames of digits -> the same with the writings that the repository draws, with signs, and with the
-letters of words, each at its height on the line: digits stand on the base line, rows 4 to 24 of the frame.
+A split of frames of digits -> the same with the writings that the repository draws, with signs, with the
+letters of words, and with the digits of fonts, each at its height on the line: digits stand on the base
+line, rows 4 to 24 of the frame.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from PIL import Image
 from number_prediction.splits import Split
 from number_prediction.training.companions import draw_writings
 from number_prediction.training.pen import SIDE, Sheet, smooth
-from number_prediction.training.words import draw_letters
+from number_prediction.training.words import draw_letters, print_digits
 from number_prediction.types import FRAME_SIZE, GLYPHS
 
 PIXEL = SIDE / FRAME_SIZE
@@ -31,6 +32,8 @@ class Glyphs:
     """(M, 28, 28), 255 is ink."""
     places: NDArray[np.intp]
     """(M,) place of each in GLYPHS; letters have places after those, see `words`."""
+    printed: NDArray[np.uint8]
+    """(F, 10, 28, 28) the ten digits in F fonts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +48,10 @@ class LineRecipe:
     """Share of the lines that say a year or a date."""
     letters: int = 60
     """Of each drawn writing of a letter."""
-    worded: float = 0.06
+    worded: float = 0.05
     """Share of the lines that are a word, which is read as nothing."""
+    printed: float = 0.05
+    """Share of the other lines whose digits are those of a font."""
     epoch: int = 60_000
     """Lines that count as one epoch."""
 
@@ -67,7 +72,7 @@ def draw_glyphs(split: Split, counts: LineRecipe, *, seed: int) -> Glyphs:
     letters, of_letters = draw_letters(max(1, round(counts.letters * share)), generator)
     frames.append(letters)
     places.append(of_letters)
-    return Glyphs(np.concatenate(frames), np.concatenate(places))
+    return Glyphs(np.concatenate(frames), np.concatenate(places), print_digits())
 
 
 def _draw_sign(sign: str, generator: np.random.Generator) -> NDArray[np.uint8]:

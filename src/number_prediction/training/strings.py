@@ -62,7 +62,7 @@ class Lines:
 def make_composer(split: Split, recipe: LineRecipe, *, seed: int) -> StringComposer:
     """What composes lines as a recipe says from frames of digits (N, 28, 28) uint8."""
     glyphs = draw_glyphs(split, recipe, seed=seed)
-    return StringComposer(glyphs, seed=seed, dated=recipe.dated, worded=recipe.worded)
+    return StringComposer(glyphs, seed=seed, dated=recipe.dated, worded=recipe.worded, printed=recipe.printed)
 
 
 class StringComposer:
@@ -75,13 +75,19 @@ class StringComposer:
         seed: int,
         dated: float = LineRecipe.dated,
         worded: float = LineRecipe.worded,
+        printed: float = LineRecipe.printed,
     ) -> None:
-        """`dated` is the share of the lines that say a year or a date, `worded` of those that are a word."""
-        self._frames = torch.tensor(glyphs.frames)
+        """Shares of the lines as in `LineRecipe`."""
+        fonts = len(glyphs.printed)
+        in_print = glyphs.printed.reshape(-1, FRAME_SIZE, FRAME_SIZE)
+        self._frames = torch.tensor(np.concatenate([glyphs.frames, in_print]))
+        self._in_print = len(glyphs.frames) + np.arange(len(in_print)).reshape(fonts, 10)
+        """Frame of each digit in each font."""
         self._of_glyph = [np.flatnonzero(glyphs.places == place) for place in range(glyphs.places.max() + 1)]
         self._digits = np.flatnonzero(glyphs.places <= 10)
-        self._seed, self._dated, self._worded = seed, dated, worded
+        self._seed, self._dated, self._worded, self._printed = seed, dated, worded, printed
         content = hashlib.sha256(glyphs.frames.tobytes())
+        content.update(glyphs.printed.tobytes())
         content.update(glyphs.places.tobytes())
         self.data_sha256 = content.hexdigest()
         """Of the glyphs, hexadecimal."""
@@ -126,7 +132,16 @@ class StringComposer:
         return draw_text(random, width, dated=self._dated)
 
     def _choose(self, text: tuple[int, ...], random: np.random.Generator) -> NDArray[np.int64]:
-        """A picture of each glyph; some hands write the same digit alike throughout."""
+        """A picture of each glyph; some hands write the same digit alike throughout, as all print does."""
+        if not is_word(text) and random.random() < self._printed:
+            font = random.choice(self._in_print)
+            return np.array(
+                [
+                    font[glyph - 1] if 1 <= glyph <= 10 else random.choice(self._of_glyph[glyph])
+                    for glyph in text
+                ],
+                np.int64,
+            )
         chosen = np.array([random.choice(self._of_glyph[glyph]) for glyph in text], np.int64)
         if random.random() > SAME_SHAPES:
             return chosen

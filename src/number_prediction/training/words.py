@@ -1,13 +1,15 @@
 """Words: what stands on paper beside numbers and says none. A line of letters is read as nothing.
 
 Letters are drawn by the pen of the other writings, or printed in fonts that come with Matplotlib. Their
-places follow those of GLYPHS, alphabet by alphabet, so that a word is of one hand or of one font.
+places follow those of GLYPHS, alphabet by alphabet, so that a word is of one hand or of one font. The digits
+of the same fonts are drawn too: of lines in print, those of letters say nothing, not all.
 """
 
 from __future__ import annotations
 
 from itertools import accumulate
 from pathlib import Path
+from string import digits
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,9 +86,14 @@ def draw_letters(count: int, generator: np.random.Generator) -> tuple[NDArray[np
             frames += [_set(frame, _HEIGHTS.get(letter, _TALL), _FEET.get(letter, _FOOT)) for frame in drawn]
             places += [place] * count
     for first, name in zip(_FIRST[1:], FONTS, strict=False):
-        frames += _print_all(name)
+        frames += _print_all(PRINTED, name)
         places += range(first, first + len(PRINTED))
     return np.stack(frames), np.array(places, np.intp)
+
+
+def print_digits() -> NDArray[np.uint8]:
+    """Frames (F, 10, 28, 28) uint8 of the digits 0 to 9 in each font."""
+    return np.stack([np.stack(_print_all(digits, name)) for name in FONTS])
 
 
 def _cases(letters: str, random: np.random.Generator) -> NDArray[np.float64]:
@@ -108,16 +115,18 @@ def _set(frame: NDArray[np.uint8], height: int, foot: int) -> NDArray[np.uint8]:
     return np.asarray(page)
 
 
-def _print_all(name: str) -> list[NDArray[np.uint8]]:
-    """Every printed letter in one font."""
+def _print_all(characters: str, name: str) -> list[NDArray[np.uint8]]:
+    """Frames of printed characters in one font."""
     import matplotlib
 
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"
     _, top, _, bottom = ImageFont.truetype(file, 100).getbbox("H")
     font = ImageFont.truetype(file, 100 * _FINE * _CAPITAL / (bottom - top))
     frames = []
-    for letter in PRINTED:
+    for character in characters:
         page = Image.new("L", (FRAME_SIZE * _FINE, FRAME_SIZE * _FINE))
-        ImageDraw.Draw(page).text((page.width / 2, _BASE * _FINE), letter, fill=255, font=font, anchor="ms")
+        ImageDraw.Draw(page).text(
+            (page.width / 2, _BASE * _FINE), character, fill=255, font=font, anchor="ms"
+        )
         frames.append(np.asarray(page.resize((FRAME_SIZE, FRAME_SIZE), Image.Resampling.BOX)))
     return frames
