@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.finetune import HAND, WIDEST
-from number_prediction import DataError, ModelError, Predictor, Splits
+from number_prediction import DataError, ModelError, Predictor, Splits, TrainingError
 from number_prediction.runs import Run
 from number_prediction.splits import Split
 from number_prediction.training.corrections import FEWEST_TO_HOLD_OUT, hold_out, load_corrections
@@ -164,11 +164,23 @@ def test_harm_is_refused_and_the_old_model_stays(adapted: Adapted, mnist: Splits
     data = save_digits(tmp_path / "wrong", mnist.train.select(np.arange(40)), shift=3)
     output = adapted.model.path.parent
     before = {path.name: path.read_bytes() for path in output.iterdir()}
-    most = replace(QUICK, learning_rate=0.02, fewest_new=40, most_new=40, tolerance=Tuning().tolerance)
+    most = replace(QUICK, fewest_new=40, most_new=40, tolerance=Tuning().tolerance)
     done = finetune(str(data), output, model=output, command="a test", tuning=most, threads=1)
     assert done.model is None
-    assert any(MNIST in reason for reason in done.reasons)
-    assert figure(done, MNIST).fall > 0.01
+    assert any(REPLAY in reason for reason in done.reasons)
+    assert figure(done, REPLAY).fall > 0.01
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+
+
+def test_a_training_that_runs_away_is_said_and_the_old_model_stays(
+    adapted: Adapted, mnist: Splits, tmp_path: Path
+) -> None:
+    data = save_digits(tmp_path / "digits", mnist.train.select(np.arange(12)), shift=3)
+    output = adapted.model.path.parent
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    fastest = replace(QUICKEST, learning_rate=1e30)
+    with pytest.raises(TrainingError, match=r"no finite number.* nothing was written.* another seed"):
+        finetune(str(data), output, model=output, command="a test", tuning=fastest, threads=1)
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 

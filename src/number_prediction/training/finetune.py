@@ -251,7 +251,10 @@ def _train(
             continue
         mean_loss = float(torch.stack(losses).mean())
         if not math.isfinite(mean_loss):
-            raise TrainingError(f"the loss is no finite number any more after {step} batches")
+            raise TrainingError(
+                f"the loss is no finite number any more after {step} batches, so nothing was written; "
+                "look for wrong labels, or give another seed"
+            )
         now = time.perf_counter()
         yield Record(
             step=step,
