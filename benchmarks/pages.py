@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -42,13 +43,14 @@ REPEATS = 5
 
 
 def main() -> None:
-    read = NumberPredictor(threads=2).read_lines
+    predictor = NumberPredictor(threads=2)
+    read = partial(predict_page, read=predictor.read_lines, judge=predictor.judge_lines)
     print("| page | numbers | found | read right | others |\n| --- | --- | --- | --- | --- |")
     for kind, (paper, light) in KINDS.items():
         numbers = found = right = others = 0
         for seed in range(PAGES):
             page = draw(seed, 1500, 2000, 40, paper, light)
-            there = predict_page(page.picture, read=read).numbers
+            there = read(page.picture).numbers
             matched = match([number.box for number in page.numbers], [number.box for number in there])
             numbers, found = numbers + len(page.numbers), found + len(matched)
             right += sum(page.numbers[i].text == there[j].text for i, j in matched.items())
@@ -62,7 +64,7 @@ def main() -> None:
         Image.fromarray(page.picture).save(path, quality=92)
         works: dict[str, Callable[[str], object]] = {
             "found": lambda name: find_lines(to_page(name)),
-            "read": lambda name: predict_page(name, read=read),
+            "read": read,
         }
         for words, work in works.items():
             seconds = []

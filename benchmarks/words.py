@@ -48,12 +48,12 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     fonts = options.fonts or [folder / f"{name}.ttf" for name in UNSEEN]
-    read = NumberPredictor(options.model).read_lines
+    predictor = NumberPredictor(options.model)
     print("| font | words | taken for numbers | numbers | found | read right |\n|---|---|---|---|---|---|")
     sums = np.zeros(5, int)
     for seed, font in enumerate(fonts):
         picture, words, numbers = draw(font, np.random.default_rng(seed))
-        there = predict_page(picture, read=read).numbers
+        there = predict_page(picture, read=predictor.read_lines, judge=predictor.judge_lines).numbers
         boxes = [number.box for number in there]
         found = match([box for _, box in numbers], boxes)
         right = sum(numbers[truth][0] == there[place].text for truth, place in found.items())

@@ -168,7 +168,7 @@ def test_harm_is_refused_and_the_old_model_stays(adapted: Adapted, mnist: Splits
     done = finetune(str(data), output, model=output, command="a test", tuning=most, threads=1)
     assert done.model is None
     assert any(REPLAY in reason for reason in done.reasons)
-    assert figure(done, REPLAY).fall > 0.01
+    assert figure(done, REPLAY).fall > Tuning().tolerance
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from number_prediction import ImageError, Predictor, Splits, length
+from number_prediction import ImageError, NumberPredictor, Predictor, Splits, length
 from number_prediction.boxes import Box, overlap
 from number_prediction.lines import find_lines
 from number_prediction.pages import PageReading, predict_page
@@ -86,6 +88,47 @@ def test_numbers_are_read_and_words_are_left_out(write: Write, reader: DigitByDi
     assert len(reading.numbers) - len(matched) <= 1
     assert len(reading.left_out) >= 3
     assert reading.skew == pytest.approx(6, abs=0.5)
+
+
+def test_letters_read_as_digits_are_left_out_and_numbers_stay() -> None:
+    words = (
+        "the",
+        "quick",
+        "brown",
+        "fox",
+        "jumps",
+        "over",
+        "lazy",
+        "dogs",
+        "Name",
+        "Date",
+        "Class",
+        "School",
+    )
+    texts = [text for row in range(6) for text in (words[2 * row], str(1067 + 391 * row), words[2 * row + 1])]
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    font = ImageFont.truetype(str(fonts / "DejaVuSans-Oblique.ttf"), 44)
+    sheet = Image.new("L", (1200, 900), 240)
+    pen = ImageDraw.Draw(sheet)
+    for index, text in enumerate(texts):
+        pen.text((60 + 380 * (index % 3), 60 + 100 * (index // 3)), text, fill=40, font=font)
+    predictor = NumberPredictor(threads=1)
+    unjudged = predict_page(sheet, read=predictor.read_lines)
+    reading = predict_page(sheet, read=predictor.read_lines, judge=predictor.judge_lines)
+    in_the_middle = [each for each in reading.numbers if each.box.left > 420 and each.box.right < 780]
+    assert len(in_the_middle) == 6
+    assert len(reading.numbers) - 6 <= 0.7 * (len(unjudged.numbers) - 6)
+    everything = [each.line for each in (*unjudged.numbers, *unjudged.left_out)]
+    assert {each.line.box for each in (*reading.numbers, *reading.left_out)} == {
+        each.box for each in everything
+    }
+
+
+def test_what_holds_no_digits_is_not_judged() -> None:
+    predictor = NumberPredictor(threads=1)
+    blank = np.full((60, 200), 255, np.uint8)
+    assert predictor.judge_lines([blank], predictor.read_lines([blank])) == [1.0]
+    assert predictor.judge_lines([], []) == []
 
 
 def test_glyphs_lie_on_their_digits_in_the_original_picture(mnist: Splits, reader: DigitByDigit) -> None:

@@ -190,7 +190,11 @@ def page_reader(
     def find(pages: Iterable[Page]) -> Iterator[_Found]:
         for page in pages:
             reading = predict_page(
-                page, None if expected.is_on_roster else constraint, read=predictor.read_lines, gap=gap
+                page,
+                None if expected.is_on_roster else constraint,
+                read=predictor.read_lines,
+                judge=predictor.judge_lines,
+                gap=gap,
             )
             numbers: list[_Number | _Settled] = [
                 _Number(

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from number_prediction.boxes import LEFT_AS_IT_IS, Affine, Box, box_of
 from number_prediction.constraints import Constraint
 from number_prediction.decoding import decode
+from number_prediction.digit_crops import cut_digits, geometric_mean
 from number_prediction.images import Page
 from number_prediction.lines import straighten
 from number_prediction.lone_digits import ask, find_lone_digit
@@ -145,7 +147,7 @@ class LineAnswer:
 class NumberPredictor(Model):
     """A loaded model for numbers. Make one and keep it; it may be used by several threads at once.
 
-    Of a number of one digit the model for digits in the package is asked too.
+    Of a number of one digit the model for digits in the package is asked too, and of lines that may be words.
     """
 
     def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
@@ -202,6 +204,25 @@ class NumberPredictor(Model):
         None is looked at for a slope: of a page with many words, that would take most of the time.
         """
         return self._read(lines, None)
+
+    def judge_lines(self, lines: Sequence[Page], predictions: Sequence[NumberReading]) -> list[float]:
+        """How much the digits that were read on lines look like digits, in [0, 1].
+
+        Args:
+            lines: N pictures (h, w) uint8, dark on light.
+            predictions: what was read on them, boxes in their pixels.
+
+        Returns:
+            N geometric means of what the model for digits in the package says of each digit alone
+            (`is_digit`); 1 where there is none.
+        """
+        cut = [
+            cut_digits(line, [(glyph.glyph, glyph.box) for glyph in prediction.glyphs])
+            for line, prediction in zip(lines, predictions, strict=True)
+        ]
+        pages = [page for each in cut for page in each]
+        shares = iter(self._digits.run(pages).is_digit.tolist() if pages else [])
+        return [geometric_mean(islice(shares, len(each))) for each in cut]
 
     def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> LineAnswer:
         """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.

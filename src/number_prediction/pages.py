@@ -1,7 +1,8 @@
 """Page -> all numbers on it, where they stand and what they are.
 
 In: a photo or scan as `to_page` takes it, and what reads one line of writing. Out: `PageReading`, its numbers
-in reading order. What is no number is left out: by its shape in `lines`, else because the reader is unsure.
+in reading order. What is no number is left out: by its shape in `lines`, else because the reader is unsure
+or its digits do not look like digits.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from number_prediction.numbers import NumberGlyph, NumberPrediction, NumberReadi
 
 LEAST_CONFIDENCE = 0.2
 """Confidence in the text of a line, below which it is no number: a word fits many texts, none well."""
+LEAST_DIGITS = 0.1
+"""What is judged of a line's digits, below which it is no number: letters that were read as digits."""
 
 
 ReadLines: TypeAlias = Callable[[Sequence[Page]], Sequence[NumberPrediction]]
 """Reads pictures (h, w) uint8 of one line of writing each, dark on light."""
+JudgeLines: TypeAlias = Callable[[Sequence[Page], Sequence[NumberPrediction]], Sequence[float]]
+"""Judges whether what was read on such pictures are digits, each in [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,7 @@ def predict_page(
     constraint: Constraint | None = None,
     *,
     read: ReadLines,
+    judge: JudgeLines | None = None,
     least: float = LEAST_CONFIDENCE,
     gap: float = GAP,
 ) -> PageReading:
@@ -81,6 +87,8 @@ def predict_page(
         picture: a photo or scan: path, bytes, stream, PIL image or array.
         constraint: what is known of every number on it.
         read: what reads lines, such as `NumberPredictor.read_lines`.
+        judge: what tells digits from letters, such as `NumberPredictor.judge_lines`; without it more words
+            are taken for numbers.
         least: confidence in the text of a line, in [0, 1], below which it is no number.
         gap: the widest space inside a number, in heights of its digits.
 
@@ -90,8 +98,12 @@ def predict_page(
     lines, skew = find_lines(to_page(picture), gap=gap)
     readings = read([line.picture for line in lines])
     found = [place_number(line, reading) for line, reading in zip(lines, readings, strict=True)]
-    numbers = [number for number in found if _is_number(number, least)]
-    left_out = [number for number in found if number.text and not _is_number(number, least)]
+    likely = [number for number in found if _is_likely(number, least)]
+    if judge is not None:
+        judged = judge([number.line.picture for number in likely], [number.prediction for number in likely])
+        likely = [each for each, digits in zip(likely, judged, strict=True) if digits >= LEAST_DIGITS]
+    left_out = [number for number in found if number.text and number not in likely]
+    numbers = likely
     if constraint is not None:  # what is no number would fit it in some way, so it is not asked of all lines
         numbers = [place_number(number.line, number.prediction.under(constraint)) for number in numbers]
     return PageReading(tuple(number for number in numbers if number.text), tuple(left_out), skew)
@@ -117,5 +129,5 @@ def place_glyph(glyph: NumberGlyph, to_page: Affine) -> NumberGlyph:
     return replace(glyph, box=box_of(to_page(glyph.box.corners)))
 
 
-def _is_number(reading: NumberReading, least: float) -> bool:
+def _is_likely(reading: NumberReading, least: float) -> bool:
     return bool(DIGITS & set(reading.text or "")) and reading.confidence >= least
