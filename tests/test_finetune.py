@@ -161,14 +161,14 @@ def test_the_network_in_a_file_is_that_of_its_run(small_run: Run, mnist: Splits)
 
 
 def test_harm_is_refused_and_the_old_model_stays(adapted: Adapted, mnist: Splits, tmp_path: Path) -> None:
-    data = save_digits(tmp_path / "wrong", mnist.train.select(np.arange(40)), shift=3)
+    data = save_digits(tmp_path / "wrong", mnist.train.select(np.arange(60)), shift=3)
     output = adapted.model.path.parent
     before = {path.name: path.read_bytes() for path in output.iterdir()}
-    most = replace(QUICK, fewest_new=40, most_new=40, tolerance=Tuning().tolerance)
+    most = replace(QUICK, fewest_new=60, most_new=60, tolerance=Tuning().tolerance)
     done = finetune(str(data), output, model=output, command="a test", tuning=most, threads=1)
     assert done.model is None
     assert any(REPLAY in reason for reason in done.reasons)
-    assert figure(done, REPLAY).fall > Tuning().tolerance
+    assert figure(done, REPLAY).fall > 0.01
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 
