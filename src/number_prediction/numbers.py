@@ -36,7 +36,7 @@ from number_prediction.types import (
     Reading,
 )
 
-OUTPUTS = ("frame", "probabilities", "place")
+OUTPUTS = ("frame", "probabilities", "place", "is_number")
 """Outputs of the graph, in order."""
 GLYPHS_KEY = "glyphs"
 """ONNX metadata: the glyphs as a JSON list."""
@@ -142,6 +142,8 @@ class LineAnswer:
     """N times (T, G) float32: probabilities of GLYPHS by time step."""
     places: NDArray[np.float32]
     """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
+    is_number: NDArray[np.float32]
+    """(N,) in [0, 1]: that no letter stands on the line."""
 
 
 class NumberPredictor(Model):
@@ -230,11 +232,12 @@ class NumberPredictor(Model):
         Raises:
             ModelError: an answer is no number.
         """
-        frames, lattices, places = self._run_graph(pages, OUTPUTS)
+        frames, lattices, places, is_number = self._run_graph(pages, OUTPUTS)
         return LineAnswer(
             np.array(frames, np.float32).reshape(-1, LINE_HEIGHT, LINE_WIDTH),
             lattices,
             np.array(places, np.float32).reshape(-1, 3),
+            np.array(is_number, np.float32).reshape(-1),
         )
 
     def _answer(

@@ -48,8 +48,8 @@ class LineRecipe:
     """Share of the lines that say a year or a date."""
     letters: int = 60
     """Of each drawn writing of a letter."""
-    worded: float = 0.05
-    """Share of the lines that are a word, which is read as nothing."""
+    worded: float = 0.06
+    """Share of the lines that are a word."""
     printed: float = 0.05
     """Share of the other lines whose digits are those of a font."""
     epoch: int = 60_000

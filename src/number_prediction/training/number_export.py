@@ -37,6 +37,7 @@ def describe_outputs() -> dict[str, str]:
         "frame": f"(batch, {LINE_HEIGHT}, {LINE_WIDTH}) float32 in [0, 1]",
         "probabilities": f"(batch, steps, {len(GLYPHS)}) float32: blank, then {' '.join(GLYPHS[1:])}",
         "place": "(batch, 3) float32, on the page: left and top of the frame, side of one of its pixels",
+        "is_number": "(batch) float32 in [0, 1]: that no letter stands on the line",
     }
 
 
@@ -52,10 +53,14 @@ def check_content(content: bytes, trained: TrainedNetwork) -> Parity:
     with candidate(content) as path, torch.no_grad():
         predictor = NumberPredictor(path)
         for some in pages:
-            expected = graph(torch.tensor(some)).probabilities
-            answer = torch.tensor(np.stack(predictor.run(some).lattices))
-            largest = max(largest, float((expected - answer).abs().max()))
-            texts = zip(read_greedily(expected), read_greedily(answer), strict=True)
+            expected, found = graph(torch.tensor(some)), predictor.run(some)
+            lattices = torch.tensor(np.stack(found.lattices))
+            for one, other in (
+                (expected.probabilities, lattices),
+                (expected.is_number, torch.tensor(found.is_number)),
+            ):
+                largest = max(largest, float((one - other).abs().max()))
+            texts = zip(read_greedily(expected.probabilities), read_greedily(lattices), strict=True)
             different += sum(one != other for one, other in texts)
     parity = Parity(sum(map(len, pages)), different, largest)
     parity.require()

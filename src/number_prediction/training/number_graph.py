@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from number_prediction.training.ink import find_marks
 from number_prediction.training.line_framing import LineFraming
+from number_prediction.training.words import LETTER
 from number_prediction.types import LINE_WIDTH
 
 SMALLEST_SIGMAS = 3.0
@@ -22,6 +23,8 @@ SEEN = 56
 """Pixels right of the last ink that the network is shown, more than it looks to either side."""
 PIXELS = 2
 """Pixels of the frame that the network gives a time step to."""
+SMALLEST_SHARE = 1e-6
+"""Probability below which no letter at a step is not told from certainly one."""
 STRIDE = 16
 """The network is shown a multiple of so many columns."""
 
@@ -32,16 +35,19 @@ class NumberAnswer(NamedTuple):
     frame: Tensor
     """(N, 40, 480) float32 in [0, 1]: what the network saw."""
     probabilities: Tensor
-    """(N, T, G) float32 over GLYPHS, each row sums to 1; step t is 480 / T pixels of the frame wide."""
+    """(N, T, G) float32 over GLYPHS if no letter stands on the line, each row sums to 1; step t is 480 / T
+    pixels of the frame wide."""
     place: Tensor
     """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
+    is_number: Tensor
+    """(N,) float32 in [0, 1]: that no letter stands on the line."""
 
 
 class NumberGraph(nn.Module):
     """Ink, line framing, network and softmax in one module, of dynamic batch, height and width."""
 
     def __init__(self, network: nn.Module, *, temperature: float = 1.0) -> None:
-        """`network` maps lines (N, 40, W) in [0, 1] to logits (N, T, G); divided by `temperature`."""
+        """`network` maps lines (N, 40, W) in [0, 1] to logits (N, T, G + 1); divided by `temperature`."""
         super().__init__()
         self.framing = LineFraming()
         self.network = network
@@ -50,10 +56,15 @@ class NumberGraph(nn.Module):
     def forward(self, page: Tensor) -> NumberAnswer:  # (N, H, W) uint8
         marks = find_marks(page, SMALLEST_SIGMAS)
         frame, place = self.framing(marks.ink.squeeze(1))
-        return NumberAnswer(frame, self._read(frame), place * marks.scale)
+        shares = self._read(frame)
+        glyphs = shares[:, :, :LETTER]
+        no_letter = glyphs.sum(2, keepdim=True)  # steps are independent: none has one if each has none
+        is_number = torch.exp(torch.log(no_letter.clamp(SMALLEST_SHARE, 1)).sum((1, 2)))
+        probabilities = glyphs / no_letter.clamp(min=SMALLEST_SHARE)
+        return NumberAnswer(frame, probabilities, place * marks.scale, is_number)
 
     def _read(self, frame: Tensor) -> Tensor:
-        """Probabilities (N, T, G) of frames (N, 40, 480), of which the network sees what is written on.
+        """Probabilities (N, T, G + 1) of frames (N, 40, 480), of which the network sees what is written on.
 
         What it takes goes with the length of the longest line, and no line's answer with that of others.
         """
@@ -65,8 +76,8 @@ class NumberGraph(nn.Module):
         torch._check(shown <= LINE_WIDTH // STRIDE)  # type: ignore[no-untyped-call]
         logits = self.network(frame[:, :, : STRIDE * shown]) / self.temperature
         rest = (LINE_WIDTH - STRIDE * shown) // PIXELS
-        probabilities = F.pad(torch.softmax(logits, dim=2), (0, 0, 0, rest))
+        shares = F.pad(torch.softmax(logits, dim=2), (0, 0, 0, rest))
         middle = PIXELS * (torch.arange(LINE_WIDTH // PIXELS) + 0.5)
         is_paper = (middle > end + BESIDE).unsqueeze(2)
-        blank = (torch.arange(probabilities.shape[2]) == 0).to(torch.float32)
-        return torch.where(is_paper, blank, probabilities)
+        blank = (torch.arange(shares.shape[2]) == 0).to(torch.float32)
+        return torch.where(is_paper, blank, shares)

@@ -27,7 +27,7 @@ from number_prediction.training.line_framing import DIGIT_HEIGHT
 from number_prediction.training.papers import UNIT, add_rules, spoil
 from number_prediction.training.strokes import bend, change_pen
 from number_prediction.training.texts import draw_text
-from number_prediction.training.words import draw_word, is_word
+from number_prediction.training.words import draw_word, is_word, name_letters
 from number_prediction.types import FRAME_SIZE, GLYPHS, LINE_HEIGHT
 
 PATCH = 64
@@ -117,14 +117,19 @@ class StringComposer:
         lines = canvas[:, PATCH:-PATCH, PATCH:-PATCH].clone()
         for line in lines:
             add_rules(line, random)
-        read = tuple(text[: len(placed)] for text, placed in zip(texts, kept, strict=True))
+        read = tuple(name_letters(text[: len(placed)]) for text, placed in zip(texts, kept, strict=True))
         return Lines(spoil(lines, random), Written(read, tuple(kept), width))
 
     def draw(self, number: int, count: int, width: int) -> tuple[NDArray[np.uint8], list[str]]:
-        """The same lines as pictures (count, LINE_HEIGHT, width) uint8, dark on light, and their texts."""
+        """The same lines as pictures (count, LINE_HEIGHT, width) uint8, dark on light, and their numbers.
+
+        A word says "".
+        """
         lines = self.batch(number, count, width)
         pages = (255 * (1 - lines.frames)).round().to(torch.uint8).numpy()
-        return pages, ["".join(GLYPHS[place] for place in text) for text in lines.written.texts]
+        return pages, [
+            "" if is_word(text) else "".join(GLYPHS[place] for place in text) for text in lines.written.texts
+        ]
 
     def _draw_text(self, random: np.random.Generator, width: int) -> tuple[int, ...]:
         if random.random() < self._worded:
@@ -196,9 +201,7 @@ class StringComposer:
 
 
 def _read_of(text: tuple[int, ...]) -> int:
-    """How many glyphs are to be read: none of a word, nor a dot after a number, which ends a sentence."""
-    if is_word(text):
-        return 0
+    """How many glyphs are to be read: not a dot after the last of them, which ends a sentence."""
     while text and GLYPHS[text[-1]] in (".", ","):
         text = text[:-1]
     return len(text)

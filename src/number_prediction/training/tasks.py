@@ -21,6 +21,7 @@ from number_prediction.training.companions import add_companions
 from number_prediction.training.ctc import Written, aligned_loss, ctc_loss, read_greedily
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.strings import Lines, make_composer
+from number_prediction.training.words import LETTER
 from number_prediction.training.world import ALONE, World
 from number_prediction.types import DEFAULT_THRESHOLD, FRAME_SIZE, GLYPHS
 
@@ -141,7 +142,7 @@ class NumberTask:
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         assert recipe.lines is not None
-        self.classes = GLYPHS
+        self.classes = (*GLYPHS, "letter")
         self._device, self._world = torch.device(settings.device), world
         self.batches = LineBatches(
             make_composer(splits.train, recipe.lines, seed=settings.seed),
@@ -165,8 +166,8 @@ class NumberTask:
         losses, right = [], []
         for logits, lines in self._answers(network):
             losses.append(float(ctc_loss(logits, lines.written.texts)))
-            read = read_greedily(logits)
-            right += [text == wanted for text, wanted in zip(read, lines.written.texts, strict=True)]
+            pairs = zip(read_greedily(logits), lines.written.texts, strict=True)
+            right += [_numbers_of(text) == _numbers_of(wanted) for text, wanted in pairs]
         return Validation(float(np.mean(losses)), float(np.mean(right)))
 
     def calibrate(self, network: nn.Module) -> Calibration:
@@ -184,6 +185,11 @@ class NumberTask:
             answers.append((self._world.join(logits, count).cpu(), lines))
         network.train(was_training)
         return answers
+
+
+def _numbers_of(text: tuple[int, ...]) -> tuple[int, ...]:
+    """A text without its letters, however many were seen."""
+    return tuple(glyph for glyph in text if glyph != LETTER)
 
 
 def _moments(images: Pages) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Words: what stands on paper beside numbers and says none. A line of letters is read as nothing.
+"""Words: what stands on paper beside numbers and says none. Each of their letters is read as LETTER.
 
 Letters are drawn by the pen of the other writings, or printed in fonts that come with Matplotlib. Their
 places follow those of GLYPHS, alphabet by alphabet, so that a word is of one hand or of one font. The digits
@@ -35,6 +35,8 @@ FONTS = (
     "cmtt10",
 )
 """Files of Matplotlib."""
+LETTER = len(GLYPHS)
+"""Class of all letters, after those of GLYPHS. Were they read as blank, so would be odd digits that touch."""
 PRINTED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DRAWN = "".join(letter for letter in OTHERS if len(letter) == 1)
 CLEAR = "AEFGHKMNPRWXadefhkmnprtuvwx"
@@ -59,6 +61,11 @@ _TALL, _FOOT = 20, 24
 def is_word(text: tuple[int, ...]) -> bool:
     """Whether a text, as places, has letters in it."""
     return any(place >= len(GLYPHS) for place in text)
+
+
+def name_letters(text: tuple[int, ...]) -> tuple[int, ...]:
+    """A text as classes: places in GLYPHS, and LETTER for every letter."""
+    return tuple(min(place, LETTER) for place in text)
 
 
 def draw_word(random: np.random.Generator, width: int) -> tuple[int, ...]:
