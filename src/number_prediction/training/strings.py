@@ -202,7 +202,7 @@ class StringComposer:
 
 def _read_of(text: tuple[int, ...]) -> int:
     """How many glyphs are to be read: not a dot after the last of them, which ends a sentence."""
-    while text and GLYPHS[text[-1]] in (".", ","):
+    while text and text[-1] in _SMALL:
         text = text[:-1]
     return len(text)
 
