@@ -44,7 +44,7 @@ REPEATS = 5
 
 def main() -> None:
     predictor = NumberPredictor(threads=2)
-    read = partial(predict_page, read=predictor.read_lines, judge=predictor.judge_lines)
+    read = partial(predict_page, read=predictor.read_lines)
     print("| page | numbers | found | read right | others |\n| --- | --- | --- | --- | --- |")
     for kind, (paper, light) in KINDS.items():
         numbers = found = right = others = 0

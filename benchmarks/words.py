@@ -53,7 +53,7 @@ def main() -> None:
     sums = np.zeros(5, int)
     for seed, font in enumerate(fonts):
         picture, words, numbers = draw(font, np.random.default_rng(seed))
-        there = predict_page(picture, read=predictor.read_lines, judge=predictor.judge_lines).numbers
+        there = predict_page(picture, read=predictor.read_lines).numbers
         boxes = [number.box for number in there]
         found = match([box for _, box in numbers], boxes)
         right = sum(numbers[truth][0] == there[place].text for truth, place in found.items())

@@ -31,13 +31,14 @@ from number_prediction.training.export import export_run
 from number_prediction.training.fit import fit
 from number_prediction.training.glyphs import LineRecipe, draw_glyphs
 from number_prediction.training.line_framing import DIGIT_HEIGHT, LineFraming
+from number_prediction.training.number_graph import NumberGraph
 from number_prediction.training.recipes import get_recipe
 from number_prediction.training.session import start_run
 from number_prediction.training.state import load_trained
 from number_prediction.training.strings import Lines, StringComposer
 from number_prediction.training.texts import draw_text
 from number_prediction.training.words import ALPHABETS, CLEAR, draw_word, is_word
-from number_prediction.types import GLYPHS, LINE_HEIGHT, LINE_WIDTH
+from number_prediction.types import GLYPHS, LETTER, LINE_HEIGHT, LINE_WIDTH
 from tests.composed import peaks
 
 STEPS = LINE_WIDTH // 2
@@ -134,14 +135,16 @@ def test_the_file_answers_pages_of_any_size_and_batch(number_run: Run) -> None:
     random = np.random.default_rng(0)
     for shape in ((1, 1, 1), (3, 3, 200), (2, 120, 500), (1, 28, 28)):
         pages = random.integers(0, 256, shape, np.uint8)
-        frame, probabilities, place = session.run(None, {"page": pages})
+        frame, probabilities, place, is_number = session.run(None, {"page": pages})
         assert frame.shape == (shape[0], LINE_HEIGHT, LINE_WIDTH)
         assert probabilities.shape == (shape[0], STEPS, len(GLYPHS))
         np.testing.assert_allclose(probabilities.sum(2), 1, atol=1e-5)
         assert place.shape == (shape[0], 3)
         assert np.isfinite(place).all()
+        assert is_number.shape == (shape[0],)
+        assert ((is_number >= 0) & (is_number <= 1)).all()
         alone = session.run(None, {"page": pages[-1:]})
-        for together, one in zip((frame, probabilities, place), alone, strict=True):
+        for together, one in zip((frame, probabilities, place, is_number), alone, strict=True):
             np.testing.assert_allclose(together[-1:], one, atol=1e-4)
 
 
@@ -149,7 +152,7 @@ def test_the_manifest_says_what_it_reads(numbers: NumberPredictor) -> None:
     manifest = numbers.manifest
     assert manifest is not None
     assert tuple(manifest["classes"]) == GLYPHS
-    assert list(manifest["outputs"]) == ["frame", "probabilities", "place"]
+    assert list(manifest["outputs"]) == ["frame", "probabilities", "place", "is_number"]
     assert manifest["parity"]["different_labels"] == 0
     assert manifest["training"]["recipe"]["lines"]["signs"] == LINES.signs
 
@@ -274,12 +277,12 @@ def test_composed_lines_say_what_stands_where(composer: StringComposer, number: 
     assert lines.written.width == width
     for text, middles in zip(lines.written.texts, lines.written.middles, strict=True):
         assert len(text) == len(middles)
-        assert all(0 < glyph < len(GLYPHS) for glyph in text)
+        assert all(0 < glyph <= LETTER for glyph in text)
         assert all(one < other for one, other in pairwise(middles))
         assert all(0 < middle < width for middle in middles)
         repeats = sum(one == other for one, other in pairwise(text))
         assert len(text) + repeats <= width // 2  # else CTC has no room for it
-        assert not text or GLYPHS[text[-1]] not in ".,"
+        assert not text or text[-1] not in (GLYPHS.index("."), GLYPHS.index(","))
 
 
 def test_ink_stands_at_the_middles(composer: StringComposer) -> None:
@@ -348,14 +351,50 @@ def test_a_word_is_of_one_alphabet_and_looks_like_no_number(seed: int, width: in
     assert sum(letter in CLEAR for letter in spelled) >= len(spelled) / 2
 
 
-def test_words_are_written_and_read_as_nothing(few: Splits) -> None:
+def test_words_are_written_letter_by_letter_and_say_no_number(few: Splits) -> None:
     glyphs = draw_glyphs(few.train, LINES, seed=0)
-    written = StringComposer(glyphs, seed=0, worded=1).batch(0, 32, 160)
-    assert written.written.texts == written.written.middles == ((),) * 32
-    inked = (written.frames > 0.5).sum((1, 2))
+    composer = StringComposer(glyphs, seed=0, worded=1)
+    frames, written = (batch := composer.batch(0, 32, 160)).frames, batch.written
+    signs = {LETTER, *(GLYPHS.index(mark) for mark in ".,:")}
+    for text, middles in zip(written.texts, written.middles, strict=True):
+        assert set(text) <= signs
+        assert text.count(LETTER) >= 2
+        assert len(middles) == len(text)
+    inked = (frames > 0.5).sum((1, 2))
     assert (inked > 30).float().mean() > 0.8
+    assert composer.draw(0, 32, 160)[1] == [""] * 32
     some = StringComposer(glyphs, seed=0, worded=0.5).batch(0, 200, 160).written.texts
-    assert 0.35 < np.mean([text == () for text in some]) < 0.65
+    assert 0.35 < np.mean([LETTER in text for text in some]) < 0.65
+
+
+class Says(torch.nn.Module):
+    """A network that is sure of what it says, whatever it sees."""
+
+    def __init__(self, classes: list[int]) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """(N, 40, W) -> logits (N, W / 2, C): a class every sixteen pixels, blank between."""
+        logits = torch.zeros(len(frames), frames.shape[2] // 2, LETTER + 1)
+        logits[:, :, 0] = 12
+        for place, one in enumerate(self.classes):
+            logits[:, 6 + 8 * place] = 12 * torch.eye(LETTER + 1)[one]
+        return logits
+
+
+@pytest.mark.parametrize(
+    ("classes", "text", "expected"), [([8, 3], "72", 1), ([8, LETTER], "7", 0), ([LETTER] * 3, "", 0)]
+)
+def test_where_a_letter_stands_there_is_no_number(
+    mnist: Splits, classes: list[int], text: str, expected: float
+) -> None:
+    page, _ = write_line(mnist, [0, 1, 3, 4], factor=2, margin=10)
+    answer = NumberGraph(Says(classes))(torch.tensor(page[np.newaxis]))
+    assert answer.is_number.item() == pytest.approx(expected, abs=0.01)
+    torch.testing.assert_close(answer.probabilities.sum(2), torch.ones(1, STEPS))
+    (read,) = read_greedily(answer.probabilities)
+    assert "".join(GLYPHS[glyph] for glyph in read if glyph in (3, 8)) == text
 
 
 def test_digits_are_printed_and_read_as_they_are(few: Splits) -> None:
@@ -413,7 +452,7 @@ def test_lines_go_on_where_their_state_was_taken(composer: StringComposer) -> No
 
 def logits_of(written: Written, *, shift: int = 0, swap: bool = False) -> torch.Tensor:
     """Logits (N, width / 2, G) that say the texts at their middles, or `shift` steps beside, or others."""
-    logits = torch.zeros(len(written.texts), written.width // 2, len(GLYPHS))
+    logits = torch.zeros(len(written.texts), written.width // 2, LETTER + 1)
     logits[:, :, 0] = 12
     for line, (text, middles) in enumerate(zip(written.texts, written.middles, strict=True)):
         for glyph, middle in zip(text, middles, strict=True):

@@ -113,22 +113,15 @@ def test_letters_read_as_digits_are_left_out_and_numbers_stay() -> None:
     for index, text in enumerate(texts):
         pen.text((60 + 380 * (index % 3), 60 + 100 * (index // 3)), text, fill=40, font=font)
     predictor = NumberPredictor(threads=1)
-    unjudged = predict_page(sheet, read=predictor.read_lines)
-    reading = predict_page(sheet, read=predictor.read_lines, judge=predictor.judge_lines)
+    reading = predict_page(sheet, read=predictor.read_lines)
     in_the_middle = [each for each in reading.numbers if each.box.left > 420 and each.box.right < 780]
     assert len(in_the_middle) == 6
-    assert len(reading.numbers) - 6 <= 0.7 * (len(unjudged.numbers) - 6)
-    everything = [each.line for each in (*unjudged.numbers, *unjudged.left_out)]
+    assert len(reading.numbers) - 6 <= 1
+    everything = predict_page(sheet, read=predictor.read_lines, least=0)
+    assert len(everything.numbers) > len(reading.numbers)
     assert {each.line.box for each in (*reading.numbers, *reading.left_out)} == {
-        each.box for each in everything
+        each.line.box for each in (*everything.numbers, *everything.left_out)
     }
-
-
-def test_what_holds_no_digits_is_not_judged() -> None:
-    predictor = NumberPredictor(threads=1)
-    blank = np.full((60, 200), 255, np.uint8)
-    assert predictor.judge_lines([blank], predictor.read_lines([blank])) == [1.0]
-    assert predictor.judge_lines([], []) == []
 
 
 def test_glyphs_lie_on_their_digits_in_the_original_picture(mnist: Splits, reader: DigitByDigit) -> None:

@@ -132,7 +132,7 @@ def test_numbers_of_lines_and_pages_are_those_of_python(predictor: Predictor, tm
     page = np.pad(255 - np.concatenate(list(digits), 1), 40, constant_values=255)
     picture = encode(Image.fromarray(page))
     (line,) = numbers.predict_numbers([picture])
-    found = predict_page(picture, read=numbers.read_lines, judge=numbers.judge_lines).to_dict()
+    found = predict_page(picture, read=numbers.read_lines).to_dict()
     app = create_app(predictor, numbers=numbers, corrections=tmp_path / "corrections.sqlite3")
     with running(app) as client:
         assert list(client.get("/api/model").json()["models"]) == ["digit", "number"]

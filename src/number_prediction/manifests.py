@@ -22,9 +22,10 @@ FIGURES = {
 """Figures that a model card shows, where an evaluation has them: heading and format."""
 LIMITS_OF_NUMBERS = (
     "One line a picture; one that slopes is set level where it is read doubtfully and has several digits to "
-    "tell the slope by. Letters are read as digits or left out. A dot or comma after the last "
-    "digit is not read. A line of more than about 25 digits is seen too small to be read surely. What may be "
-    "a year is read with likely years in mind: an unclear 1?45 as 1945."
+    "tell the slope by. A word is read as the digits it is least unlike, and `is_number` says how surely it "
+    "is none. A dot or comma after the last digit is not read. A line of more than about 25 digits is seen "
+    "too small to be read surely. What may be a year is read with likely years in mind: an unclear 1?45 as "
+    "1945."
 )
 MNIST_SOURCE = "MNIST (LeCun, Cortes, Burges, 1998; CC BY-SA 3.0)"
 
@@ -129,8 +130,9 @@ def _data(name: str, recipe: Mapping[str, Any]) -> str:
     known = f"The training part of {source}, without what validation held out."
     if recipe.get("lines") is not None:
         return (
-            f"{known} Lines are composed of these digits, and of digits and signs that the repository draws "
-            "(`training/strings.py`). No other handwriting."
+            f"{known} Lines are composed of these digits, of digits, signs and letters that the repository "
+            "draws, and of digits and letters in fonts that come with Matplotlib (`training/strings.py`). No "
+            "other handwriting."
         )
     if recipe.get("companions") is not None:
         return (

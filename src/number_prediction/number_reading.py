@@ -193,7 +193,6 @@ def page_reader(
                 page,
                 None if expected.is_on_roster else constraint,
                 read=predictor.read_lines,
-                judge=predictor.judge_lines,
                 gap=gap,
             )
             numbers: list[_Number | _Settled] = [

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from numpy.typing import NDArray
 from number_prediction.boxes import LEFT_AS_IT_IS, Affine, Box, box_of
 from number_prediction.constraints import Constraint
 from number_prediction.decoding import decode
-from number_prediction.digit_crops import cut_digits, geometric_mean
 from number_prediction.images import Page
 from number_prediction.lines import straighten
 from number_prediction.lone_digits import ask, find_lone_digit
@@ -82,8 +80,8 @@ class NumberReading:
     """Probability in [0, 1] of the text among all that are allowed; where hardly any of them is written there
     (LEAST_FIT), at most the probability that one is; 0 without a text."""
     fit: float
-    """Probability in [0, 1] that any number that is allowed is written there. Where it is very low, something
-    else is, whatever is read."""
+    """Probability in [0, 1] that any number that is allowed is written there, and no word. Where it is very
+    low, something else is, whatever is read."""
     glyphs: tuple[NumberGlyph, ...]
 
     @property
@@ -114,17 +112,20 @@ class NumberPrediction(NumberReading):
     frame: NDArray[np.float32]
     """(40, 480) float32 in [0, 1], ink = 1: what the network saw."""
     lattice: NDArray[np.float32]
-    """(T, G) float32: probabilities of GLYPHS by time step."""
+    """(T, G) float32: probabilities of GLYPHS by time step, if no letter stands on the line."""
     place: NDArray[np.float32]
     """(3,) float32, in pixels of what was read, the picture or that set level: left and top of the frame,
     side of one of its pixels."""
+    is_number: float = 1.0
+    """Probability in [0, 1] that no letter stands on the line."""
     to_picture: Affine = LEFT_AS_IT_IS
     """Takes points of what was read to the picture."""
 
     def under(self, constraint: Constraint | None) -> NumberPrediction:
         """The same line decoded again, under what else is known of its number."""
         reading = decode(self.lattice, GLYPHS, constraint)[0]
-        return locate(reading, self.frame, self.lattice, self.place).moved(self.to_picture)
+        located = locate(reading, self.frame, self.lattice, self.place, self.is_number)
+        return located.moved(self.to_picture)
 
     def moved(self, to_picture: Affine) -> NumberPrediction:
         """The same on another picture, to which the boxes are taken."""
@@ -139,7 +140,7 @@ class LineAnswer:
     frames: NDArray[np.float32]
     """(N, 40, 480) float32 in [0, 1]."""
     lattices: list[NDArray[np.float32]]
-    """N times (T, G) float32: probabilities of GLYPHS by time step."""
+    """N times (T, G) float32: probabilities of GLYPHS by time step, if no letter stands on the line."""
     places: NDArray[np.float32]
     """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
     is_number: NDArray[np.float32]
@@ -149,7 +150,7 @@ class LineAnswer:
 class NumberPredictor(Model):
     """A loaded model for numbers. Make one and keep it; it may be used by several threads at once.
 
-    Of a number of one digit the model for digits in the package is asked too, and of lines that may be words.
+    Of a number of one digit the model for digits in the package is asked too.
     """
 
     def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
@@ -207,25 +208,6 @@ class NumberPredictor(Model):
         """
         return self._read(lines, None)
 
-    def judge_lines(self, lines: Sequence[Page], predictions: Sequence[NumberReading]) -> list[float]:
-        """How much the digits that were read on lines look like digits, in [0, 1].
-
-        Args:
-            lines: N pictures (h, w) uint8, dark on light.
-            predictions: what was read on them, boxes in their pixels.
-
-        Returns:
-            N geometric means of what the model for digits in the package says of each digit alone
-            (`is_digit`); 1 where there is none.
-        """
-        cut = [
-            cut_digits(line, [(glyph.glyph, glyph.box) for glyph in prediction.glyphs])
-            for line, prediction in zip(lines, predictions, strict=True)
-        ]
-        pages = [page for each in cut for page in each]
-        shares = iter(self._digits.run(pages).is_digit.tolist() if pages else [])
-        return [geometric_mean(islice(shares, len(each))) for each in cut]
-
     def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> LineAnswer:
         """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
 
@@ -253,8 +235,10 @@ class NumberPredictor(Model):
         answer = self.run(pages)
         lattices = self._ask_about_lone_digits(pages, answer.lattices)
         return [
-            locate(decode(lattice, GLYPHS, constraint)[0], frame, lattice, place)
-            for frame, lattice, place in zip(answer.frames, lattices, answer.places, strict=True)
+            locate(decode(lattice, GLYPHS, constraint)[0], frame, lattice, place, float(is_number))
+            for frame, lattice, place, is_number in zip(
+                answer.frames, lattices, answer.places, answer.is_number, strict=True
+            )
         ]
 
     def _read_level(
@@ -291,10 +275,11 @@ def locate(
     frame: NDArray[np.float32],
     lattice: NDArray[np.float32],
     place: NDArray[np.float32],
+    is_number: float = 1.0,
 ) -> NumberPrediction:
-    """Give each glyph its box on the page; `place` is left, top and side of the frame's pixels."""
+    """Give each glyph its box on the page; the other arguments as in `NumberPrediction`."""
     step = frame.shape[1] / len(lattice)
-    fit = math.exp(reading.log_allowed)
+    fit = is_number * math.exp(reading.log_allowed)
     most = 1.0 if fit >= LEAST_FIT else fit
     middles = [(glyph.begin + glyph.end) / 2 * step for glyph in reading.glyphs]
     glyphs = []
@@ -306,7 +291,7 @@ def locate(
         confidence = min(most, glyph.confidence)
         glyphs.append(NumberGlyph(glyph.glyph, confidence, glyph.alternatives, box))
     confidence = min(most, reading.confidence)
-    return NumberPrediction(reading.text, confidence, fit, tuple(glyphs), frame, lattice, place)
+    return NumberPrediction(reading.text, confidence, fit, tuple(glyphs), frame, lattice, place, is_number)
 
 
 def _box(

@@ -2,7 +2,7 @@
 
 In: a photo or scan as `to_page` takes it, and what reads one line of writing. Out: `PageReading`, its numbers
 in reading order. What is no number is left out: by its shape in `lines`, else because the reader is unsure
-or its digits do not look like digits.
+that it is one.
 """
 
 from __future__ import annotations
@@ -20,16 +20,11 @@ from number_prediction.images import ImageInput, Page, to_page
 from number_prediction.lines import GAP, WrittenLine, find_lines
 from number_prediction.numbers import NumberGlyph, NumberPrediction, NumberReading
 
-LEAST_CONFIDENCE = 0.2
-"""Confidence in the text of a line, below which it is no number: a word fits many texts, none well."""
-LEAST_DIGITS = 0.1
-"""What is judged of a line's digits, below which it is no number: letters that were read as digits."""
-
+LEAST_PROBABILITY = 0.1
+"""Of the text of a line, below which it is no number: a word fits no text, a scribble many, none well."""
 
 ReadLines: TypeAlias = Callable[[Sequence[Page]], Sequence[NumberPrediction]]
 """Reads pictures (h, w) uint8 of one line of writing each, dark on light."""
-JudgeLines: TypeAlias = Callable[[Sequence[Page], Sequence[NumberPrediction]], Sequence[float]]
-"""Judges whether what was read on such pictures are digits, each in [0, 1]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +72,7 @@ def predict_page(
     constraint: Constraint | None = None,
     *,
     read: ReadLines,
-    judge: JudgeLines | None = None,
-    least: float = LEAST_CONFIDENCE,
+    least: float = LEAST_PROBABILITY,
     gap: float = GAP,
 ) -> PageReading:
     """Find and read all numbers on a page.
@@ -87,9 +81,7 @@ def predict_page(
         picture: a photo or scan: path, bytes, stream, PIL image or array.
         constraint: what is known of every number on it.
         read: what reads lines, such as `NumberPredictor.read_lines`.
-        judge: what tells digits from letters, such as `NumberPredictor.judge_lines`; without it more words
-            are taken for numbers.
-        least: confidence in the text of a line, in [0, 1], below which it is no number.
+        least: probability of the text of a line, in [0, 1], below which it is no number.
         gap: the widest space inside a number, in heights of its digits.
 
     Raises:
@@ -98,12 +90,8 @@ def predict_page(
     lines, skew = find_lines(to_page(picture), gap=gap)
     readings = read([line.picture for line in lines])
     found = [place_number(line, reading) for line, reading in zip(lines, readings, strict=True)]
-    likely = [number for number in found if _is_likely(number, least)]
-    if judge is not None:
-        judged = judge([number.line.picture for number in likely], [number.prediction for number in likely])
-        likely = [each for each, digits in zip(likely, judged, strict=True) if digits >= LEAST_DIGITS]
-    left_out = [number for number in found if number.text and number not in likely]
-    numbers = likely
+    numbers = [number for number in found if _is_likely(number, least)]
+    left_out = [number for number in found if number.text and number not in numbers]
     if constraint is not None:  # what is no number would fit it in some way, so it is not asked of all lines
         numbers = [place_number(number.line, number.prediction.under(constraint)) for number in numbers]
     return PageReading(tuple(number for number in numbers if number.text), tuple(left_out), skew)
@@ -130,4 +118,4 @@ def place_glyph(glyph: NumberGlyph, to_page: Affine) -> NumberGlyph:
 
 
 def _is_likely(reading: NumberReading, least: float) -> bool:
-    return bool(DIGITS & set(reading.text or "")) and reading.confidence >= least
+    return bool(DIGITS & set(reading.text or "")) and reading.probability >= least

@@ -16,6 +16,8 @@ DEFAULT_THRESHOLD = 0.5
 """Below this `is_digit` a model abstains whose manifest names no threshold."""
 NOT_A_DIGIT = "none"
 """Class of pictures that are no digit: a model that knows it abstains from them; it is never a label."""
+A_LETTER = "letter"
+"""Class of all letters: a model for lines of numbers tells them from digits, and never reads one."""
 FRAME_SIZE = 28
 """Height and width of a frame, in pixels."""
 LINE_HEIGHT, LINE_WIDTH = 40, 480
@@ -24,6 +26,8 @@ PDF_DPI = 200
 """Pixels an inch at which a PDF is rendered, unless told otherwise: an A4 page has 1,654 x 2,339."""
 GLYPHS = ("", *"0123456789.,-+/:")
 """What a sequence model tells apart, in the order of its outputs: the blank of CTC, digits, signs."""
+LETTER = len(GLYPHS)
+"""Place of A_LETTER, after those of GLYPHS."""
 MAX_DATA_BYTES = 4_000_000_000
 """Largest array that is read from one file: five million pictures of 28x28, half the memory of a laptop."""
 

@@ -1,6 +1,6 @@
 """Connectionist temporal classification (Graves et al., 2006): logits by time step against texts.
 
-A text is a tuple of classes: places in GLYPHS, of which 0 is the blank, and `words.LETTER`. Lines that were
+A text is a tuple of classes: places in GLYPHS, of which 0 is the blank, and LETTER. Lines that were
 composed know where each glyph stands; told so, a network learns in fewer batches which glyph it is, and
 answers at its middle.
 """

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from number_prediction.training.ink import find_marks
 from number_prediction.training.line_framing import LineFraming
-from number_prediction.training.words import LETTER
-from number_prediction.types import LINE_WIDTH
+from number_prediction.types import LETTER, LINE_WIDTH
 
 SMALLEST_SIGMAS = 3.0
 """A line whose strokes stand out by less than this many standard deviations of the paper's noise is blank."""
@@ -57,16 +56,17 @@ class NumberGraph(nn.Module):
         marks = find_marks(page, SMALLEST_SIGMAS)
         frame, place = self.framing(marks.ink.squeeze(1))
         shares = self._read(frame)
-        glyphs = shares[:, :, :LETTER]
-        no_letter = glyphs.sum(2, keepdim=True)  # steps are independent: none has one if each has none
-        is_number = torch.exp(torch.log(no_letter.clamp(SMALLEST_SHARE, 1)).sum((1, 2)))
-        probabilities = glyphs / no_letter.clamp(min=SMALLEST_SHARE)
-        return NumberAnswer(frame, probabilities, place * marks.scale, is_number)
+        no_letter = (1 - shares[:, :, LETTER]).clamp(min=SMALLEST_SHARE)
+        is_number = torch.exp(
+            torch.log(no_letter).sum(1)
+        )  # steps are independent: none has one if each has none
+        return NumberAnswer(frame, shares[:, :, :LETTER], place * marks.scale, is_number)
 
     def _read(self, frame: Tensor) -> Tensor:
-        """Probabilities (N, T, G + 1) of frames (N, 40, 480), of which the network sees what is written on.
+        """Of frames (N, 40, 480): (N, T, G + 1), the probabilities of glyphs where no letter is, and of one.
 
-        What it takes goes with the length of the longest line, and no line's answer with that of others.
+        The network sees what is written on: what it takes goes with the length of the longest line, and no
+        line's answer with that of others.
         """
         is_inked = (frame.amax(1) > INKED).to(torch.float32)
         end = (is_inked * torch.arange(1, LINE_WIDTH + 1)).amax(1, keepdim=True)  # (N, 1)
@@ -76,7 +76,8 @@ class NumberGraph(nn.Module):
         torch._check(shown <= LINE_WIDTH // STRIDE)  # type: ignore[no-untyped-call]
         logits = self.network(frame[:, :, : STRIDE * shown]) / self.temperature
         rest = (LINE_WIDTH - STRIDE * shown) // PIXELS
-        shares = F.pad(torch.softmax(logits, dim=2), (0, 0, 0, rest))
+        glyphs, letter = torch.softmax(logits[:, :, :LETTER], 2), torch.softmax(logits, 2)[:, :, LETTER:]
+        shares = F.pad(torch.cat([glyphs, letter], 2), (0, 0, 0, rest))
         middle = PIXELS * (torch.arange(LINE_WIDTH // PIXELS) + 0.5)
         is_paper = (middle > end + BESIDE).unsqueeze(2)
         blank = (torch.arange(shares.shape[2]) == 0).to(torch.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from number_prediction.cores import usable_cores
@@ -118,8 +119,8 @@ def evaluate_lines(run: Run, split: Split, name: str, *, data: str) -> NumberEva
 
 
 def compose_lines(split: Split, counts: LineRecipe) -> Lines:
-    """Lines of all WIDTHS, the same at every call."""
-    composer = make_composer(split, counts, seed=LINES_SEED)
+    """Lines of all WIDTHS, the same at every call; numbers, no words."""
+    composer = make_composer(split, replace(counts, worded=0.0), seed=LINES_SEED)
     pages: list[Page] = []
     texts: list[str] = []
     for number, width in enumerate(WIDTHS):

@@ -17,7 +17,7 @@ from number_prediction.training.graph import DigitGraph
 from number_prediction.training.muon import Muon
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.tasks import Task
-from number_prediction.types import DEFAULT_THRESHOLD, NOT_A_DIGIT, TrainingError
+from number_prediction.types import A_LETTER, DEFAULT_THRESHOLD, NOT_A_DIGIT, TrainingError
 
 
 @dataclass
@@ -125,7 +125,7 @@ class TrainedNetwork:
     temperature: float
     threshold: float
     classes: tuple[str, ...]
-    """Of the logits; NOT_A_DIGIT, where it is one of them, is the last."""
+    """Of the logits; NOT_A_DIGIT or A_LETTER, where it is one of them, is the last."""
     steps: int
     seconds: float
 
@@ -137,7 +137,7 @@ class TrainedNetwork:
     @property
     def names(self) -> tuple[str, ...]:
         """The classes that are answered."""
-        return self.classes[:-1] if self.abstains else self.classes
+        return self.classes[:-1] if self.classes[-1] in (NOT_A_DIGIT, A_LETTER) else self.classes
 
     def graph(self) -> DigitGraph:
         """Page -> answer."""

@@ -21,9 +21,8 @@ from number_prediction.training.companions import add_companions
 from number_prediction.training.ctc import Written, aligned_loss, ctc_loss, read_greedily
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.strings import Lines, make_composer
-from number_prediction.training.words import LETTER
 from number_prediction.training.world import ALONE, World
-from number_prediction.types import DEFAULT_THRESHOLD, FRAME_SIZE, GLYPHS
+from number_prediction.types import A_LETTER, DEFAULT_THRESHOLD, FRAME_SIZE, GLYPHS, LETTER
 
 MOMENTS_PART = 500
 """Images whose pixels are summed at once."""
@@ -142,7 +141,7 @@ class NumberTask:
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         assert recipe.lines is not None
-        self.classes = (*GLYPHS, "letter")
+        self.classes = (*GLYPHS, A_LETTER)
         self._device, self._world = torch.device(settings.device), world
         self.batches = LineBatches(
             make_composer(splits.train, recipe.lines, seed=settings.seed),

@@ -1,8 +1,9 @@
-"""Words: what stands on paper beside numbers and says none. Each of their letters is read as LETTER.
+"""Words: what stands on paper beside numbers and says none.
 
-Letters are drawn by the pen of the other writings, or printed in fonts that come with Matplotlib. Their
-places follow those of GLYPHS, alphabet by alphabet, so that a word is of one hand or of one font. The digits
-of the same fonts are drawn too: of lines in print, those of letters say nothing, not all.
+Each of their letters is read as LETTER: were it read as blank, so would be odd digits that touch. Letters are
+drawn by the pen of the other writings, or printed in fonts that come with Matplotlib. Their places follow
+those of GLYPHS, alphabet by alphabet, so that a word is of one hand or of one font. The digits of the same
+fonts are drawn too: of lines in print, those of letters say nothing, not all.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from number_prediction.training.companions import WIDEST, frame_pictures
 from number_prediction.training.pen import write
 from number_prediction.training.writings import OTHERS
-from number_prediction.types import FRAME_SIZE, GLYPHS
+from number_prediction.types import FRAME_SIZE, GLYPHS, LETTER
 
 FONTS = (
     "DejaVuSans",
@@ -35,8 +36,6 @@ FONTS = (
     "cmtt10",
 )
 """Files of Matplotlib."""
-LETTER = len(GLYPHS)
-"""Class of all letters, after those of GLYPHS. Were they read as blank, so would be odd digits that touch."""
 PRINTED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DRAWN = "".join(letter for letter in OTHERS if len(letter) == 1)
 CLEAR = "AEFGHKMNPRWXadefhkmnprtuvwx"

@@ -6,7 +6,7 @@
 // answer: { kind: "digit" or "number", milliseconds, and
 //   of a digit: text (null for an abstention), confidence, isDigit, probabilities, warnings: [{ code, text }],
 //     frame and ink: { width, height, data } or null, box: [left, top, width, height] or null;
-//   of a number: text, confidence, glyphs: [{ glyph, confidence, alternatives: [[glyph, share]], box }] }
+//   of a number: text, confidence, fit (that any number is written there), glyphs: [{ glyph, confidence, alternatives: [[glyph, share]], box }] }
 
 import { boxOf } from "./ink.js";
 import { isNumber } from "./lattice.js";

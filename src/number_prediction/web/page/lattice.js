@@ -205,10 +205,10 @@ function round(value) {
   return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }
 
-/** The least confidence in a text of several glyphs: a drawing fits many texts, none of them well. */
+/** The least probability of a text of several glyphs: a drawing fits many texts, none of them well, and a word none. */
 const LEAST = 0.2;
 
 /** Whether a reading is a number of several glyphs; else the model for digits is asked. */
-export function isNumber({ glyphs, confidence }) {
-  return glyphs.length > 1 && confidence >= LEAST;
+export function isNumber({ glyphs, confidence, fit }) {
+  return glyphs.length > 1 && confidence * fit >= LEAST;
 }

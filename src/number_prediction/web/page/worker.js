@@ -96,12 +96,12 @@ async function read({ page }) {
 }
 
 async function readNumber(tensor) {
-  const { frame, probabilities, place } = await run(number, "page", tensor);
+  const { frame, probabilities, place, is_number: fit } = await run(number, "page", tensor);
   const { glyphs } = config.models.number;
   const reading = decode(probabilities.data, glyphs);
   const grid = asGrid(frame);
   const located = locate(reading, grid, probabilities.data.length / glyphs.length, place.data);
-  return { kind: "number", text: reading.text, confidence: reading.confidence, glyphs: located };
+  return { kind: "number", text: reading.text, confidence: reading.confidence, fit: fit.data[0], glyphs: located };
 }
 
 async function readDigit(tensor, page) {
