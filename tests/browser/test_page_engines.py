@@ -59,7 +59,7 @@ class FakeServer:
                 {"glyph": glyph, "confidence": 0.98, "alternatives": [["9", 0.02]], "box": box}
                 for glyph, box in boxes.items()
             ]
-            return 200, {"predictions": [{"text": "42", "confidence": 0.97, "glyphs": glyphs}]}
+            return 200, {"predictions": [{"text": "42", "confidence": 0.97, "fit": 0.99, "glyphs": glyphs}]}
         assert path == "digits"
         (digit,) = self.predictor.predict_digits([body])
         return 200, {"predictions": [{**digit.to_dict(), "frame": digit.frame.tolist()}]}

@@ -91,6 +91,17 @@ def test_glyphs_get_the_boxes_of_their_ink(page: Page) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("glyphs", "confidence", "fit", "expected"),
+    [(2, 0.9, 0.9, True), (1, 0.9, 0.9, False), (3, 0.1, 1.0, False), (3, 0.9, 0.02, False)],
+)
+def test_one_digit_a_scribble_and_a_word_are_no_numbers(
+    page: Page, glyphs: int, confidence: float, fit: float, expected: bool
+) -> None:
+    reading = {"glyphs": [{}] * glyphs, "confidence": confidence, "fit": fit}
+    assert call(page, "lattice.js", "module.isNumber(values)", reading) is expected
+
+
 @pytest.mark.parametrize("light", [30, 220])
 def test_transparent_pictures_become_the_same_page(page: Page, light: int) -> None:
     generator = np.random.default_rng(light)
