@@ -162,7 +162,7 @@ def _show_line(values: Mapping[str, Any]) -> tuple[str, ...]:
         if glyph["confidence"] < DOUBTFUL
     ]
     if values["fit"] < LEAST_FIT:
-        doubtful = ["hardly what is known of it"]
+        doubtful = ["hardly a number that is allowed"]
     return values["shown"] or NOTHING, f"{100 * values['confidence']:.1f}%", ", ".join(doubtful)
 
 
