@@ -78,7 +78,7 @@ wheel: $(INSTALLED) ## build the wheel and read a digit with it in an empty envi
 	@echo "the wheel reads a 7 without torch"
 
 docs: $(INSTALLED) ## write docs/cli.md anew from --help
-	@$(BIN)/python docs/make_cli.py
+	@$(BIN)/python scripts/make_cli.py
 
 notebooks: $(INSTALLED) ## run the notebooks and keep their outputs
 	@$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from number_prediction import Predictor, load_mnist
-from number_prediction.images import to_page
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.digits.predictor import Predictor
+from number_prediction.images.decode import to_page
 from tests.browser.conftest import find_chromium
 from tests.browser.offline_app import build_app, photograph_digits, read_in_browser, serve
 from tests.browser.pen import draw, write_digit

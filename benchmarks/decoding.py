@@ -16,21 +16,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from number_prediction import (
-    Constraint,
-    Predictor,
-    assign,
-    decode,
-    iban_digits,
-    length,
-    load_mnist,
-    luhn,
-    number_range,
-    one_of,
-    regex,
-    satisfies,
-)
-from number_prediction.types import GLYPHS
+from number_prediction.constants import GLYPHS
+from number_prediction.constraints.checksums import iban_digits, luhn
+from number_prediction.constraints.constraint import Constraint, length, one_of, regex, satisfies
+from number_prediction.constraints.values import number_range
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.decoding.assignment import assign
+from number_prediction.decoding.search import decode
+from number_prediction.digits.predictor import Predictor
 
 NUMBERS, DIGITS, CLASS_SIZE = 300, 8, 30
 STEPS = 100

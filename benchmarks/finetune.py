@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from number_prediction import Predictor
-from number_prediction.datasets import load_evaluation_split
-from number_prediction.evaluation import evaluate
-from number_prediction.training.pen import write
-from number_prediction.training.writings import Curve, Line, Writing
+from number_prediction.datasets.load import load_evaluation_split
+from number_prediction.digits.predictor import Predictor
+from number_prediction.evaluation.digits import evaluate
+from number_prediction.training.synthesis.pen import write
+from number_prediction.training.synthesis.stroke_tables import Curve, Line, Writing
 
 HAND: dict[int, Writing] = {
     0: (

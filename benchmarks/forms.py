@@ -29,10 +29,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from number_prediction import NumberPredictor, Splits, load_mnist
-from number_prediction.boxes import Box, Points, Projection
-from number_prediction.forms import LEAST_FOUND, FormReading, FormTemplate, load_form, read_form
-from tests.drawn_pages import Drawing, cells_of
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.datasets.split import Splits
+from number_prediction.forms.form import LEAST_FOUND, FormReading, read_form
+from number_prediction.forms.template import FormTemplate, load_form
+from number_prediction.images.geometry import Box, Points, Projection
+from number_prediction.numbers.predictor import NumberPredictor
+from tests.helpers.drawn_pages import Drawing, cells_of
 
 SIZES = ((900, 1200), (900, 1200), (1200, 850))
 WORDS = (

@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas
 
-from number_prediction import load_mnist
-from number_prediction.label_errors import find_label_errors
-from number_prediction.mnist import REJECTED_TEST_LABELS
-from number_prediction.training.cross_validation import divide_into_folds, out_of_fold_probabilities
+from number_prediction.datasets.label_errors import find_label_errors
+from number_prediction.datasets.mnist import REJECTED_TEST_LABELS, load_mnist
+from number_prediction.training.experiments.cross_validation import (
+    divide_into_folds,
+    out_of_fold_probabilities,
+)
 
 REJECTED = set(REJECTED_TEST_LABELS)
 DEPTHS = (15, 30, 50, 100, 200)

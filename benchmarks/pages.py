@@ -23,11 +23,12 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from number_prediction import NumberPredictor, load_mnist
-from number_prediction.images import to_page
-from number_prediction.lines import find_lines
-from number_prediction.pages import predict_page
-from tests.drawn_pages import Drawing, DrawnPage, match
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.images.decode import to_page
+from number_prediction.layout.lines import find_lines
+from number_prediction.numbers.page import predict_page
+from number_prediction.numbers.predictor import NumberPredictor
+from tests.helpers.drawn_pages import Drawing, DrawnPage, match
 
 KINDS: dict[str, tuple[str, dict[str, float]]] = {
     "plain": ("", {}),

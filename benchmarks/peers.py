@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from trainings import EXAMPLE, Book
 
-from number_prediction import Splits
+from number_prediction.datasets.split import Splits
 
 STUDENT = "student-mlp"
 STUDENT_EPOCHS = 10

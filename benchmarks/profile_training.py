@@ -22,12 +22,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from number_prediction import Splits, load_mnist
-from number_prediction.training.memory import keep_freed_memory
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.datasets.split import Splits
+from number_prediction.training.experiments.session import start_run
+from number_prediction.training.loop.memory import keep_freed_memory
+from number_prediction.training.loop.state import TrainingState, initial_state
+from number_prediction.training.loop.tasks import Task, make_task
 from number_prediction.training.recipes import Recipe, get_recipe
-from number_prediction.training.session import start_run
-from number_prediction.training.state import TrainingState, initial_state
-from number_prediction.training.tasks import Task, make_task
 
 WARM = 5
 """Batches that are not counted."""

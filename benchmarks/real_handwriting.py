@@ -22,11 +22,11 @@ from PIL import Image
 from real_sets import DIGITS, load, rapidocr_lattices
 from sklearn.metrics import roc_auc_score
 
-from number_prediction import Predictor
-from number_prediction.images import Page
-from number_prediction.lattices import read_lattice, score
-from number_prediction.metrics import reliability
-from number_prediction.network import Network
+from number_prediction.decoding.lattice import read_lattice, score
+from number_prediction.digits.predictor import Predictor
+from number_prediction.evaluation.metrics import reliability
+from number_prediction.evaluation.network import Network
+from number_prediction.images.decode import Page
 
 LOOKALIKES = ("slash", "z", "dot")
 """Symbols that look like digits."""

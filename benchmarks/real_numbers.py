@@ -26,11 +26,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from real_sets import DIGITS, load, rapidocr_lattices
 
-from number_prediction import NumberPredictor, Predictor, decode, load_mnist
-from number_prediction.constraints import Constraint, regex
-from number_prediction.images import Page
-from number_prediction.metrics import coverage_curve
-from number_prediction.number_evaluation import edit_distance
+from number_prediction.constraints.constraint import Constraint, regex
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.decoding.search import decode
+from number_prediction.digits.predictor import Predictor
+from number_prediction.evaluation.metrics import coverage_curve
+from number_prediction.evaluation.numbers import edit_distance
+from number_prediction.images.decode import Page
+from number_prediction.numbers.predictor import NumberPredictor
 
 SEED = 0
 COMPOSED = 500

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from number_prediction.images import Page, to_page
+from number_prediction.images.decode import Page, to_page
 
 DIGITS = tuple("0123456789")
 

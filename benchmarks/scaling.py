@@ -22,11 +22,11 @@ from pathlib import Path
 
 from trainings import add_to_log, positive
 
-from number_prediction.cores import usable_cores
-from number_prediction.runs import Run
+from number_prediction.machine import usable_cores
+from number_prediction.runs.run import Run
 
 TABLE = Path(__file__).with_name("scaling.csv")
-"""What was measured last, for docs/make_training.py."""
+"""What was measured last, for scripts/make_training.py."""
 
 
 def main() -> None:

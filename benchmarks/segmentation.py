@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from real_numbers import compose, texts_of, trim
 
-from number_prediction import NumberPredictor, Predictor
+from number_prediction.digits.predictor import Predictor
+from number_prediction.numbers.predictor import NumberPredictor
 
 INKED = 0.25
 SMALLEST, LONGEST = 2, 26

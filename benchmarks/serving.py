@@ -29,8 +29,9 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from number_prediction import Predictor, load_mnist
-from tests.uploads import FORM, PNG, encode, form, mutants, named_uploads
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.digits.predictor import Predictor
+from tests.helpers.uploads import FORM, PNG, encode, form, mutants, named_uploads
 
 SEED = 0
 WARM_UP_REQUESTS = 50
@@ -302,7 +303,7 @@ async def _stop_under_load(
 
 
 def check_openapi(share: float) -> None:
-    from tests.contract import check_contract
+    from tests.helpers.contract import check_contract
 
     with serving() as server:
         statuses = check_contract(server.address, cases=max(50, int(1000 * share)))

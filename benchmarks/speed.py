@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from number_prediction import Predictor, load_mnist
-from number_prediction.cores import usable_cores
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.digits.predictor import Predictor
+from number_prediction.machine import usable_cores
 
 MODEL = sys.argv[1:2]
 REPEATS = 9

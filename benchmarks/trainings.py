@@ -29,21 +29,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from number_prediction import Splits, load_mnist
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.datasets.split import Splits
+from number_prediction.errors import TrainingError
 from number_prediction.files import write_atomically
-from number_prediction.runs import describe_environment
-from number_prediction.training.fit import fit
+from number_prediction.machine import describe_environment
+from number_prediction.training.experiments.session import start_run
+from number_prediction.training.loop.fit import fit
+from number_prediction.training.loop.state import load_trained
+from number_prediction.training.loop.tasks import compute_logits
 from number_prediction.training.recipes import Recipe, get_recipe
-from number_prediction.training.session import start_run
-from number_prediction.training.state import load_trained
-from number_prediction.training.tasks import compute_logits
-from number_prediction.types import TrainingError
 
 EXAMPLE = "pytorch-example"
 FINISHED_FILE = "trainings.jsonl"
 LOG = Path(__file__).with_name("LOG.md")
 TABLE = Path(__file__).with_name("trainings.csv")
-"""What was measured last of each recipe and peer, for docs/make_training.py."""
+"""What was measured last of each recipe and peer, for scripts/make_training.py."""
 
 
 @dataclass(frozen=True)

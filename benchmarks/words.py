@@ -18,10 +18,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from number_prediction import NumberPredictor
-from number_prediction.boxes import Box
-from number_prediction.pages import predict_page
-from tests.drawn_pages import match
+from number_prediction.images.geometry import Box
+from number_prediction.numbers.page import predict_page
+from number_prediction.numbers.predictor import NumberPredictor
+from tests.helpers.drawn_pages import match
 
 UNSEEN = (
     "DejaVuSans-Oblique",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from number_prediction import load_mnist
+from number_prediction.datasets.mnist import load_mnist
 
 FOLDER = Path(__file__).parent
 

@@ -26,10 +26,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import number_prediction
-from number_prediction import Predictor, Split, load_mnist
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.datasets.split import Split
+from number_prediction.digits.predictor import Predictor
+from number_prediction.digits.warnings import WARNINGS
+from number_prediction.evaluation.network import Network
 from number_prediction.files import write_together
-from number_prediction.findings import WARNINGS
-from number_prediction.network import Network
 
 PAGE = Path(number_prediction.__file__).parent / "web" / "page"
 RUNTIME = Path(__file__).parent / "node_modules" / "onnxruntime-web"

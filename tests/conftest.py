@@ -18,12 +18,13 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from number_prediction import Predictor, Splits, load_mnist
 from number_prediction.cli import main
-from number_prediction.findings import MEASURES
-from number_prediction.predictor import CLASSES_KEY, MEASURES_KEY
-from number_prediction.runs import Run
-from tests.composed import Handwriting, read_digits
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.datasets.split import Splits
+from number_prediction.digits.predictor import CLASSES_KEY, MEASURES_KEY, Predictor
+from number_prediction.digits.warnings import MEASURES
+from number_prediction.runs.run import Run
+from tests.helpers.composed import Handwriting, read_digits
 
 CommandLine = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -48,11 +49,11 @@ def handwriting(predictor: Predictor, mnist: Splits) -> Handwriting:
 @pytest.fixture(scope="session", autouse=True)
 def compared_pictures() -> Iterator[int]:
     """How many pictures an export compares by default; here it compares few."""
-    from number_prediction.training import digit_export
+    from number_prediction.training.export import digits as digits_export
 
     with pytest.MonkeyPatch.context() as patch:
-        usual = digit_export.PICTURES
-        patch.setattr(digit_export, "PICTURES", 200)
+        usual = digits_export.PICTURES
+        patch.setattr(digits_export, "PICTURES", 200)
         yield usual
 
 
@@ -62,9 +63,9 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits, request: 
 
     The processes of pytest-xdist share one: the first makes it, the others wait.
     """
-    from number_prediction.training.fit import fit
+    from number_prediction.training.experiments.session import finish_run, start_run
+    from number_prediction.training.loop.fit import fit
     from number_prediction.training.recipes import get_recipe
-    from number_prediction.training.session import finish_run, start_run
 
     folder = tmp_path_factory.getbasetemp()
     if hasattr(request.config, "workerinput"):

@@ -99,3 +99,12 @@ def _flush_folder(folder: Path) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+
+
+def find_files(folder: Path) -> list[Path]:
+    """All files in and below a folder, sorted; hidden files and folders are left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if not any(name.startswith(".") for name in path.relative_to(folder).parts) and path.is_file()
+    )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
-from number_prediction import Split
+from number_prediction.datasets.split import Split
 
 ROOT = Path(__file__).parents[2]
 EXIF_ORIENTATION = 0x0112

@@ -10,10 +10,10 @@ from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
-from number_prediction import Splits
-from number_prediction.report import write_report
+from number_prediction.datasets.split import Splits
+from number_prediction.reports.evaluation import write_report
 from tests.browser.conftest import WIDE, Open
-from tests.fabricated import Fabricated, fabricate
+from tests.helpers.fabricated import Fabricated, fabricate
 
 pytestmark = pytest.mark.browser
 

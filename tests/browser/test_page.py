@@ -17,8 +17,9 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from number_prediction import Predictor, Splits
-from number_prediction.datasets import load_evaluation_split
+from number_prediction.datasets.load import load_evaluation_split
+from number_prediction.datasets.split import Splits
+from number_prediction.digits.predictor import Predictor
 from tests.browser.conftest import open_context
 from tests.browser.offline_app import hold, photograph_digits, read_in_browser, serve, visit
 from tests.browser.pen import draw, wait_for_answer, write_digit
@@ -525,7 +526,7 @@ def test_python_and_the_browser_agree(
     browser: Browser, address: str, predictor: Predictor, mnist: Splits
 ) -> None:
     """Of benchmarks/browser_parity.py the first pictures, in all formats."""
-    from number_prediction.images import to_page
+    from number_prediction.images.decode import to_page
 
     photographs = photograph_digits(mnist.test, 30)
     pages = [to_page(each.content) for each in photographs]

@@ -15,12 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from number_prediction import Predictor, Splits
+from number_prediction.datasets.split import Splits
+from number_prediction.digits.predictor import Predictor
 from number_prediction.web.app import create_app
 from tests.browser.conftest import open_context
 from tests.browser.offline_app import Served, hold, photograph_digits, serve
 from tests.browser.pen import draw, move_pen, wait_for_answer, write_digit
-from tests.served import running
+from tests.helpers.served import running
 
 pytestmark = pytest.mark.browser
 

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from number_prediction.decoding import decode
-from number_prediction.findings import WARNINGS
-from number_prediction.images import to_page
-from number_prediction.types import GLYPHS
+from number_prediction.constants import GLYPHS
+from number_prediction.decoding.search import decode
+from number_prediction.digits.warnings import WARNINGS
+from number_prediction.images.decode import to_page
 from tests.browser.conftest import open_context
 from tests.browser.offline_app import serve
-from tests.composed import peaks
+from tests.helpers.composed import peaks
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from number_prediction.reading import Doubt, Row
-from number_prediction.review import parse_review
-from number_prediction.review_folder import ReviewFolder
+from number_prediction.pipeline.rows import Doubt, Row
+from number_prediction.review.folder import ReviewFolder
+from number_prediction.review.table import parse_review
 from tests.browser.conftest import Open
 
 pytestmark = pytest.mark.browser

@@ -13,15 +13,22 @@ from typing import Annotated
 import typer
 
 from number_prediction import __version__
+from number_prediction.cli.commands.compare import compare
+from number_prediction.cli.commands.evaluate import evaluate
+from number_prediction.cli.commands.explore import explore
+from number_prediction.cli.commands.export import export
+from number_prediction.cli.commands.finetune import finetune
+from number_prediction.cli.commands.labels import labels
+from number_prediction.cli.commands.merge import merge
+from number_prediction.cli.commands.predict import predict
+from number_prediction.cli.commands.read import read
+from number_prediction.cli.commands.report import report
+from number_prediction.cli.commands.serve import serve
+from number_prediction.cli.commands.submission import submission
+from number_prediction.cli.commands.sweep import sweep
+from number_prediction.cli.commands.train import train
 from number_prediction.cli.console import EXIT_FAILED, say
-from number_prediction.cli.data import explore, labels
-from number_prediction.cli.measurement import evaluate, report
-from number_prediction.cli.number_reading import merge, read
-from number_prediction.cli.reading import predict, submission
-from number_prediction.cli.serving import serve
-from number_prediction.cli.sweeping import sweep
-from number_prediction.cli.training import compare, export, finetune, train
-from number_prediction.types import NumberPredictionError
+from number_prediction.errors import NumberPredictionError
 
 app = typer.Typer(
     name="number-prediction",

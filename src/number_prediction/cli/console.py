@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from number_prediction.types import MissingExtraError
+from number_prediction.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -33,7 +34,7 @@ def extra(name: str) -> Iterator[None]:
 @contextmanager
 def stoppable(how_to_go_on: str) -> Iterator[None]:
     """Turn Ctrl-C in a training, which is saved by then, into words and exit status 130."""
-    from number_prediction.training.fit import Interrupted
+    from number_prediction.training.loop.fit import Interrupted
 
     try:
         yield
@@ -65,7 +66,7 @@ def say(message: str) -> None:
 
 def command_typed(processes: int = 1) -> str:
     """The command line as it was typed, for as many processes, to be kept with what it made."""
-    from number_prediction.runs import name_program
+    from number_prediction.runs.run import name_program
 
     return f"{name_program(processes)} {shlex.join(sys.argv[1:])}"
 
@@ -85,3 +86,11 @@ def open_in_browser(page: Path) -> None:
     )
     if not (has_screen and webbrowser.open(page.resolve().as_uri())):
         say("no browser could be opened here; open the file above")
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file; raises DataError for other encodings."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not text in UTF-8; save it as UTF-8") from error

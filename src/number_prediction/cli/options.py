@@ -95,3 +95,28 @@ ColumnOption = Annotated[
     ),
 ]
 DpiOption = Annotated[int, typer.Option(min=10, max=2400, metavar="N", help="At which a PDF is rendered.")]
+
+
+class Part(StrEnum):
+    """Part of a data set that is measured on."""
+
+    test = "test"
+    validation = "validation"
+    all = "all"
+
+
+PartOption = Annotated[Part, typer.Option(help="Part of the data set; all takes every part.")]
+MeasuredOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="mnist|PATH",
+        help="Data set, as for train; one that no run was trained on and is not divided is taken whole.",
+        show_default="the run's own, else mnist",
+    ),
+]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open the report in the browser.")]
+
+
+def describe_part(data: str, part: Part, *, is_own: bool) -> str:
+    """What is measured on, in words; a data set that no run was trained on is not divided."""
+    return f"{data}, {part.value} part" if is_own else data

@@ -7,9 +7,9 @@ import torch
 from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
 
-from number_prediction.runs import Run
-from number_prediction.saliency import SaliencyMethod
-from number_prediction.training.state import load_trained
+from number_prediction.evaluation.saliency import SaliencyMethod
+from number_prediction.runs.run import Run
+from number_prediction.training.loop.state import load_trained
 
 STEPS = 32
 """Points on the way from blank paper to the frame."""

@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from torch import nn
 
-from number_prediction.training.architectures import CNN, MLP, FastCNN, LineNet, MicroCNN, ResNet, TinyCNN
-from number_prediction.training.augment import Augmentation
-from number_prediction.training.companions import Companions
-from number_prediction.training.glyphs import LineRecipe
-from number_prediction.training.rewriting import Rewriting
-from number_prediction.types import TrainingError
+from number_prediction.errors import TrainingError
+from number_prediction.training.augmentation.affine import Augmentation
+from number_prediction.training.augmentation.handwriting import Rewriting
+from number_prediction.training.networks.digits import CNN, MLP, FastCNN, MicroCNN, ResNet, TinyCNN
+from number_prediction.training.networks.lines import LineNet
+from number_prediction.training.synthesis.companions import Companions
+from number_prediction.training.synthesis.glyphs import LineRecipe
 
 
 @dataclass(frozen=True, kw_only=True)

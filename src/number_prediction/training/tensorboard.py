@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from number_prediction.runs import Record
+from number_prediction.runs.run import Record
 
 _AXES = ("step", "steps", "epoch", "seconds")
 

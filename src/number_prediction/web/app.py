@@ -11,28 +11,28 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query, Request
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from number_prediction import __version__
-from number_prediction.forms import FormTemplate
-from number_prediction.images import Page, to_page
-from number_prediction.numbers import NumberPredictor
-from number_prediction.predictor import Predictor
-from number_prediction.reading import Explained
-from number_prediction.types import ImageError, ImageTooLargeError, MissingExtraError, UnsupportedImageError
+from number_prediction.digits.predictor import Predictor
+from number_prediction.errors import ImageError, ImageTooLargeError, MissingExtraError, UnsupportedImageError
+from number_prediction.forms.template import FormTemplate
+from number_prediction.images.decode import Page, to_page
+from number_prediction.numbers.predictor import NumberPredictor
+from number_prediction.pipeline.rows import Explained
 from number_prediction.web import metrics
-from number_prediction.web.access import PROTECTED, Access, AccessRules
-from number_prediction.web.correction_routes import correction_routes
-from number_prediction.web.corrections import Corrections
+from number_prediction.web.corrections.routes import correction_routes
+from number_prediction.web.corrections.store import Corrections
 from number_prediction.web.documentation import OPENAPI_PATH, describe, render_documentation
-from number_prediction.web.limits import BodyLimits, Limits
-from number_prediction.web.observation import Observation
+from number_prediction.web.middleware.access import PROTECTED, Access, AccessRules
+from number_prediction.web.middleware.limits import BodyLimits, Limits
+from number_prediction.web.middleware.observation import Observation
 from number_prediction.web.problems import DOCUMENTATION, Problem, documented, install_handlers
 from number_prediction.web.queue import Answer, ReadingQueue
 from number_prediction.web.readiness import Readiness
+from number_prediction.web.schemas import Health, ModelFacts
 from number_prediction.web.services import Service, services_of
 from number_prediction.web.uploads import FIELD, FORM_TYPE, PICTURE_TYPES, find_pictures
 
@@ -70,23 +70,6 @@ _READING_PROBLEMS = (
     "overloaded",
     "deadline",
 )
-
-
-class ModelFacts(BaseModel):
-    """The model that reads."""
-
-    classes: list[str]
-    sha256: str = Field(description="Of the model file")
-    is_digit_threshold: float = Field(description="Below this `is_digit` the model abstains")
-    version: str = Field(description="Of number_prediction")
-    engine: str = Field(description="What reads: the server")
-    models: dict[str, str] = Field(description="What can be read, and the SHA-256 of its model file")
-
-
-class Health(BaseModel):
-    """The server runs."""
-
-    status: str
 
 
 def create_app(

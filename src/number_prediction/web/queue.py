@@ -15,10 +15,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from number_prediction.images import Page
-from number_prediction.models import BATCH_SIZE
-from number_prediction.reading import Explained, Reader
-from number_prediction.types import ImageError
+from number_prediction.errors import ImageError
+from number_prediction.images.decode import Page
+from number_prediction.models.model import BATCH_SIZE
+from number_prediction.pipeline.rows import Explained, Reader
 from number_prediction.web.problems import Problem
 
 Answer: TypeAlias = "dict[str, Any] | Explained | ImageError"

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from number_prediction.images import Page
-from number_prediction.numbers import NumberPredictor
-from number_prediction.predictor import Predictor
-from number_prediction.types import ModelError
+from number_prediction.digits.predictor import Predictor
+from number_prediction.errors import ModelError
+from number_prediction.images.decode import Page
+from number_prediction.numbers.predictor import NumberPredictor
 
 GOLDEN_TEXT = "7"
 _TOLERANCE = 1e-4

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message
 
-from number_prediction.web.limits import Limits
+from number_prediction.web.middleware.limits import Limits
 from number_prediction.web.problems import Problem
 
 FIELD = "picture"

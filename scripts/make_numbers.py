@@ -1,0 +1,49 @@
+"""Make docs/numbers.jpg, a page of numbers drawn by script, and docs/numbers_read.png, the same read.
+
+python -m docs.make_numbers
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.images.decode import to_page
+from number_prediction.numbers.predictor import NumberPredictor
+from number_prediction.pipeline.readers import Wanted, page_reader
+from number_prediction.pipeline.rows import Explained
+from tests.helpers.drawn_pages import Drawing
+
+PAGE = Path(__file__).parents[1] / "docs" / "numbers.jpg"
+READ = PAGE.with_name("numbers_read.png")
+NUMBERS = (
+    ("1987", 80, 80),
+    ("42", 500, 80),
+    ("305", 80, 240),
+    ("7", 520, 240),
+    ("60218", 80, 400),
+    ("93", 500, 400),
+)
+WORD = (300, 560, 50)
+GREYS = 24
+
+
+def main() -> None:
+    drawing = Drawing(900, 700, load_mnist().test, seed=5)
+    drawing.rule(70)
+    for text, left, top in NUMBERS:
+        drawing.write(text, left, top, 60)
+    drawing.word(*WORD)
+    Image.fromarray(drawing.finish(turn=6, shadow=0.4, noise=0.02).picture).save(PAGE, quality=80)
+    (answer,) = page_reader(NumberPredictor(), wanted=Wanted(annotated=True))([to_page(PAGE)])
+    assert isinstance(answer, Explained)
+    assert answer.drawing is not None
+    READ.write_bytes(answer.drawing)
+    with Image.open(READ) as picture:
+        picture.quantize(GREYS).save(READ, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

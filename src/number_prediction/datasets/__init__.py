@@ -1,0 +1,1 @@
+"""Data sets: from files to pictures with labels."""

@@ -1,0 +1,248 @@
+"""A CSV file with a row a picture, as those of Kaggle's Digit Recognizer -> pictures and labels.
+
+The first line names the columns: `label`, where there are labels, and `pixel0`, `pixel1` and so on, or from
+`pixel1` on: the grey values of a square picture row by row, ink 255 on paper 0. Needs the extra `train`
+(pandas).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from number_prediction.datasets.idx import MAX_DATA_BYTES
+from number_prediction.errors import DataError, MissingExtraError
+
+LABEL_COLUMN = "label"
+MAX_HEADER_BYTES = 2**20
+"""Longest first line: enough for pictures of 300x300."""
+_CHUNK_CELLS = 2_000_000
+"""Cells that are parsed at once, at eight bytes each, before they become uint8."""
+_BLOCK = 2**20
+_WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,1000}\s*")
+
+
+@dataclass(frozen=True, eq=False)
+class DigitTable:
+    """What a CSV file holds."""
+
+    images: NDArray[np.uint8]
+    """(N, S, S) uint8, at least one."""
+    labels: NDArray[np.int64] | None
+    """(N,) int64, any integers; None where the file has no column of labels."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The columns of a file."""
+
+    names: tuple[str, ...]
+    side: int
+    """Height and width of a picture, in pixels."""
+
+    @property
+    def has_labels(self) -> bool:
+        return LABEL_COLUMN in self.names
+
+
+def read_digit_csv(path: Path) -> DigitTable:
+    """Read a CSV file of pictures, with or without labels.
+
+    Raises:
+        DataError: missing, damaged, too large or not of this layout; the message names the file, line and
+            column where there is one, and the mend.
+        MissingExtraError: pandas is not installed.
+    """
+    with _open(path) as stream:
+        header = _read_header(stream, path)
+        rows, commas = _count_rows_and_commas(stream)
+        size = rows * header.side**2
+        if size > MAX_DATA_BYTES:
+            raise DataError(
+                f"{path}: {rows:,} pictures of {header.side}x{header.side} take {size:,} bytes, more than "
+                f"{MAX_DATA_BYTES:,}; divide it into smaller files"
+            )
+        stream.seek(0)
+        try:
+            pixels, labels = _parse(stream, header, rows)
+            if commas != len(pixels) * (len(header.names) - 1):
+                raise ValueError("a row is longer than the header")
+        except (ValueError, OverflowError) as error:
+            raise _find_fault(path, header) from error
+    if len(pixels) == 0:
+        raise DataError(f"{path}: a header, but no pictures below it; download or copy it again")
+    return DigitTable(pixels.reshape(-1, header.side, header.side), labels if header.has_labels else None)
+
+
+def has_labels(path: Path) -> bool:
+    """Whether a CSV file of pictures has a column of labels; raises DataError where it is no such file."""
+    with _open(path) as stream:
+        return _read_header(stream, path).has_labels
+
+
+def names_pixels(path: Path) -> bool:
+    """Whether the first line of a file speaks of pixels, so that it is meant to be a CSV file of pictures."""
+    with _open(path) as stream:
+        return b"pixel" in stream.readline(MAX_HEADER_BYTES).lower()
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}; give the path of a CSV file") from error
+
+
+def _read_header(stream: IO[bytes], path: Path) -> _Header:
+    """The first line; the stream stands behind it then."""
+    line = stream.readline(MAX_HEADER_BYTES + 1)
+    if not line.strip():
+        raise DataError(f"{path}: the file is empty or begins with an empty line; download or copy it again")
+    try:
+        if len(line) > MAX_HEADER_BYTES or b"\0" in line:
+            raise ValueError("no line of text")
+        (cells,) = csv.reader([line.decode("utf-8-sig")], strict=True)
+    except (ValueError, csv.Error) as error:
+        raise DataError(
+            f"{path}: does not begin with a line of names; give a CSV file in UTF-8, unpacked and with commas"
+        ) from error
+    names = tuple(name.strip().lower() for name in cells)
+    pixels = [name for name in names if name != LABEL_COLUMN]
+    if not pixels or pixels[0] not in ("pixel0", "pixel1"):
+        raise DataError(
+            f"{path}: line 1 holds {_shorten(','.join(cells))}, not the names of the columns; "
+            "it must be label,pixel0,pixel1,... (without label where there are no labels)"
+        )
+    first: dict[str, int] = {}
+    wanted = int(pixels[0].removeprefix("pixel"))
+    for column, name in enumerate(names, start=1):
+        if first.setdefault(name, column) < column:
+            raise DataError(
+                f"{path}: line 1 names {_shorten(name)} twice, in columns {first[name]} and {column}; "
+                "remove one of them"
+            )
+        if name != LABEL_COLUMN:
+            if name != f"pixel{wanted}":
+                raise DataError(
+                    f"{path}: line 1, column {column} is named {_shorten(name)} where pixel{wanted} belongs; "
+                    "keep label and pixels only, in order"
+                )
+            wanted += 1
+    side = math.isqrt(len(pixels))
+    if side**2 != len(pixels):
+        raise DataError(
+            f"{path}: line 1 names {len(pixels)} pixels, which make no square picture; "
+            f"give {side**2} or {(side + 1) ** 2}"
+        )
+    return _Header(names, side)
+
+
+def _parse(stream: IO[bytes], header: _Header, rows: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Grey values (N, pixels) and labels (N,), which mean nothing where there is no column of them.
+
+    N is at most `rows`. Raises ValueError or OverflowError where a row is too short, a cell no whole number
+    or a grey value not in 0..255; a longer row is cut.
+    """
+    try:
+        import pandas
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(error, "train") from error
+
+    is_pixel = np.array([name != LABEL_COLUMN for name in header.names])
+    pixels, labels = np.empty((rows, header.side**2), np.uint8), np.empty(rows, np.int64)
+    filled = 0
+    columns = range(len(header.names))
+    for chunk in pandas.read_csv(
+        stream,
+        header=None,
+        skiprows=1,
+        names=columns,
+        usecols=columns,
+        index_col=False,
+        chunksize=max(1, _CHUNK_CELLS // len(columns)),
+        na_filter=False,
+        low_memory=False,
+    ):
+        if len(chunk) == 0:  # nothing but empty lines
+            continue
+        if not (chunk.dtypes == np.int64).all():
+            raise ValueError("a cell is no whole number")
+        values = chunk.to_numpy()
+        grey = values[:, is_pixel]
+        if grey.min() < 0 or grey.max() > 255:
+            raise ValueError("a grey value is out of range")
+        end = filled + len(chunk)
+        if end > rows:
+            raise ValueError("more rows than lines")
+        pixels[filled:end] = grey
+        if header.has_labels:
+            labels[filled:end] = values[:, ~is_pixel][:, 0]
+        filled = end
+    return pixels[:filled], labels[:filled]
+
+
+def _count_rows_and_commas(stream: IO[bytes]) -> tuple[int, int]:
+    """Lines and commas from here to the end; an unfinished last line counts too."""
+    lines = commas = 0
+    last = b""
+    while block := stream.read(_BLOCK):
+        lines += block.count(b"\n")
+        commas += block.count(b",")
+        last = block[-1:]
+    return lines + (last not in (b"", b"\n")), commas
+
+
+def _find_fault(path: Path, header: _Header) -> DataError:
+    """What is wrong with a file that could not be read: its first fault, cell by cell."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+        rows = csv.reader(stream)
+        try:
+            next(rows)
+            for row in rows:
+                if len(row) <= 1 and not "".join(row).strip():  # an empty line
+                    continue
+                if len(row) != len(header.names):
+                    return DataError(
+                        f"{path}: line {rows.line_num}: {len(row)} cells where line 1 names "
+                        f"{len(header.names)} columns; correct the line or remove it"
+                    )
+                for name, cell in zip(header.names, row, strict=True):
+                    fault = _fault_of_cell(name, cell)
+                    if fault:
+                        return DataError(
+                            f"{path}: line {rows.line_num}, column {name}: {fault}; "
+                            "correct the cell or remove the line"
+                        )
+        except csv.Error as error:
+            return DataError(f"{path}: line {rows.line_num}: {error}; download or copy it again")
+    return DataError(
+        f"{path}: cannot be read as CSV; save it again, in UTF-8, with commas and without quotes"
+    )
+
+
+def _fault_of_cell(name: str, cell: str) -> str | None:
+    if not cell.strip():
+        return "empty"
+    if not _WHOLE_NUMBER.fullmatch(cell):
+        return f"{_shorten(cell)} is no whole number"
+    if name != LABEL_COLUMN and not 0 <= int(cell) <= 255:
+        return f"{_shorten(cell.strip())} is no grey value from 0 to 255"
+    if abs(int(cell)) > np.iinfo(np.int64).max:
+        return f"{_shorten(cell.strip())} is too large for a label"
+    return None
+
+
+def _shorten(text: str, length: int = 40) -> str:
+    """Text from a file in quotes, cut where it is long."""
+    return repr(text if len(text) <= length else text[:length] + "...")

@@ -1,0 +1,81 @@
+"""Class folders -> pictures with labels: one folder of pictures a class, also under train and test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from number_prediction.datasets.split import PictureFiles, Split
+from number_prediction.errors import DataError
+from number_prediction.files import find_files
+from number_prediction.images.formats import SUFFIXES
+
+MAX_CLASSES = 256  # labels are uint8
+NO_SUCH_FOLDER = "no such folder; give a folder of IDX files or of class folders, or a CSV file"
+_PART_FOLDERS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test", "testing"),
+}
+
+
+def read_class_folders(folder: Path) -> dict[str, Split]:
+    """Part ("train", "validation", "test") -> its pictures; a folder without parts is all "train"."""
+    inside = {path.name.lower(): path for path in folder.iterdir() if _holds_folders(path)}
+    parts = {
+        part: inside[name] for part, names in _PART_FOLDERS.items() for name in names if name in inside
+    } or {"train": folder}
+    listed = {part: _list_classes(path) for part, path in parts.items()}
+    classes = tuple(sorted({name for by_class in listed.values() for name in by_class}, key=_natural_order))
+    require_class_count(len(classes), folder)
+    splits = {}
+    for part, by_class in listed.items():
+        paths = [path for name in classes for path in by_class.get(name, [])]
+        counts = [len(by_class.get(name, [])) for name in classes]
+        labels = np.repeat(np.arange(len(classes), dtype=np.uint8), counts)
+        splits[part] = Split(PictureFiles(paths), labels, classes)
+    return splits
+
+
+def _list_classes(folder: Path) -> dict[str, list[Path]]:
+    """Class name -> its picture files, in a fixed order."""
+    by_class = {}
+    for class_folder in folder.iterdir():
+        if is_class_folder(class_folder):
+            paths = find_picture_files(class_folder)
+            if not paths:
+                raise DataError(f"{class_folder}: no pictures of this class; add some, or remove the folder")
+            by_class[class_folder.name] = paths
+    if not by_class:
+        raise DataError(
+            f"{folder}: neither IDX files (train-images-idx3-ubyte and so on), nor train.csv, "
+            "nor one folder of pictures a class"
+        )
+    return by_class
+
+
+def is_class_folder(path: Path) -> bool:
+    """Whether a path counts as the folder of a class; hidden ones do not."""
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def _holds_folders(path: Path) -> bool:
+    """Whether `path` can be a part; a class may be called "test" too, but holds pictures."""
+    return path.is_dir() and any(inside.is_dir() for inside in path.iterdir())
+
+
+def _natural_order(name: str) -> tuple[int, int, str]:
+    """Numbers by value, before words."""
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+
+
+def require_class_count(count: int, folder: Path) -> None:
+    """Raise DataError for more classes than labels of uint8 can tell apart."""
+    if count > MAX_CLASSES:
+        raise DataError(f"{folder}: {count} classes; at most {MAX_CLASSES} are supported")
+
+
+def find_picture_files(folder: Path) -> list[Path]:
+    """Those of `find_files` that are pictures by their suffix."""
+    return [path for path in find_files(folder) if path.suffix.lower() in SUFFIXES]

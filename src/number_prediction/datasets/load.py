@@ -1,0 +1,265 @@
+"""A path -> splits: folders of IDX files, CSV files, and folders with one folder of pictures a class.
+
+A folder of IDX files holds files named as MNIST and its relatives are published: an optional prefix,
+`train`, `test` or `t10k`, `images` or `labels`, `idx3-ubyte` and the like, plain or gzip. A CSV file, as
+`digit_csv` reads it, is the `train.csv` of a folder, where a `test.csv` may lie too, or is named itself. A
+class folder holds one folder of pictures a class, or such folders under `train`, `validation` and `test`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from number_prediction.datasets.digit_csv import has_labels, names_pixels, read_digit_csv
+from number_prediction.datasets.folders import (
+    NO_SUCH_FOLDER,
+    is_class_folder,
+    read_class_folders,
+    require_class_count,
+)
+from number_prediction.datasets.idx import read_idx
+from number_prediction.datasets.mnist import REJECTED_TEST_LABELS, TRAINING_SIZE, load_mnist
+from number_prediction.datasets.split import Split, Splits, divide, join
+from number_prediction.errors import DataError
+
+EMBEDDED = "mnist"
+"""The name that stands for the MNIST in the package."""
+TEST_SHARE = 1 / 6
+VALIDATION_SHARE = 1 / 12
+"""Shares of a data set that comes undivided; as in MNIST with its 60,000 + 10,000 images."""
+DIVISION_SEED = 0
+
+_IDX_NAME = re.compile(
+    r"(?P<prefix>.*?)[-_.]?(?P<part>train|t10k|test)[-_.](?P<kind>images|labels)"
+    r"[-_.]idx\d[-_.](?:ubyte|int)(?:\.gz)?",
+    re.IGNORECASE,
+)
+_CSV_FILES = {"train": "train.csv", "test": "test.csv"}
+
+
+def load_dataset(source: str | Path = EMBEDDED) -> Splits:
+    """Load a data set to train on: what it lacks of validation and test is divided off, stratified.
+
+    Args:
+        source: "mnist", a folder of IDX files (`folder/prefix` where it holds several sets, such as
+            `emnist/emnist-digits`), a folder with a `train.csv` or the path of such a file, or a folder with
+            one folder of pictures a class.
+
+    Raises:
+        DataError: nothing there, or damaged; the message names the file and the mend.
+        MissingExtraError: a CSV file, and pandas is not installed.
+    """
+    if source == EMBEDDED:
+        return load_mnist()
+    parts = _read_parts(Path(source))
+    if "train" not in parts:
+        raise DataError(f"{source}: no training part; give a folder that holds one")
+    train = parts["train"]
+    if "test" in parts:
+        test = parts["test"]
+    else:
+        train, test = divide(train, _share(train, TEST_SHARE), seed=DIVISION_SEED)
+    if "validation" in parts:
+        validation = parts["validation"]
+    else:
+        train, validation = divide(train, _share(train, VALIDATION_SHARE), seed=DIVISION_SEED)
+    _require_all_classes(train, Path(source))
+    return Splits(train, validation, test)
+
+
+def load_evaluation_split(source: str | Path, part: str, *, divided: bool) -> Split:
+    """Load what to measure on.
+
+    Args:
+        source: as for `load_dataset`.
+        part: "test", "validation" or "all".
+        divided: whether a data set that comes undivided is divided as for training. Where it is not, all
+            of it is what there is to measure on.
+    """
+    if source == EMBEDDED or divided:
+        splits = load_dataset(source)
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    else:
+        parts = _read_parts(Path(source))
+    if part == "all" or (len(parts) == 1 and part == "test"):
+        return join(list(parts.values()), name=str(source))
+    if part not in parts:
+        raise DataError(f"{source}: no {part} part; there is {', '.join(parts)}")
+    return parts[part]
+
+
+def rejected_labels(source: str, part: str) -> NDArray[np.intp]:
+    """Indices (R,) in a part, as `load_evaluation_split` gives it, whose labels a published review rejected.
+
+    Known of the MNIST in the package; of every other data set none are.
+    """
+    known = np.array(REJECTED_TEST_LABELS, dtype=np.intp)
+    if source == EMBEDDED and part == "test":
+        return known
+    if source == EMBEDDED and part == "all":  # the test images come last
+        return known + TRAINING_SIZE
+    return known[:0]
+
+
+def canonical_source(source: str) -> str:
+    """The name a data set is remembered by: "mnist", or an absolute path."""
+    return source if source == EMBEDDED else str(Path(source).resolve())
+
+
+def display_name(source: str) -> str:
+    """What to call a data set in titles."""
+    return "MNIST" if source == EMBEDDED else Path(source).name
+
+
+def find_csv(source: str | Path) -> Path | None:
+    """The CSV file that the training part of a data set is read from; None where it is of another kind."""
+    path = Path(source)
+    if source == EMBEDDED or (path.is_file() and path.suffix.lower() != ".csv"):
+        return None
+    if path.is_file():
+        return path
+    inside = path / _CSV_FILES["train"]
+    if not inside.is_file() or _find_idx_files(path):
+        return None
+    is_about_folders = any(is_class_folder(each) for each in path.iterdir()) and not names_pixels(inside)
+    return None if is_about_folders else inside
+
+
+def _share(split: Split, share: float) -> int:
+    return max(1, round(len(split) * share))
+
+
+def _read_parts(path: Path) -> dict[str, Split]:
+    """The parts "train", "validation" and "test" that are there; an undivided set is "train"."""
+    csv_file = find_csv(path)
+    if csv_file is not None:
+        return _read_csv_parts(csv_file, with_test=path.is_dir())
+    if path.is_dir():
+        folder, prefix = path, None
+    elif path.parent.is_dir() and not path.exists():
+        folder, prefix = path.parent, path.name
+    else:
+        raise DataError(f"{path}: {NO_SUCH_FOLDER}")
+    idx_files = _find_idx_files(folder)
+    if prefix is not None and prefix not in idx_files:
+        raise DataError(f"{path}: {NO_SUCH_FOLDER}")
+    if not idx_files:
+        return read_class_folders(folder)
+    if prefix is None:
+        if len(idx_files) > 1 and "" not in idx_files:
+            names = ", ".join(str(folder / name) for name in sorted(idx_files))
+            raise DataError(f"{folder}: holds several data sets; name one of {names}")
+        prefix = "" if "" in idx_files else next(iter(idx_files))
+    return _read_idx_parts(folder, prefix, idx_files[prefix])
+
+
+def _find_idx_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
+    """Prefix -> (part, "images" or "labels") -> file."""
+    found: dict[str, dict[tuple[str, str], Path]] = {}
+    for path in sorted(folder.iterdir()):
+        match = _IDX_NAME.fullmatch(path.name)
+        if match and path.is_file():
+            part = "train" if match["part"].lower() == "train" else "test"
+            found.setdefault(match["prefix"], {}).setdefault((part, match["kind"].lower()), path)
+    return found
+
+
+def _read_idx_parts(folder: Path, prefix: str, files: dict[tuple[str, str], Path]) -> dict[str, Split]:
+    images: dict[str, NDArray[np.uint8]] = {}
+    values: dict[str, NDArray[np.int64]] = {}
+    for part in ("train", "test"):
+        present = {kind: files[part, kind] for kind in ("images", "labels") if (part, kind) in files}
+        if not present:
+            continue
+        if len(present) == 1:
+            ((kind, path),) = present.items()
+            missing = "labels" if kind == "images" else "images"
+            raise DataError(f"{path}: its {missing} file is missing; put it beside this one")
+        images[part] = _read_idx_images(present["images"], transposed=prefix.lower().startswith("emnist"))
+        values[part] = _read_idx_labels(present["labels"])
+        if len(images[part]) != len(values[part]):
+            raise DataError(
+                f"{present['labels']}: {len(values[part])} labels, but {present['images'].name} holds "
+                f"{len(images[part])} images; take both files from one download"
+            )
+    return _number_classes(images, values, folder, folder / f"{prefix}-mapping.txt")
+
+
+def _number_classes(
+    images: dict[str, NDArray[np.uint8]],
+    values: dict[str, NDArray[np.int64]],
+    source: Path,
+    mapping: Path | None = None,
+) -> dict[str, Split]:
+    """Parts whose labels are any integers -> splits; each integer that occurs is a class."""
+    original = np.unique(np.concatenate(list(values.values())))
+    require_class_count(len(original), source)
+    names = _class_names(mapping, original)
+    return {
+        part: Split(images[part], np.searchsorted(original, values[part]).astype(np.uint8), names)
+        for part in images
+    }
+
+
+def _read_csv_parts(train: Path, *, with_test: bool) -> dict[str, Split]:
+    """The file alone, or `with_test` also the test.csv beside it; without labels that one is no part."""
+    paths = {"train": train}
+    test = train.with_name(_CSV_FILES["test"])
+    if with_test and test.is_file() and has_labels(test):
+        paths["test"] = test
+    images, values = {}, {}
+    for part, path in paths.items():
+        table = read_digit_csv(path)
+        if table.labels is None:
+            raise DataError(f"{path}: no column of labels; give a file that has one, such as train.csv")
+        images[part], values[part] = table.images, table.labels
+    return _number_classes(images, values, train)
+
+
+def _read_idx_images(path: Path, *, transposed: bool) -> NDArray[np.uint8]:
+    images = read_idx(path)
+    if images.ndim != 3 or images.dtype != np.uint8 or images.size == 0:
+        raise DataError(
+            f"{path}: holds {images.dtype} of shape {images.shape}, not images (N, H, W) uint8; "
+            "give the images file as it was published"
+        )
+    pixels = np.asarray(images, dtype=np.uint8)
+    return np.ascontiguousarray(pixels.swapaxes(1, 2)) if transposed else pixels
+
+
+def _read_idx_labels(path: Path) -> NDArray[np.int64]:
+    labels = read_idx(path)
+    if labels.ndim not in (1, 2) or labels.size == 0 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: holds {labels.dtype} of shape {labels.shape}, not labels (N,); "
+            "give the labels file as it was published"
+        )
+    column = labels[:, 0] if labels.ndim == 2 else labels  # QMNIST: class first, then its provenance
+    return column.astype(np.int64)
+
+
+def _class_names(mapping: Path | None, labels: NDArray[np.int64]) -> tuple[str, ...]:
+    """Names of labels: characters by EMNIST's mapping file where there is one, else the numbers."""
+    if mapping is None or not mapping.is_file():
+        return tuple(str(label) for label in labels)
+    try:
+        rows = [line.split() for line in mapping.read_text().splitlines() if line.strip()]
+        names = {int(row[0]): chr(int(row[1])) for row in rows}
+        return tuple(names[int(label)] for label in labels)
+    except (ValueError, IndexError, KeyError, OverflowError) as error:
+        raise DataError(f"{mapping}: not lines of label and character code that cover all labels") from error
+
+
+def _require_all_classes(train: Split, source: Path) -> None:
+    counts = np.bincount(train.labels, minlength=len(train.classes))
+    if len(train.classes) < 2:
+        raise DataError(f"{source}: one class only; a model needs at least two to tell apart")
+    for name, count in zip(train.classes, counts, strict=True):
+        if count == 0:
+            raise DataError(
+                f"{source}: no training pictures of class {name!r}; add some, or remove the class"
+            )

@@ -1,0 +1,1 @@
+"""Lattice and constraint -> the most probable texts."""

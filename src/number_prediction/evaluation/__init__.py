@@ -1,0 +1,1 @@
+"""Models and labelled pictures -> figures."""

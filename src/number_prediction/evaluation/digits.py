@@ -1,0 +1,247 @@
+"""Predictor and split -> Evaluation: every answer on a data set, and the figures that follow from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from number_prediction.datasets.split import Split
+from number_prediction.digits.prediction import DEFAULT_THRESHOLD
+from number_prediction.digits.predictor import Predictor
+from number_prediction.errors import DataError
+from number_prediction.evaluation import metrics
+from number_prediction.images.decode import Page
+
+METRICS_FILE = "metrics.json"
+_CHUNK = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Answers of one model on N pictures. C is the number of the model's classes."""
+
+    data: str
+    """What was measured on, in words."""
+    model_sha256: str
+    classes: tuple[str, ...]
+    labels: NDArray[np.intp]
+    """(N,) index of the true class."""
+    probabilities: NDArray[np.float32]
+    """(N, C)."""
+    is_digit: NDArray[np.float32]
+    """(N,) in [0, 1]."""
+    frames: NDArray[np.uint8]
+    """(N, 28, 28), ink 255: what the network saw."""
+    seconds: float
+    """Time the predictor took, decoding of files included."""
+    threshold: float = DEFAULT_THRESHOLD
+    """Below this `is_digit` the model abstains."""
+    temperature: float | None = None
+    """What the graph divides its logits by, by the model's manifest; None where it has none."""
+    rejected: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    """(R,) indices of pictures whose labels a published review rejected; they count all the same."""
+
+    @cached_property
+    def split(self) -> Split:
+        """The frames with their labels, by the model's classes."""
+        return Split(self.frames, self.labels.astype(np.uint8), self.classes)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.intp]:
+        """(N,) index of the most probable class."""
+        return np.asarray(self.probabilities.argmax(1), dtype=np.intp)
+
+    @cached_property
+    def abstained(self) -> NDArray[np.bool_]:
+        """(N,) where the model says "not a digit"."""
+        return np.asarray(self.is_digit < self.threshold)
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        """(N,) right answers; an abstention is not right."""
+        return np.asarray((self.predicted == self.labels) & ~self.abstained)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers; abstentions count as wrong."""
+        return float(self.correct.mean())
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """95% Wilson interval of the accuracy."""
+        return metrics.wilson_interval(int(self.correct.sum()), len(self.labels))
+
+    @property
+    def accuracy_without_rejected(self) -> float | None:
+        """Accuracy on the pictures whose labels no review rejected; None where none was rejected."""
+        if not len(self.rejected):
+            return None
+        return float(np.delete(self.correct, self.rejected).mean())
+
+    @property
+    def log_loss(self) -> float:
+        """Mean negative log probability of the true class."""
+        return metrics.log_loss(self.labels, self.probabilities)
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """(C, C), row true and column predicted, of the pictures that were answered."""
+        answered = ~self.abstained
+        return metrics.confusion_matrix(self.labels[answered], self.predicted[answered], len(self.classes))
+
+    @property
+    def scores(self) -> metrics.ClassScores:
+        """Precision, recall and F1 by class, of the pictures that were answered."""
+        return metrics.class_scores(self.confusion)
+
+    @cached_property
+    def reliability(self) -> metrics.Reliability:
+        """Confidence against accuracy."""
+        return metrics.reliability(self.probabilities.max(1), self.predicted == self.labels)
+
+    @cached_property
+    def uncalibrated(self) -> metrics.Reliability | None:
+        """As `reliability`, before the temperature; None where that is not known."""
+        if self.temperature is None:
+            return None
+        scaled = metrics.apply_temperature(self.probabilities, 1 / self.temperature)
+        return metrics.reliability(scaled.max(1), self.predicted == self.labels)
+
+    @cached_property
+    def coverage(self) -> metrics.Coverage:
+        """Accuracy against coverage; abstentions come last."""
+        confidence = np.where(self.abstained, 0, self.probabilities.max(1))
+        return metrics.coverage_curve(confidence, self.correct)
+
+    @cached_property
+    def errors(self) -> NDArray[np.intp]:
+        """(K,) indices of the answers that are not right, the most confident first."""
+        wrong = np.flatnonzero(~self.correct)
+        return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
+
+    def answer(self, index: int) -> str:
+        """Name of the class that was answered, or "none" for an abstention."""
+        return "none" if self.abstained[index] else self.classes[self.predicted[index]]
+
+    def describe(self, index: int) -> str:
+        """Label and answer in words, such as "7 read as 2"."""
+        return f"{self.classes[self.labels[index]]} read as {self.answer(index)}"
+
+    def frames_and_answers(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Frames (K, 28, 28) float32 in [0, 1] and most probable classes (K,), as saliency takes them."""
+        return np.divide(self.frames[indices], 255, dtype=np.float32), self.predicted[indices]
+
+    def summary(self) -> dict[str, Any]:
+        """The figures in one row, ready for JSON."""
+        without = self.accuracy_without_rejected
+        before = self.uncalibrated
+        return {
+            "pictures": len(self.labels),
+            "accuracy": self.accuracy,
+            "accuracy_interval_95": list(self.accuracy_interval),
+            **({} if without is None else {"accuracy_without_rejected_labels": without}),
+            "errors": len(self.errors),
+            "abstentions": int(self.abstained.sum()),
+            "log_loss": self.log_loss,
+            "expected_calibration_error": self.reliability.expected_calibration_error,
+            **({} if before is None else {"ece_before_temperature": before.expected_calibration_error}),
+            "coverage_at_99.9%": self.coverage.at_accuracy(0.999)[0],
+            "coverage_at_99%": self.coverage.at_accuracy(0.99)[0],
+            "pictures_per_second": len(self.labels) / max(self.seconds, 1e-9),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; the content of metrics.json."""
+        scores = self.scores
+        return {
+            "data": self.data,
+            "model_sha256": self.model_sha256,
+            "temperature": self.temperature,
+            "rejected_labels": self.rejected.tolist(),
+            "summary": self.summary(),
+            "classes": list(self.classes),
+            "confusion_matrix": self.confusion.tolist(),
+            "per_class": [
+                {
+                    "class": name,
+                    "precision": float(scores.precision[index]),
+                    "recall": float(scores.recall[index]),
+                    "f1": float(scores.f1[index]),
+                    "support": int(scores.support[index]),
+                }
+                for index, name in enumerate(self.classes)
+            ],
+            "reliability": {
+                "confidence": self.reliability.confidence.tolist(),
+                "accuracy": self.reliability.accuracy.tolist(),
+                "count": self.reliability.count.tolist(),
+            },
+            "worst_errors": [
+                {
+                    "index": int(index),
+                    "label": self.classes[self.labels[index]],
+                    "predicted": self.answer(index),
+                    "confidence": float(self.probabilities[index].max()),
+                }
+                for index in self.errors
+            ],
+        }
+
+
+def evaluate(
+    predictor: Predictor, split: Split, *, data: str, rejected: NDArray[np.intp] | None = None
+) -> Evaluation:
+    """Ask the predictor about every picture of a split.
+
+    Args:
+        predictor: the model; its classes are matched to the split's by name.
+        split: at least one picture.
+        data: what the split is, in words.
+        rejected: indices (R,) of pictures whose labels a review rejected, see `datasets.rejected_labels`.
+
+    Raises:
+        DataError: the split is empty, or has a class that the model does not know.
+    """
+    if len(split) == 0:
+        raise DataError(f"{data}: no pictures to evaluate on")
+    unknown = [name for name in split.classes if name not in predictor.classes]
+    if unknown:
+        raise DataError(
+            f"{data}: classes {', '.join(unknown)} are unknown to the model, which knows "
+            f"{', '.join(predictor.classes)}; evaluate on data with its classes"
+        )
+    to_model_class = np.array([predictor.classes.index(name) for name in split.classes])
+    begun = time.perf_counter()
+    frames, probabilities, is_digit = [], [], []
+    for pages in _chunks(split):
+        answer = predictor.run(pages)
+        frames.append(np.rint(answer.frames * 255).astype(np.uint8))
+        probabilities.append(answer.probabilities)
+        is_digit.append(answer.is_digit)
+    seconds = time.perf_counter() - begun
+    manifest = predictor.manifest
+    return Evaluation(
+        data=data,
+        model_sha256=predictor.sha256,
+        classes=predictor.classes,
+        labels=to_model_class[split.labels],
+        probabilities=np.concatenate(probabilities),
+        is_digit=np.concatenate(is_digit),
+        frames=np.concatenate(frames),
+        seconds=seconds,
+        threshold=predictor.threshold,
+        temperature=float(manifest["training"]["temperature"]) if manifest else None,
+        rejected=np.empty(0, np.intp) if rejected is None else rejected,
+    )
+
+
+def _chunks(split: Split) -> Iterator[NDArray[np.uint8] | list[Page]]:
+    for begin in range(0, len(split), _CHUNK):
+        pages = split.images[begin : begin + _CHUNK]
+        yield pages if isinstance(pages, np.ndarray) else list(pages)

@@ -1,0 +1,135 @@
+"""Network: the part of an exported model after the frame, to be asked about altered frames and looked into.
+
+Frames (N, 28, 28) float32 in [0, 1] -> calibrated probabilities (N, C), feature maps, first-layer filters.
+The graph's own nodes are used, so what is explained is what answers. Needs the extra `train` (onnx).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from onnx.utils import Extractor
+
+from number_prediction.constants import FRAME_SIZE
+from number_prediction.digits.predictor import OUTPUTS, Predictor
+from number_prediction.errors import ModelError
+
+BATCH_SIZE = 100
+_WEIGHTED = ("Conv", "Gemm", "MatMul")
+_RESHAPING = ("Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity")
+
+
+class Network:
+    """The network inside a loaded model; it may be used by several threads at once."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        """Cut the network out of the model that `predictor` runs.
+
+        Raises:
+            ModelError: the file was altered since it was loaded, or its graph cannot be cut at the frame.
+        """
+        frame, probabilities = OUTPUTS[:2]
+        whole = onnx.load_model_from_string(predictor.read_model())
+        try:
+            self._model = Extractor(whole).extract_model([frame], [probabilities])
+        except Exception as error:  # onnx raises what its parts raise
+            raise ModelError(f"{predictor.path}: its graph cannot be cut at the frame ({error})") from error
+        self._session = _session(self._model)
+        self._class_count = len(predictor.classes)
+        self._threads = predictor.threads
+
+    def probabilities(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated probabilities (N, C) float32 of frames (N, 28, 28) float32 in [0, 1]."""
+        answers = np.empty((len(frames), self._class_count), np.float32)
+
+        def run_batch(begin: int) -> None:
+            batch = slice(begin, begin + BATCH_SIZE)
+            (answers[batch],) = self._session.run(None, {OUTPUTS[0]: frames[batch]})
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(run_batch, range(0, len(frames), BATCH_SIZE)))
+        return answers
+
+    def feature_maps(self, frame: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """What each layer makes of a frame (28, 28): arrays (channels, height, width), first layer first.
+
+        A layer is what the next weights take in. Layers without place, such as those of a multilayer
+        perceptron, come as (channels, 1, 1). The answer itself is left out, so a network of one layer has
+        none.
+        """
+        *layers, _ = _session(self.with_layers()).run(
+            None, {OUTPUTS[0]: frame[np.newaxis].astype(np.float32)}
+        )
+        return [_as_maps(layer[0]) for layer in layers]
+
+    def with_layers(self) -> onnx.ModelProto:
+        """A model of its own: "frame" in; the layers, first layer first, and last "probabilities" out."""
+        deeper = onnx.ModelProto()
+        deeper.CopyFrom(self._model)
+        del deeper.graph.output[:]
+        names = _layer_outputs(self._model)
+        deeper.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+        deeper.graph.output.extend(self._model.graph.output)
+        return deeper
+
+    def first_layer_filters(self) -> NDArray[np.float32] | None:
+        """Weights of the first layer as pictures (K, height, width): 3x3 of a convolution, else 28x28.
+
+        None where they cannot be seen as pictures, because they are not laid on the frame itself.
+        """
+        weights = {item.name: item for item in self._model.graph.initializer}
+        node = next(iter(_weighted(self._model)), None)
+        if node is None:
+            return None
+        name = next(name for name in node.input if name in weights)
+        values = np.asarray(numpy_helper.to_array(weights[name]), dtype=np.float32)
+        if values.ndim == 4:  # a convolution's: (K, channels, height, width)
+            return values[:, 0] if values.shape[1] == 1 else None
+        if values.ndim != 2 or FRAME_SIZE**2 not in values.shape:
+            return None
+        rows = values if values.shape[1] == FRAME_SIZE**2 else values.T  # (K, 784)
+        return rows.reshape(-1, FRAME_SIZE, FRAME_SIZE)
+
+
+def _weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The operators that hold weights, in order."""
+    weights = {item.name for item in model.graph.initializer}
+    return [
+        node
+        for node in model.graph.node
+        if node.op_type in _WEIGHTED and any(name in weights for name in node.input)
+    ]
+
+
+def _layer_outputs(model: onnx.ModelProto) -> list[str]:
+    """Names of the tensors that end a layer: what all weighted operators but the first take in."""
+    before_reshaping = {
+        node.output[0]: node.input[0] for node in model.graph.node if node.op_type in _RESHAPING
+    }
+    names: list[str] = []
+    for node in _weighted(model):
+        name = node.input[0]
+        while name in before_reshaping:
+            name = before_reshaping[name]
+        if name not in names:
+            names.append(name)
+    return names[1:]
+
+
+def _as_maps(output: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(channels,), (height, width) or (channels, height, width) -> (channels, height, width)."""
+    if output.ndim == 1:
+        return output[:, np.newaxis, np.newaxis]
+    return output[np.newaxis] if output.ndim == 2 else output
+
+
+def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])

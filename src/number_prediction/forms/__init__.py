@@ -1,0 +1,1 @@
+"""Filled sheets of a form -> the numbers in its fields."""

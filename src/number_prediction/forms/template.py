@@ -1,0 +1,139 @@
+"""A form's template."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from number_prediction.constraints.constraint import Constraint
+from number_prediction.constraints.spec import KEYS as KNOWN
+from number_prediction.constraints.spec import constraint_of
+from number_prediction.errors import ConstraintError, DataError
+from number_prediction.forms.registration import SIDE
+from number_prediction.images.decode import to_page
+from number_prediction.images.geometry import Box
+from number_prediction.layout.ink import find_ink
+from number_prediction.layout.skew import find_skew
+
+KEYS = frozenset({"name", "box", "cells", *KNOWN})
+
+
+@dataclass(frozen=True, eq=False)
+class FormField:
+    """Where a number stands on a form, and what is known of it."""
+
+    name: str
+    box: Box
+    """In pixels of the template."""
+    cells: int
+    """Side by side, of equal width."""
+    known: Mapping[str, Any]
+    """As `knowledge` takes it."""
+    constraint: Constraint | None
+    """What is known, together."""
+
+
+@dataclass(frozen=True, eq=False)
+class FormTemplate:
+    """A form."""
+
+    size: tuple[int, int]
+    """Width and height, in pixels."""
+    fields: tuple[FormField, ...]
+    printed: NDArray[np.float32]
+    """(h, w), the longer side SIDE pixels: 1 where something is printed."""
+    skew: float
+    """Degrees by which the lines of the template itself fall to the right."""
+
+
+def load_form(path: str | os.PathLike[str]) -> FormTemplate:
+    """Read a template.
+
+    Raises:
+        DataError: it cannot be read, or is no such template.
+        ImageError: its scan cannot be read.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; check the path") from error
+    except ValueError as error:
+        raise DataError(f"{path}: no JSON ({error}); see docs/forms.md of the project") from error
+    try:
+        return _parse_form(content, Path(path).parent)
+    except (KeyError, TypeError, ValueError, ConstraintError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise DataError(f"{path}: {reason}; see docs/forms.md of the project") from error
+
+
+def _parse_form(content: Mapping[str, Any], folder: Path) -> FormTemplate:
+    if not isinstance(content, dict):
+        raise TypeError("not an object with size and fields")
+    width, height = (int(side) for side in content["size"])
+    if min(width, height) < 1:
+        raise ValueError(f"size {content['size']}: give width and height in pixels")
+    fields = tuple(_parse_field(each, width, height) for each in content["fields"])
+    names = [field.name for field in fields]
+    if not fields or len(set(names)) < len(names):
+        raise ValueError(f"fields {', '.join(names)}: give at least one, each with a name of its own")
+    share = SIDE / max(width, height)
+    shape = (max(1, round(height * share)), max(1, round(width * share)))
+    if "scan" not in content:
+        return FormTemplate((width, height), fields, _draw(fields, shape, share), 0.0)
+    scan = to_page(folder / str(content["scan"]))
+    if abs(scan.shape[1] / scan.shape[0] - width / height) > 0.02 * width / height:
+        raise ValueError(f"scan {content['scan']} has {scan.shape[1]} x {scan.shape[0]} pixels: not as size")
+    ink = find_ink(scan)
+    mask = ink.darker >= ink.threshold
+    marks = Image.fromarray(mask.astype(np.float32))
+    printed = np.asarray(marks.resize((shape[1], shape[0]), Image.Resampling.BOX))
+    return FormTemplate((width, height), fields, (printed > 0.3).astype(np.float32), find_skew(mask))
+
+
+def _parse_field(content: Mapping[str, Any], width: int, height: int) -> FormField:
+    name = str(content["name"])
+    unknown = set(content) - KEYS
+    if unknown:
+        raise ValueError(
+            f"field {name}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(KEYS))}"
+        )
+    box = Box(*(float(value) for value in content["box"]))
+    cells = int(content.get("cells", 1))
+    if (
+        min(box.width, box.height) < 4
+        or min(box) < 0
+        or box.right > width
+        or box.bottom > height
+        or cells < 1
+    ):
+        raise ValueError(
+            f"field {name}: box {content['box']} with {cells} cells; it must lie within the size"
+        )
+    known = {key: content[key] for key in KNOWN if key in content}
+    constraint = constraint_of(known)
+    if constraint is None and cells > 1:
+        known["digits"] = [0, cells]
+        constraint = constraint_of(known)
+    return FormField(name, box, cells, known, constraint)
+
+
+def _draw(fields: tuple[FormField, ...], shape: tuple[int, int], share: float) -> NDArray[np.float32]:
+    """The borders of all cells."""
+    printed = np.zeros(shape, np.float32)
+    for field in fields:
+        left, top, right, bottom = (
+            round(side * share) for side in (field.box.left, field.box.top, field.box.right, field.box.bottom)
+        )
+        for y in (top, bottom):
+            printed[min(y, shape[0] - 1), left : right + 1] = 1
+        for x in np.linspace(left, right, field.cells + 1):
+            printed[top : bottom + 1, min(round(float(x)), shape[1] - 1)] = 1
+    return printed

@@ -1,0 +1,1 @@
+"""Names of files -> rows of results -> a file."""

@@ -1,0 +1,1 @@
+"""Results -> HTML, PNG and CSV."""

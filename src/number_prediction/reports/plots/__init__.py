@@ -1,0 +1,1 @@
+"""Figures of the reports, one module a report."""

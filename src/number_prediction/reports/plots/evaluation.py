@@ -1,0 +1,170 @@
+"""Arrays in, Figure out. Nothing is shown or saved here; a notebook shows what it gets back.
+
+Needs the extra `train` (matplotlib and seaborn).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import seaborn
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from number_prediction.datasets.split import Split
+from number_prediction.evaluation.metrics import ClassScores, Coverage, Reliability
+from number_prediction.runs.run import Record
+
+ACCENT, SECOND = "#2a6fbb", "#c4572e"
+
+
+def image_grid(
+    images: NDArray[np.generic],
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 10,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Pictures (N, H, W) of any range, ink high, in a grid: dark ink on white, each with its title.
+
+    `limits` are the values of paper and of full ink; by default each picture's own lowest and highest.
+    """
+    low, high = limits or (None, None)
+    rows = max(1, -(-len(images) // columns))
+    figure = Figure(figsize=(columns * 0.95, rows * (1.2 if titles else 0.95)), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for index, image in enumerate(images):
+        axes[index].imshow(image, cmap="gray_r", vmin=low, vmax=high)
+        if titles:
+            axes[index].set_title(titles[index], fontsize=8)
+    return figure
+
+
+def class_distribution(parts: Mapping[str, Split]) -> Figure:
+    """Bars of the share of each class in each part; `parts` maps a name to a split, all of one set."""
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axis = figure.subplots()
+    width = 0.8 / len(parts)
+    classes = next(iter(parts.values())).classes
+    for index, (name, part) in enumerate(parts.items()):
+        share = np.bincount(part.labels, minlength=len(classes)) / len(part)
+        axis.bar(np.arange(len(classes)) + index * width, share, width, label=f"{name} ({len(part):,})")
+    axis.set_xticks(np.arange(len(classes)) + 0.4 - width / 2, classes)
+    axis.set(xlabel="class", ylabel="share of the part", title="Class distribution")
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def learning_curves(records: Sequence[Record]) -> Figure:
+    """Training and validation loss, and validation accuracy, over the epochs of a run."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    loss_axis, accuracy_axis = figure.subplots(1, 2)
+    training = [record for record in records if record.loss is not None]
+    validations = [record for record in records if record.validation_accuracy is not None]
+    loss_axis.plot(
+        [record.epoch for record in training],
+        [record.loss or 0.0 for record in training],
+        color=ACCENT,
+        label="training (augmented, smoothed labels)",
+    )
+    epochs = [record.epoch for record in validations]
+    losses = [record.validation_loss or 0.0 for record in validations]
+    loss_axis.plot(epochs, losses, "o-", color=SECOND, label="validation")
+    loss_axis.set(xlabel="epoch", ylabel="loss", title="Loss", ylim=(0, None))
+    loss_axis.legend(frameon=False)
+    shares = [100 * (record.validation_accuracy or 0.0) for record in validations]
+    accuracy_axis.plot(epochs, shares, "o-", color=SECOND)
+    for epoch, share in zip(epochs[-1:], shares[-1:], strict=True):
+        accuracy_axis.annotate(
+            f"{share:.2f}%", (epoch, share), xytext=(0, -14), textcoords="offset points", ha="right"
+        )
+    accuracy_axis.set(xlabel="epoch", ylabel="accuracy in %", title="Validation accuracy")
+    return figure
+
+
+def confusion_heatmap(confusion: NDArray[np.integer], classes: Sequence[str]) -> Figure:
+    """Confusion matrix (C, C) with its counts; the colour scale is that of the errors."""
+    size = max(5.5, 0.55 * len(classes))
+    figure = Figure(figsize=(size + 1, size), layout="constrained")
+    axis = figure.subplots()
+    errors = confusion - np.diag(np.diag(confusion))
+    seaborn.heatmap(
+        confusion,
+        vmax=max(1, int(errors.max())),
+        annot=len(classes) <= 30,
+        fmt="d",
+        cmap="Blues",
+        xticklabels=list(classes),
+        yticklabels=list(classes),
+        cbar_kws={"label": "pictures (the diagonal is off the scale)"},
+        linewidths=0.5,
+        ax=axis,
+    )
+    axis.set(xlabel="predicted", ylabel="true", title="Confusion matrix")
+    return figure
+
+
+def class_score_bars(scores: ClassScores, classes: Sequence[str]) -> Figure:
+    """Precision and recall of each class."""
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axis = figure.subplots()
+    position = np.arange(len(classes))
+    axis.bar(position - 0.2, 100 * scores.precision, 0.4, label="precision", color=ACCENT)
+    axis.bar(position + 0.2, 100 * scores.recall, 0.4, label="recall", color=SECOND)
+    lowest = 100 * min(scores.precision.min(), scores.recall.min())
+    axis.set_ylim(max(0.0, lowest - 0.5 * (100 - lowest) - 0.1), 100)
+    axis.set_xticks(position, classes)
+    axis.set(xlabel="class", ylabel="%", title="Precision and recall by class (cut axis)")
+    axis.legend(frameon=False, ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def reliability_diagram(reliability: Reliability, before: Reliability | None = None) -> Figure:
+    """Accuracy against confidence in bins of equal mass; on the diagonal, confidence means what it says.
+
+    `before` is the same before the temperature.
+    """
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axis = figure.subplots()
+    curves = {"model": (ACCENT, reliability)}
+    if before is not None:
+        curves = {"before temperature": (SECOND, before), **curves}
+    low = min(min(curve.confidence.min(), curve.accuracy.min()) for _, curve in curves.values())
+    axis.plot([low, 1], [low, 1], "--", color="grey", linewidth=1, label="perfect")
+    for name, (colour, curve) in curves.items():
+        error = curve.expected_calibration_error
+        axis.plot(curve.confidence, curve.accuracy, "o-", color=colour, label=f"{name} (ECE {error:.4f})")
+    axis.set(xlabel="mean confidence", ylabel="accuracy", title="Reliability")
+    axis.legend(frameon=False)
+    return figure
+
+
+def coverage_diagram(coverage: Coverage) -> Figure:
+    """Error rate of the accepted answers against how many are accepted."""
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axis = figure.subplots()
+    axis.plot(100 * coverage.coverage, 100 * (1 - coverage.accuracy), color=ACCENT)
+    axis.set(
+        xlabel="answers accepted, the most confident first, in %",
+        ylabel="errors among them in %",
+        title="What accepting more costs",
+        xlim=(max(0.0, 100 * coverage.at_accuracy(1.0)[0] - 5), 100.2),
+        ylim=(0, None),
+    )
+    return figure
+
+
+def accuracy_comparison(accuracies: Mapping[str, Sequence[float]]) -> Figure:
+    """Accuracy in % of each recipe: a dot a seed, a bar at the mean."""
+    figure = Figure(figsize=(6.5, 3.2), layout="constrained")
+    axis = figure.subplots()
+    for index, values in enumerate(accuracies.values()):
+        axis.plot([index] * len(values), np.multiply(values, 100), "o", color=ACCENT, alpha=0.6)
+        axis.hlines(100 * np.mean(values), index - 0.25, index + 0.25, color=SECOND)
+    axis.set_xticks(range(len(accuracies)), list(accuracies))
+    axis.set_xlim(-0.5, len(accuracies) - 0.5)
+    axis.set(ylabel="test accuracy in %", title="Accuracy by recipe: a dot a seed, a line at the mean")
+    return figure

@@ -1,0 +1,1 @@
+"""Doubtful numbers -> a person -> corrected results."""

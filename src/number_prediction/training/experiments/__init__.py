@@ -1,0 +1,1 @@
+"""Several runs: comparison, cross-validation, sweeps."""

@@ -1,0 +1,91 @@
+"""A network for digits -> its ONNX file, which answers as torch does.
+
+They are compared over all 10,000 MNIST test images (the pictures only; their labels are not looked at) and
+over pictures of odd sizes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from number_prediction.datasets.mnist import load_mnist
+from number_prediction.datasets.split import Pages
+from number_prediction.digits.predictor import CLASSES_KEY, MEASURES_KEY, OUTPUTS, GraphAnswer, Predictor
+from number_prediction.digits.warnings import MEASURES
+from number_prediction.training.export.onnx_files import ODD_SHAPES, Parity, candidate, convert
+from number_prediction.training.graph.digit_graph import DigitGraph
+from number_prediction.training.loop.state import TrainedNetwork
+
+FINDINGS_TOLERANCE = 1e-3
+PICTURES = 10_000
+"""MNIST test images that are compared where no others are given."""
+_CHUNK = 500
+
+
+def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
+    """The ONNX file of a digit graph."""
+    return convert(graph, OUTPUTS, {CLASSES_KEY: classes, MEASURES_KEY: MEASURES})
+
+
+def describe_outputs(classes: tuple[str, ...]) -> dict[str, str]:
+    """Shapes and ranges of the outputs, for the manifest."""
+    return {
+        "frame": "(batch, 28, 28) float32 in [0, 1]",
+        "probabilities": f"(batch, {len(classes)}) float32",
+        "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
+        "ink": "(batch, height, width) float32 in [0, 1]; of pages of more than 1024 a side, reduced",
+        "findings": f"(batch, {len(MEASURES)}) float32: {', '.join(MEASURES)}",
+    }
+
+
+def check_content(content: bytes, trained: TrainedNetwork, *, pages: Pages | None = None) -> Parity:
+    """`check_parity` of an ONNX file that is not written yet and the network it was made of."""
+    with candidate(content) as path:
+        return check_parity(trained.graph(), Predictor(path), trained.threshold, pages=pages)
+
+
+def check_parity(
+    graph: DigitGraph, predictor: Predictor, threshold: float, *, pages: Pages | None = None
+) -> Parity:
+    """Compare torch and ONNX Runtime; an `is_digit` below `threshold` is an abstention.
+
+    Args:
+        graph: what torch runs.
+        predictor: what ONNX Runtime runs.
+        threshold: of `is_digit`.
+        pages: (N, H, W) uint8, compared besides those of odd sizes; by default PICTURES of MNIST's test part.
+
+    Raises:
+        ModelError: they disagree.
+    """
+    if pages is None:
+        pages = load_mnist().test.images[:PICTURES]
+    generator = np.random.default_rng(0)
+    odd = [generator.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
+    different, largest, pictures = 0, 0.0, 0
+    for some in (pages, *odd):
+        assert isinstance(some, np.ndarray)
+        expected, answer = _run_torch(graph, some), predictor.run(some)
+        difference = np.abs(expected.probabilities - answer.probabilities).max()
+        different += int((expected.probabilities.argmax(1) != answer.probabilities.argmax(1)).sum())
+        different += int(((expected.is_digit >= threshold) != (answer.is_digit >= threshold)).sum())
+        alike = np.isclose(
+            expected.findings, answer.findings, rtol=FINDINGS_TOLERANCE, atol=FINDINGS_TOLERANCE
+        )
+        different += int((~alike).any(1).sum())
+        largest = max(largest, float(difference))
+        pictures += len(some)
+    parity = Parity(pictures, different, largest)
+    parity.require()
+    return parity
+
+
+@torch.no_grad()
+def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
+    answers = [graph(torch.tensor(pages[i : i + _CHUNK])) for i in range(0, len(pages), _CHUNK)]
+    frames, probabilities, is_digit, _, findings = (
+        torch.cat(parts).numpy() for parts in zip(*answers, strict=True)
+    )
+    return GraphAnswer(frames, probabilities, is_digit, findings)

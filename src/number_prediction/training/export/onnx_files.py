@@ -1,0 +1,86 @@
+"""Torch modules -> ONNX files, and how far two runs of one graph may be apart."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import nn
+
+from number_prediction.errors import ModelError
+
+PROBABILITY_TOLERANCE = 1e-4
+ODD_SHAPES = ((1, 1), (1, 57), (57, 1), (2, 2), (28, 28), (31, 17), (150, 90), (300, 400))
+"""Sizes (H, W) of random pictures that are compared besides those with writing."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far torch and ONNX Runtime are apart."""
+
+    pictures: int
+    different_labels: int
+    """Answers that differ: labels, abstentions and findings of digits, texts of numbers."""
+    largest_difference: float
+    """Between any two probabilities."""
+
+    def require(self) -> None:
+        """Raise ModelError where they disagree."""
+        if self.different_labels or not self.largest_difference <= PROBABILITY_TOLERANCE:
+            raise ModelError(
+                f"torch and ONNX Runtime disagree: {self.different_labels} labels of {self.pictures} differ, "
+                f"probabilities by up to {self.largest_difference:.2g}; nothing was exported"
+            )
+
+
+def convert(graph: nn.Module, outputs: Sequence[str], metadata: Mapping[str, Any]) -> bytes:
+    """The ONNX file of a graph: page (batch, height, width) uint8 -> `outputs`; with `metadata`, as JSON."""
+    dim = torch.export.Dim
+    example = torch.zeros(2, 30, 31, dtype=torch.uint8)  # three sizes that nothing else has
+    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registry.level
+    registry.setLevel(logging.ERROR)  # it warns that torchvision is missing, which nothing here needs
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's exporter calls what torch deprecates
+            warnings.simplefilter("ignore", DeprecationWarning)
+            program = torch.onnx.export(
+                graph,
+                (example,),
+                dynamo=True,
+                dynamic_shapes={"page": {0: dim("batch"), 1: dim("height"), 2: dim("width")}},
+                input_names=["page"],
+                output_names=list(outputs),
+                verbose=False,
+            )
+    finally:
+        registry.setLevel(level)
+    if program is None:
+        raise ModelError("torch.onnx.export returned nothing")
+    model = program.model_proto
+    model.producer_name = "number_prediction"
+    del model.metadata_props[:]
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=json.dumps(value))
+    for node in model.graph.node:
+        del node.metadata_props[:]  # stack traces with paths of the exporting machine
+        node.doc_string = ""
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@contextmanager
+def candidate(content: bytes) -> Iterator[Path]:
+    """A file of that content, for as long as it is checked."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "candidate.onnx"
+        path.write_bytes(content)
+        yield path

@@ -1,0 +1,1 @@
+"""A model and pictures of one hand -> the adapted model."""

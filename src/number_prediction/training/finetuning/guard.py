@@ -1,0 +1,161 @@
+"""A network before and after it was trained on -> shares of right answers side by side, and what has fallen.
+
+In: frames by name, see `Measured`. Right is a digit that is read and not refused, and a non-digit that is
+refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from number_prediction.constants import NOT_A_DIGIT
+from number_prediction.datasets.split import Split
+from number_prediction.training.finetuning.pictures import FEWEST_TO_HOLD_OUT
+from number_prediction.training.loop.state import TrainedNetwork
+
+OWN, HELD_OUT = "your pictures, trained on", "your pictures, held out"
+MNIST, REPLAY = "MNIST, validation part", "replay set"
+REPLAYED_DIGITS, REPLAYED_NONDIGITS = "replay set, digits read", "replay set, non-digits refused"
+GUARDED = (MNIST, REPLAY)
+"""Names of the figures that may not fall."""
+MOSTLY = 0.9
+"""Share of the pictures trained on that is to be answered as they are labelled."""
+_CHUNK = 250
+
+Measured: TypeAlias = Mapping[str, Split]
+"""Name of a figure -> frames (N, 28, 28) uint8 with their labels, of the classes of the network."""
+
+
+class Answer(NamedTuple):
+    """What a network says of N frames."""
+
+    labels: NDArray[np.int64]
+    """(N,) the most probable class of those that are answered."""
+    is_digit: NDArray[np.float32]
+    """(N,) in [0, 1]."""
+
+
+Answers: TypeAlias = Mapping[str, Answer]
+"""Name of a figure -> what is said of its frames."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Shares of right answers, in [0, 1]."""
+
+    name: str
+    pictures: int
+    before: float
+    after: float
+
+    @property
+    def fall(self) -> float:
+        """By how much it fell; below 0 where it rose."""
+        return self.before - self.after
+
+
+def answer(trained: TrainedNetwork, measured: Measured) -> dict[str, Answer]:
+    """What a network says of all frames."""
+    return {name: _answer(trained, split) for name, split in measured.items()}
+
+
+def compare(
+    measured: Measured, before: Answers, after: Answers, *, thresholds: tuple[float, float]
+) -> tuple[Figure, ...]:
+    """Figures of the answers before and after, with the thresholds of `is_digit` that go with them.
+
+    The replay set has, where there are non-digits in it, two more for its parts.
+    """
+    figures = []
+    for name, split in measured.items():
+        right = [
+            _is_right(answers[name], split, threshold)
+            for answers, threshold in zip((before, after), thresholds, strict=True)
+        ]
+        parts = {name: np.full(len(split), fill_value=True)}
+        if name == REPLAY and has_nondigits(split):
+            digits = is_digit_by_label(split)
+            parts |= {REPLAYED_DIGITS: digits, REPLAYED_NONDIGITS: ~digits}
+        for part, rows in parts.items():
+            shares = (float(each[rows].mean()) for each in right)
+            figures.append(Figure(part, int(rows.sum()), *shares))
+    return tuple(figures)
+
+
+def find_forgotten(figures: Sequence[Figure], *, tolerance: float) -> list[Figure]:
+    """The guarded figures that fell by more than `tolerance`."""
+    return [figure for figure in figures if figure.name in GUARDED and figure.fall > tolerance + 1e-9]
+
+
+def find_reasons(figures: Sequence[Figure], *, tolerance: float) -> list[str]:
+    """Why the old model is the better one, in words: the new one forgot something, or learned nothing."""
+    reasons = [
+        f"{figure.name}: fell by {100 * figure.fall:.2f} points, and may fall by {100 * tolerance:.1f}; look "
+        "for wrong labels, or give more pictures"
+        for figure in find_forgotten(figures, tolerance=tolerance)
+    ]
+    own = [figure for figure in figures if figure.name in (OWN, HELD_OUT)]
+    pictures = sum(figure.pictures for figure in own)
+    before = round(sum(figure.before * figure.pictures for figure in own))
+    after = round(sum(figure.after * figure.pictures for figure in own))
+    if before == pictures:
+        reasons.append(f"your {pictures:,} pictures are all answered rightly without it")
+    elif after <= before:
+        reasons.append(
+            f"of your {pictures:,} pictures {after:,} would be answered rightly, and {before:,} are; look "
+            "for wrong labels"
+        )
+    return reasons
+
+
+def find_doubts(figures: Sequence[Figure]) -> list[str]:
+    """What the figures of the new pictures leave open, in words."""
+    by_name = {figure.name: figure for figure in figures}
+    own, held_out = by_name[OWN], by_name.get(HELD_OUT)
+    doubts = []
+    if own.after < MOSTLY:
+        doubts.append(
+            f"{100 * (1 - own.after):.0f}% of the pictures that were trained on are still not answered as "
+            "they are labelled: look at their labels"
+        )
+    if held_out is None:
+        doubts.append(
+            "no picture was held out, so no figure says how well others of the kind are read; from "
+            f"{FEWEST_TO_HOLD_OUT} pictures on, some are"
+        )
+    elif held_out.after <= held_out.before:
+        doubts.append("the pictures that were held out are read no better than before")
+    return doubts
+
+
+def has_nondigits(split: Split) -> bool:
+    """Whether "not a digit" is a class of the split; it is the last then."""
+    return split.classes[-1] == NOT_A_DIGIT
+
+
+def is_digit_by_label(split: Split) -> NDArray[np.bool_]:
+    """(N,) which pictures are of a class that is answered."""
+    return np.asarray(split.labels < len(split.classes) - has_nondigits(split))
+
+
+@torch.no_grad()
+def _answer(trained: TrainedNetwork, split: Split) -> Answer:
+    graph = trained.graph()
+    frames = np.asarray(split.images)
+    answers = [
+        graph.classify(torch.tensor(frames[begin : begin + _CHUNK]).to(torch.float32) / 255)
+        for begin in range(0, len(frames), _CHUNK)
+    ]
+    probabilities, is_digit = (torch.cat(parts) for parts in zip(*answers, strict=True))
+    return Answer(probabilities.argmax(1).numpy(), is_digit.numpy())
+
+
+def _is_right(answer: Answer, split: Split, threshold: float) -> NDArray[np.bool_]:
+    kept = answer.is_digit >= threshold
+    return np.where(is_digit_by_label(split), kept & (answer.labels == split.labels), ~kept)

@@ -1,0 +1,60 @@
+"""Labelled pictures of one hand or form -> frames to adapt a model to, and some to measure it on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from number_prediction.constants import NOT_A_DIGIT
+from number_prediction.datasets.load import load_evaluation_split
+from number_prediction.datasets.split import PictureFiles, Split, divide, join
+from number_prediction.errors import DataError
+from number_prediction.training.frames import to_frames
+
+FEWEST, MOST = 10, 1000
+"""Pictures that a model can be adapted to."""
+FEWEST_TO_HOLD_OUT = 30
+"""Pictures from which on some are held out."""
+
+
+def load_corrections(data: str, classes: tuple[str, ...]) -> Split:
+    """Frames (N, 28, 28) uint8 of the pictures to adapt to, with labels by the model's classes.
+
+    Raises:
+        DataError: fewer than FEWEST or more than MOST, a class that is not among `classes`, or a digit
+            without ink.
+    """
+    split = load_evaluation_split(data, "train", divided=False)
+    unknown = [name for name in split.classes if name not in classes]
+    if unknown:
+        hint = " (it cannot learn to refuse)" if NOT_A_DIGIT in unknown else ""
+        raise DataError(
+            f"{data}: the model has no class {', '.join(unknown)}{hint}; it has {', '.join(classes)}. Name "
+            "the folders after those, or leave the others out"
+        )
+    if not FEWEST <= len(split) <= MOST:
+        raise DataError(
+            f"{data}: {len(split):,} pictures to train on; a model is adapted to {FEWEST} to {MOST:,}. With "
+            "more, train one: number-prediction train --data"
+        )
+    labels = np.array([classes.index(name) for name in split.classes], np.uint8)[split.labels]
+    frames = to_frames(split.images)
+    is_digit = np.array([name != NOT_A_DIGIT for name in classes])[labels]
+    blank = np.flatnonzero((frames.max((1, 2)) == 0) & is_digit)
+    if len(blank):
+        index = int(blank[0])
+        name = split.images.paths[index] if isinstance(split.images, PictureFiles) else f"picture {index}"
+        raise DataError(f"{data}: no ink is found in {name}, a {classes[labels[index]]}; leave it out")
+    return Split(frames, labels, classes)
+
+
+def hold_out(split: Split, share: float, *, seed: int) -> tuple[Split, Split]:
+    """What to train on, and a share of each class to measure on: none of fewer than FEWEST_TO_HOLD_OUT.
+
+    A class of one picture is trained on.
+    """
+    if len(split) < FEWEST_TO_HOLD_OUT:
+        return split, split.select(slice(0))
+    several = np.bincount(split.labels, minlength=len(split.classes))[split.labels] > 1
+    alone, shared = (split.select(np.flatnonzero(rows)) for rows in (~several, several))
+    kept, held_out = divide(shared, round(share * len(shared)), seed=seed)
+    return join([kept, alone], name="corrections"), held_out

@@ -1,0 +1,82 @@
+"""Ink -> frame, the MNIST normal form, as a parameter-free torch module that is exported inside the graph.
+
+In: ink (N, H, W) float32 in [0, 1] of any size. Out: frames (N, 28, 28) float32 in [0, 1].
+
+The recipe is the published one of MNIST (LeCun, Bottou, Bengio, Haffner, 1998): the digit is scaled to fit
+a 20x20 box, its aspect kept, by area averaging, and placed so that its centre of mass is the centre of the
+frame, at index 14. It is linear: frame = W_y @ ink @ W_x^T, where W holds the overlap of each source pixel
+with each target pixel, so paper around the digit changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from number_prediction.constants import FRAME_SIZE
+
+BOX_SIZE = 20
+"""Longer side of the digit in the frame, in pixels."""
+CENTRE = FRAME_SIZE / 2 + 0.5
+"""Where the centre of mass goes: the middle of the pixel at index 14, measured from the frame's edge."""
+TIE = 1e-4
+"""A centre of mass this near to a pixel's edge lies on it: rounding errors do not move the digit."""
+BOX_THRESHOLD = 0.125
+"""Ink above this counts for the bounding box: blurred edges and dust do not stretch it."""
+
+
+class Framed(NamedTuple):
+    """Frames of N digits, and what was measured on the way."""
+
+    frame: Tensor
+    """(N, 28, 28) float32 in [0, 1]."""
+    peak: Tensor
+    """(N,) float32 in [0, 1]: the frame's strongest ink before it was made 1. Where strokes are thinner than
+    a pixel of the frame, a BOX_SIZEth of the digit's longer side, about their width in such pixels."""
+    side: Tensor
+    """(N,) float32: the digit's longer side in pixels of the ink."""
+
+
+class Framing(nn.Module):
+    """Scale and centre each digit as MNIST's were; a page without ink gives an empty frame."""
+
+    def forward(self, ink: Tensor) -> Framed:  # (N, H, W) float32
+        top, height, centre_y = _extent(ink.amax(2) > BOX_THRESHOLD, ink.sum(2))
+        left, width, centre_x = _extent(ink.amax(1) > BOX_THRESHOLD, ink.sum(1))
+        side = torch.maximum(height, width)
+        rows = _area_weights(ink.shape[1], top, height, centre_y, BOX_SIZE / side)
+        columns = _area_weights(ink.shape[2], left, width, centre_x, BOX_SIZE / side)
+        frame = rows @ ink @ columns.transpose(1, 2)
+        peak = frame.amax((1, 2), keepdim=True)
+        return Framed(frame / torch.where(peak > 0, peak, 1.0), peak.flatten(), side.flatten())
+
+
+def _extent(marked: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Along one axis of M pixels: begin and size of the box and the centre of mass, each (N, 1).
+
+    `marked` (N, M) bool tells where ink is; `mass` (N, M) how much. Positions are measured from the edge
+    of the first pixel. Without ink: a box of one pixel.
+    """
+    index = torch.arange(marked.shape[1], device=mass.device, dtype=mass.dtype)
+    begin = torch.where(marked, index, index[-1:] + 1).amin(1, keepdim=True)
+    end = torch.where(marked, index + 1, 0.0).amax(1, keepdim=True)
+    total = mass.sum(1, keepdim=True)
+    centre = (mass * (index + 0.5)).sum(1, keepdim=True) / torch.where(total > 0, total, 1.0)
+    return begin, (end - begin).clamp(min=1), centre
+
+
+def _area_weights(size: int, begin: Tensor, extent: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+    """Weights (N, 28, size) of the source pixels in each target pixel, by area of overlap.
+
+    The scaled box begins on a whole target pixel, such that the centre of mass comes nearest to CENTRE,
+    and never leaves the frame.
+    """
+    offset = torch.ceil(CENTRE - 0.5 - scale * (centre - begin) - TIE)
+    offset = torch.minimum(offset, torch.floor(FRAME_SIZE - scale * extent + TIE)).clamp(min=0)
+    edges = torch.arange(FRAME_SIZE + 1, device=begin.device, dtype=begin.dtype)
+    source_edges = ((edges - offset) / scale + begin).unsqueeze(2)  # (N, 29, 1)
+    pixel = torch.arange(size, device=begin.device, dtype=begin.dtype)  # (size,)
+    overlap = torch.minimum(source_edges[:, 1:], pixel + 1) - torch.maximum(source_edges[:, :-1], pixel)
+    return overlap.clamp(min=0) * scale.unsqueeze(2)

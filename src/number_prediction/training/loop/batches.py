@@ -1,0 +1,181 @@
+"""Batches: what is trained on, endlessly, seeded and resumable. The state for a checkpoint is a few tensors.
+
+Of digits, the whole training set is one tensor on the device, cut by random permutations, augmented: frames
+(B, 28, 28) float32 in [0, 1], labels (B,) int64; what remains of an epoch after its last full batch is left
+out. Lines are composed as they are needed: frames (B, 40, W), texts.
+
+Of several processes each has its share of a batch: of digits the same that one process would have, changed in
+the same way; of lines as many, which it composes for itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from number_prediction.datasets.split import Split
+from number_prediction.training.augmentation.affine import Augmentation
+from number_prediction.training.augmentation.handwriting import Rewriting
+from number_prediction.training.loop.distributed import ALONE, World
+from number_prediction.training.synthesis.lines import LineBatch, LineComposer, Written
+
+WIDTH = 144
+"""Pixels of the lines of which a batch holds `batch_size`."""
+LINE_WIDTHS = {64: 0.15, 96: 0.25, 144: 0.25, 208: 0.2, 288: 0.15}
+"""Share of the batches by the width of their lines."""
+
+
+class Stream(Protocol):
+    """An endless, seeded, resumable stream of batches."""
+
+    batch_size: int
+    """Of all processes."""
+    data_sha256: str
+    """Of what is trained on, hexadecimal: a checkpoint goes with its data."""
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor | Written]:
+        """The next batch, or a share of it: what the network takes, on the device, and what it should say.
+
+        `progress` is the share of the training that is done.
+        """
+
+    def state(self) -> dict[str, Tensor]:
+        """Where the stream stands."""
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state` was taken."""
+
+
+class Batches:
+    """An endless, seeded, resumable stream of augmented batches."""
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        batch_size: int,
+        augmentation: Augmentation | Rewriting,
+        seed: int,
+        device: torch.device,
+        augmented: float = 1.0,
+        world: World = ALONE,
+    ) -> None:
+        """`split` holds frames (N, 28, 28) uint8; `batch_size` is cut to N.
+
+        After the share `augmented` of the training, pictures are left as they are.
+        """
+        self.images = torch.tensor(split.images, device=device)
+        self.labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
+        self.batch_size = min(batch_size, len(split))
+        world.require_shares(self.batch_size)
+        self._share = world.share(self.batch_size)
+        self.augmentation, self._augmented = augmentation, augmented
+        content = hashlib.sha256(np.ascontiguousarray(split.images).data)
+        content.update(split.labels.tobytes())
+        self.data_sha256 = content.hexdigest()
+        """Of images and labels, hexadecimal: a checkpoint goes with its data."""
+        self.generator = Generator().manual_seed(seed)
+        self._begin_epoch()
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.labels) // self.batch_size
+
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor]:
+        """The share of the next batch: frames (B, 28, 28) float32, labels (B,) int64."""
+        if self.position == len(self):
+            self._begin_epoch()
+        begin = self.position * self.batch_size
+        indices = self.permutation[begin : begin + self.batch_size].to(self.images.device)
+        self.position += 1
+        frames = self.images[indices].to(torch.float32) / 255
+        labels = self.labels[indices][self._share]
+        if progress >= self._augmented:
+            return frames[self._share], labels
+        return self.augmentation(frames, self.generator, self._share), labels
+
+    def state(self) -> dict[str, Tensor]:
+        """Where the stream stands."""
+        return {
+            "epoch_start": self.epoch_start,
+            "generator": self.generator.get_state(),
+            "position": torch.tensor(self.position),
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state` was taken."""
+        self.generator.set_state(state["epoch_start"])
+        self._begin_epoch()
+        self.generator.set_state(state["generator"])
+        self.position = int(state["position"])
+
+    def _begin_epoch(self) -> None:
+        self.epoch_start = self.generator.get_state()
+        self.permutation = torch.randperm(len(self.labels), generator=self.generator)
+        self.position = 0
+
+
+class LineBatches:
+    """An endless, seeded, resumable stream of composed lines, of one width a batch.
+
+    The next batch is composed while the network learns from this one.
+    """
+
+    def __init__(
+        self,
+        composer: LineComposer,
+        *,
+        batch_size: int,
+        epoch: int,
+        seed: int,
+        device: torch.device,
+        world: World = ALONE,
+    ) -> None:
+        """`batch_size` lines of WIDTH pixels, fewer of wider ones; `epoch` lines count as one epoch."""
+        self.composer, self.batch_size, self.device, self._world = composer, batch_size, device, world
+        world.require_shares(_lines_of(max(LINE_WIDTHS), batch_size))
+        self.data_sha256 = composer.data_sha256
+        self._epoch, self._seed, self.position = epoch, seed, 0
+        self._ahead = ThreadPoolExecutor(1, "lines")
+        self._coming: tuple[int, Future[LineBatch]] | None = None
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self._epoch // self.batch_size
+
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Written]:  # noqa: ARG002 all are composed alike
+        """The share of the next batch: frames (B, 40, W) float32, texts."""
+        if self._coming is None or self._coming[0] != self.position:
+            self._coming = self.position, self._ahead.submit(self._compose, self.position)
+        lines = self._coming[1].result()
+        self.position += 1
+        self._coming = self.position, self._ahead.submit(self._compose, self.position)
+        return lines.frames.to(self.device), lines.written
+
+    def _compose(self, number: int) -> LineBatch:
+        random = np.random.default_rng([self._seed, number, 1])
+        width = int(random.choice(list(LINE_WIDTHS), p=list(LINE_WIDTHS.values())))
+        share = self._world.share(_lines_of(width, self.batch_size))
+        own_number = number * self._world.size + self._world.rank
+        return self.composer.batch(own_number, share.stop - share.start, width)
+
+    def state(self) -> dict[str, Tensor]:
+        """Where the stream stands."""
+        return {"position": torch.tensor(self.position)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state` was taken."""
+        self.position = int(state["position"])
+
+
+def _lines_of(width: int, batch_size: int) -> int:
+    """Lines of that width in a batch: as many pixels as `batch_size` lines of WIDTH have."""
+    return max(2, round(batch_size * WIDTH / width))

@@ -1,0 +1,62 @@
+"""Connectionist temporal classification (Graves et al., 2006): logits by time step against texts.
+
+A text is a tuple of classes: places in GLYPHS, of which 0 is the blank, and LETTER. Lines that were
+composed know where each glyph stands; told so, a network learns in fewer batches which glyph it is, and
+answers at its middle.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from number_prediction.training.synthesis.lines import Texts, Written
+
+ALIGNED = 0.5
+"""Weight of the loss of each time step beside the loss of the whole text."""
+OPEN = 4.0
+"""Pixels to either side of a glyph's middle at which the network may say what it likes."""
+
+
+def aligned_loss(logits: Tensor, written: Written) -> Tensor:
+    """The loss of the texts and that of the time steps, of logits (N, T, C)."""
+    return ctc_loss(logits, written.texts) + ALIGNED * _step_loss(logits, written)
+
+
+def _step_loss(logits: Tensor, written: Written) -> Tensor:
+    """Cross-entropy at the middles of glyphs and, weighted alike, at what is farther than OPEN from all."""
+    count, steps, _ = logits.shape
+    step = written.width / steps
+    owner = torch.tensor([line for line, text in enumerate(written.texts) for _ in text])
+    glyphs = torch.tensor([glyph for text in written.texts for glyph in text])
+    middles = torch.tensor([middle for line in written.middles for middle in line])
+    place = (torch.arange(steps) + 0.5) * step
+    is_near = ((place - middles.unsqueeze(1)).abs() < OPEN).to(torch.float32)
+    is_blank = torch.zeros(count, steps).index_add_(0, owner, is_near) == 0
+    at = (middles / step).to(torch.int64).clamp(0, steps - 1)
+    logs = logits.float().log_softmax(2)
+    at_glyphs = logs[owner.to(logs.device), at.to(logs.device), glyphs.to(logs.device)]
+    at_blanks = logs[:, :, 0][is_blank.to(logs.device)]
+    return -(at_glyphs.sum() / max(1, len(glyphs)) + at_blanks.mean())
+
+
+def ctc_loss(logits: Tensor, texts: Texts) -> Tensor:
+    """Mean negative log-likelihood of a glyph, scalar float32, of logits (N, T, C).
+
+    A text that does not fit into T steps counts nothing.
+    """
+    steps = torch.full((len(texts),), logits.shape[1])
+    lengths = torch.tensor([len(text) for text in texts])
+    glyphs = torch.tensor([glyph for text in texts for glyph in text], dtype=torch.int64)
+    logs = logits.float().log_softmax(2).transpose(0, 1)
+    return F.ctc_loss(logs, glyphs.to(logits.device), steps, lengths, zero_infinity=True)
+
+
+def read_greedily(logits: Tensor) -> Texts:
+    """The most probable glyph of each step, repeats and blanks dropped, of logits (N, T, C)."""
+    texts = []
+    for steps in logits.argmax(2).tolist():
+        before = [0, *steps[:-1]]
+        texts.append(tuple(now for now, last in zip(steps, before, strict=True) if now and now != last))
+    return tuple(texts)

@@ -1,0 +1,228 @@
+"""Tasks: what is learned. Where batches come from, what a good answer is, how good a network is.
+
+A recipe and splits -> a task, which the training loop asks and which knows nothing of the loop.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from number_prediction.constants import A_LETTER, FRAME_SIZE, GLYPHS, LETTER
+from number_prediction.datasets.split import Pages, Split, Splits
+from number_prediction.digits.prediction import DEFAULT_THRESHOLD
+from number_prediction.runs.run import Settings
+from number_prediction.training.loop.batches import Batches, LineBatches, Stream
+from number_prediction.training.loop.calibration import (
+    choose_threshold,
+    fit_line_temperature,
+    fit_temperature,
+)
+from number_prediction.training.loop.ctc import aligned_loss, ctc_loss, read_greedily
+from number_prediction.training.loop.distributed import ALONE, World
+from number_prediction.training.recipes import Recipe
+from number_prediction.training.synthesis.companions import add_companions
+from number_prediction.training.synthesis.lines import LineBatch, Written, make_composer
+
+MOMENTS_PART = 500
+"""Images whose pixels are summed at once."""
+VALIDATION_BATCH = 1000
+VALIDATION_SEED = 1_000_000
+"""Added to the seed for what is generated beside the validation part: none of it is trained on."""
+VALIDATION_LINES = {64: 3, 144: 6, 288: 6}
+"""Batches of 100 lines to validate on, by the width of the lines."""
+
+
+class Validation(NamedTuple):
+    """How good a network is on data that it was not trained on."""
+
+    loss: float
+    accuracy: float
+
+
+class Calibration(NamedTuple):
+    """What is fitted on the validation part after the last batch."""
+
+    temperature: float
+    """What the logits are to be divided by."""
+    threshold: float
+    """Of `is_digit`; below it the model abstains."""
+
+
+class Task(Protocol):
+    """What is learned."""
+
+    classes: tuple[str, ...]
+    """Names of the logits."""
+    mean: Tensor
+    """Scalar, of the pixels to train on."""
+    std: Tensor
+
+    @property
+    def batches(self) -> Stream:
+        """What is trained on."""
+
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+        """Mean loss of a batch, scalar."""
+
+    def validate(self, network: nn.Module) -> Validation:
+        """How good the network is on the validation part, in evaluation mode and fp32."""
+
+    def calibrate(self, network: nn.Module) -> Calibration:
+        """Fit what has to be fitted on the validation part."""
+
+
+def make_task(recipe: Recipe, settings: Settings, splits: Splits, world: World = ALONE) -> Task:
+    """The task of a recipe on splits of frames (N, 28, 28) uint8; their test part is not looked at."""
+    if recipe.lines is None:
+        return DigitTask(recipe, settings, splits, world)
+    return NumberTask(recipe, settings, splits, world)
+
+
+class DigitTask:
+    """Which class a frame is of."""
+
+    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
+        train, self._validation = splits.train, splits.validation
+        if recipe.companions is not None:
+            train = add_companions(train, recipe.companions, seed=settings.seed)
+            self._validation = add_companions(
+                self._validation, recipe.companions, seed=settings.seed + VALIDATION_SEED
+            )
+        self.classes = train.classes
+        self._recipe, self._device, self._world = recipe, torch.device(settings.device), world
+        self.mean, self.std = _moments(train.images)
+        assert recipe.augmentation is not None
+        self.batches = Batches(
+            train,
+            batch_size=recipe.batch_size,
+            augmentation=recipe.augmentation,
+            augmented=recipe.augmented,
+            seed=settings.seed,
+            device=self._device,
+            world=world,
+        )
+
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+        assert isinstance(targets, Tensor)
+        return F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+
+    def validate(self, network: nn.Module) -> Validation:
+        logits, labels = compute_logits(network, self._validation, self._device, self._world)
+        return Validation(
+            float(F.cross_entropy(logits, labels)), float((logits.argmax(1) == labels).float().mean())
+        )
+
+    def calibrate(self, network: nn.Module) -> Calibration:
+        temperature = fit_temperature(*compute_logits(network, self._validation, self._device, self._world))
+        if self._recipe.companions is None:
+            return Calibration(temperature, DEFAULT_THRESHOLD)
+        is_digit = 1 - torch.softmax(self._rewritten_logits(network) / temperature, 1)[:, -1].cpu()
+        return Calibration(temperature, choose_threshold(is_digit))
+
+    @torch.no_grad()
+    def _rewritten_logits(self, network: nn.Module) -> Tensor:
+        """Of validation digits augmented as those of training are: they stand for unknown hands."""
+        generator = torch.Generator().manual_seed(VALIDATION_SEED)
+        is_digit = self._validation.labels < len(self.classes) - 1
+        digits = torch.tensor(np.asarray(self._validation.images)[is_digit])
+        was_training = network.training
+        network.eval()
+        logits = []
+        for begin in range(0, len(digits), VALIDATION_BATCH):
+            frames = digits[begin : begin + VALIDATION_BATCH].to(self._device).to(torch.float32) / 255
+            logits.append(network(self.batches.augmentation(frames, generator)))
+        network.train(was_training)
+        return torch.cat(logits)
+
+
+class NumberTask:
+    """What is written on a line."""
+
+    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
+        assert recipe.lines is not None
+        self.classes = (*GLYPHS, A_LETTER)
+        self._device, self._world = torch.device(settings.device), world
+        self.batches = LineBatches(
+            make_composer(splits.train, recipe.lines, seed=settings.seed),
+            batch_size=recipe.batch_size,
+            epoch=recipe.lines.epoch,
+            seed=settings.seed,
+            device=self._device,
+            world=world,
+        )
+        validation = make_composer(splits.validation, recipe.lines, seed=settings.seed + VALIDATION_SEED)
+        widths = [width for width, count in VALIDATION_LINES.items() for _ in range(count)]
+        self._validation = [validation.batch(number, 100, width) for number, width in enumerate(widths)]
+        pixels = torch.cat([lines.frames.flatten() for lines in self._validation])
+        self.mean, self.std = pixels.mean(), pixels.std()
+
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+        assert not isinstance(targets, Tensor)
+        return aligned_loss(logits, targets)
+
+    def validate(self, network: nn.Module) -> Validation:
+        losses, right = [], []
+        for logits, lines in self._answers(network):
+            losses.append(float(ctc_loss(logits, lines.written.texts)))
+            pairs = zip(read_greedily(logits), lines.written.texts, strict=True)
+            right += [_numbers_of(text) == _numbers_of(wanted) for text, wanted in pairs]
+        return Validation(float(np.mean(losses)), float(np.mean(right)))
+
+    def calibrate(self, network: nn.Module) -> Calibration:
+        answers = [(logits, lines.written.texts) for logits, lines in self._answers(network)]
+        return Calibration(fit_line_temperature(answers), DEFAULT_THRESHOLD)
+
+    @torch.no_grad()
+    def _answers(self, network: nn.Module) -> list[tuple[Tensor, LineBatch]]:
+        was_training = network.training
+        network.eval()
+        answers = []
+        for lines in self._validation:
+            count = len(lines.frames)
+            logits = network(lines.frames[self._world.share(count)].to(self._device))
+            answers.append((self._world.join(logits, count).cpu(), lines))
+        network.train(was_training)
+        return answers
+
+
+def _numbers_of(text: tuple[int, ...]) -> tuple[int, ...]:
+    """A text without its letters, however many were seen."""
+    return tuple(glyph for glyph in text if glyph != LETTER)
+
+
+def _moments(images: Pages) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of all pixels in [0, 1]; part by part, each in the processor's cache."""
+    total, squares = 0.0, 0.0
+    for begin in range(0, len(images), MOMENTS_PART):
+        pixels = torch.tensor(images[begin : begin + MOMENTS_PART]).flatten().to(torch.float32) / 255
+        total += float(pixels.sum())
+        squares += float(pixels.dot(pixels))
+    count = len(images) * FRAME_SIZE**2
+    mean = total / count
+    return torch.tensor(mean), torch.tensor(math.sqrt(squares / count - mean**2))
+
+
+@torch.no_grad()
+def compute_logits(
+    network: nn.Module, split: Split, device: torch.device, world: World = ALONE
+) -> tuple[Tensor, Tensor]:
+    """Logits (N, C) float32 and labels (N,) int64 of a split of frames, in evaluation mode and fp32.
+
+    Each process computes its share and has all of them.
+    """
+    was_training = network.training
+    network.eval()
+    images = split.images[world.share(len(split))]
+    logits = [
+        network(torch.tensor(images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
+        for begin in range(0, max(1, len(images)), VALIDATION_BATCH)
+    ]
+    network.train(was_training)
+    labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
+    return world.join(torch.cat(logits), len(split)), labels

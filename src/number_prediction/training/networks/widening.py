@@ -1,0 +1,30 @@
+"""Lines of writing made wider before they are read, and the answer brought back to the line's own steps.
+
+People write narrower digits than MNIST's, which lines are composed of in training: a network reads them
+better when they are made as wide as it is used to.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from number_prediction.training.graph.grids import area_matrix, interpolation_matrix
+
+
+def widen(line: Tensor) -> Tensor:
+    """Lines (N, H, W) -> (N, H, 5 W / 4), interpolated linearly; W is a multiple of 4."""
+    width = line.shape[2]
+    return line @ interpolation_matrix(width + width // 4, width).T
+
+
+def join_steps(logs: Tensor, count: int) -> Tensor:
+    """Log-probabilities (N, T, C) by time step -> of `count` longer steps, (N, count, C).
+
+    Of the steps that a longer one covers, wholly or in part, blank (class 0) has the product of their
+    probabilities, as all of them have to be blank, each other class the sum; together they are scaled to 1.
+    """
+    share = area_matrix(count, logs.shape[1])
+    share = share / share.amax((0, 1))  # 1 for a step that is covered wholly
+    blank, others = share @ logs[:, :, :1], torch.log(share @ logs[:, :, 1:].exp())
+    return torch.log_softmax(torch.cat([blank, others], 2), 2)

@@ -1,0 +1,1 @@
+"""Pictures that the repository draws: digits, lines, words, paper."""

@@ -1,0 +1,1 @@
+"""Corrections that people send: kept, listed, exported."""
