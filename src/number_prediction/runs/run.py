@@ -9,16 +9,14 @@ validation/, test/       metrics.json, report.html and figures of each evaluatio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from dataclasses import dataclass
-from dataclasses import fields
-from number_prediction.errors import DataError
-from number_prediction.files import write_atomically
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-import json
 
+from number_prediction.errors import DataError
+from number_prediction.files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
