@@ -30,7 +30,7 @@ from number_prediction.runs.run import Run
 from number_prediction.training.experiments.session import start_run
 from number_prediction.training.export import numbers as numbers_export
 from number_prediction.training.export.export import export_run
-from number_prediction.training.graph.line_framing import DIGIT_HEIGHT, LineFraming
+from number_prediction.training.graph.line_framing import DIGIT_HEIGHT_PX, LineFraming
 from number_prediction.training.graph.number_graph import NumberGraph
 from number_prediction.training.loop import tasks
 from number_prediction.training.loop.batches import LINE_WIDTHS, WIDTH, LineBatches
@@ -208,7 +208,7 @@ def test_digits_are_scaled_to_one_height(mnist: Splits, factor: int, margin: int
     assert frame.min() >= 0
     assert frame.max() == pytest.approx(1)
     rows, columns = (torch.nonzero(frame[0].amax(axis) > 0.4).squeeze(1) for axis in (1, 0))
-    assert 0.75 * DIGIT_HEIGHT < rows[-1] - rows[0] + 1 < 1.15 * DIGIT_HEIGHT
+    assert 0.75 * DIGIT_HEIGHT_PX < rows[-1] - rows[0] + 1 < 1.15 * DIGIT_HEIGHT_PX
     x, y, side = place[0].tolist()
     assert x + float(columns[0]) * side == pytest.approx(places[0][0], abs=2 * side)
     assert x + float(columns[-1] + 1) * side == pytest.approx(places[-1][2], abs=2 * side)

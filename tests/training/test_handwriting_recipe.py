@@ -21,7 +21,7 @@ from number_prediction.training.networks.digits import CNN
 from number_prediction.training.recipes import RECIPES, Recipe, get_recipe
 from number_prediction.training.synthesis import nondigits
 from number_prediction.training.synthesis.companions import Companions, add_companions
-from number_prediction.training.synthesis.pen import SIDE, write
+from number_prediction.training.synthesis.pen import PICTURE_SIDE_PX, write
 from number_prediction.training.synthesis.stroke_tables import DIGIT_WRITINGS, OTHERS
 
 EVERY_WRITING = [*(writing for writings in DIGIT_WRITINGS.values() for writing in writings)]
@@ -36,7 +36,7 @@ def part(mnist: Splits, count: int) -> Split:
 @given(st.sampled_from(EVERY_WRITING), st.integers(0, 2**32 - 1), st.floats(2, 24))
 def test_every_writing_leaves_ink_inside_the_sheet(writing: tuple, seed: int, widest: float) -> None:
     picture = write(writing, np.random.default_rng(seed), widest=widest)
-    assert picture.shape == (SIDE, SIDE)
+    assert picture.shape == (PICTURE_SIDE_PX, PICTURE_SIDE_PX)
     assert picture.dtype == np.uint8
     assert picture.max() == 255
     assert 0.005 < (picture > 127).mean() < 0.8

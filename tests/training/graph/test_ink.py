@@ -14,7 +14,7 @@ from scipy import ndimage
 from number_prediction.datasets.split import Splits
 from number_prediction.training.frames import to_frames
 from number_prediction.training.graph.components import CELLS, keep_digit
-from number_prediction.training.graph.ink import MAX_SIDE, DigitInkFinder
+from number_prediction.training.graph.ink import MAX_SIDE_PX, DigitInkFinder
 
 Page = NDArray[np.uint8]
 SIZE = 200
@@ -182,11 +182,11 @@ def test_blank_paper_has_no_ink(grey: int, noise: float) -> None:
     assert frame(np.clip(paper - slope, 0, 255).astype(np.uint8)).max() == 0
 
 
-@pytest.mark.parametrize("side", [MAX_SIDE, MAX_SIDE + 1, 2 * MAX_SIDE, 2600])
+@pytest.mark.parametrize("side", [MAX_SIDE_PX, MAX_SIDE_PX + 1, 2 * MAX_SIDE_PX, 2600])
 def test_large_pages_are_reduced_and_read_the_same(side: int) -> None:
     large = draw().resize((side, side), Image.Resampling.BICUBIC)
     ink = DigitInkFinder()(torch.tensor(np.asarray(large))[np.newaxis]).ink
-    assert max(ink.shape[1:]) <= MAX_SIDE
+    assert max(ink.shape[1:]) <= MAX_SIDE_PX
     assert likeness(frame(large), frame(draw())) > 0.9
 
 

@@ -1,4 +1,4 @@
-"""The digit graph: page -> frame, probabilities, is_digit, ink, findings: what `export` writes."""
+"""The digit graph, which `export` writes: page -> frame, probabilities, is_digit, ink, findings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class DigitAnswer(NamedTuple):
     """Outputs of the digit graph, in the order of the ONNX file's."""
 
     frame: Tensor
-    """(N, 28, 28) float32 in [0, 1]: what the network saw."""
+    """(N, 28, 28) float32 in [0, 1]: the network's input."""
     probabilities: Tensor
     """(N, C) float32, each row sums to 1."""
     is_digit: Tensor
@@ -24,11 +24,11 @@ class DigitAnswer(NamedTuple):
     ink: Tensor
     """(N, h, w) float32 in [0, 1]: the ink that was kept, at most 1024 a side."""
     findings: Tensor
-    """(N, K) float32: what was measured on the way, in the order of MEASURES."""
+    """(N, K) float32: measurements of the page, in the order of MEASURES."""
 
 
 class Prepared(NamedTuple):
-    """What comes before the network."""
+    """Output of the graph's part before the network."""
 
     frame: Tensor
     """(N, 28, 28) float32 in [0, 1]."""
@@ -39,7 +39,7 @@ class Prepared(NamedTuple):
 
 
 class Preparation(nn.Module):
-    """Page -> frame: the part of the graph before the network, without parameters."""
+    """Page -> frame: the part of the graph before the network; it has no parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class DigitGraph(nn.Module):
     def __init__(self, network: nn.Module, *, temperature: float = 1.0, abstains: bool = False) -> None:
         """`network` maps frames (N, 28, 28) in [0, 1] to logits (N, C), which are divided by `temperature`.
 
-        Where it `abstains`, one logit more comes last: that of "not a digit".
+        If the model `abstains`, the last logit is that of "not a digit".
         """
         super().__init__()
         self.preparation = Preparation()

@@ -2,10 +2,10 @@
 
 In: ink (N, H, W) float32 in [0, 1] of any size. Out: frames (N, 28, 28) float32 in [0, 1].
 
-The recipe is the published one of MNIST (LeCun, Bottou, Bengio, Haffner, 1998): the digit is scaled to fit
-a 20x20 box, its aspect kept, by area averaging, and placed so that its centre of mass is the centre of the
-frame, at index 14. It is linear: frame = W_y @ ink @ W_x^T, where W holds the overlap of each source pixel
-with each target pixel, so paper around the digit changes nothing.
+It does what was published for MNIST (LeCun, Bottou, Bengio, Haffner, 1998). The digit is scaled by area
+averaging to fit a 20x20 box, its aspect kept. Its centre of mass goes to the centre of the frame, at index
+14. Framing is linear: frame = W_y @ ink @ W_x^T, where W holds the overlap of each source pixel with each
+target pixel. Paper around the digit changes nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from torch import Tensor, nn
 
 from number_prediction.constants import FRAME_SIZE
 
-BOX_SIZE = 20
-"""Longer side of the digit in the frame, in pixels."""
-CENTRE = FRAME_SIZE / 2 + 0.5
+BOX_SIZE_PX = 20
+"""Longer side of the digit in the frame."""
+CENTRE_PX = FRAME_SIZE / 2 + 0.5
 """Where the centre of mass goes: the middle of the pixel at index 14, measured from the frame's edge."""
-TIE = 1e-4
-"""A centre of mass this near to a pixel's edge lies on it: rounding errors do not move the digit."""
-BOX_THRESHOLD = 0.125
-"""Ink above this counts for the bounding box: blurred edges and dust do not stretch it."""
+TIE_PX = 1e-4
+"""A centre of mass this near to a pixel's edge counts as on it, so that rounding does not move the digit."""
+MIN_BOX_INK = 0.125
+"""Ink above this counts for the bounding box, so that blurred edges and dust do not stretch it."""
 
 
 class Framed(NamedTuple):
@@ -33,21 +33,21 @@ class Framed(NamedTuple):
     frame: Tensor
     """(N, 28, 28) float32 in [0, 1]."""
     peak: Tensor
-    """(N,) float32 in [0, 1]: the frame's strongest ink before it was made 1. Where strokes are thinner than
-    a pixel of the frame, a BOX_SIZEth of the digit's longer side, about their width in such pixels."""
+    """(N,) float32 in [0, 1]: the frame's strongest ink before it was scaled to 1. Strokes thinner than a
+    pixel of the frame have about this width, in pixels of the frame."""
     side: Tensor
     """(N,) float32: the digit's longer side in pixels of the ink."""
 
 
 class Framing(nn.Module):
-    """Scale and centre each digit as MNIST's were; a page without ink gives an empty frame."""
+    """Scale and centre each digit like those of MNIST; a page without ink gives an empty frame."""
 
     def forward(self, ink: Tensor) -> Framed:  # (N, H, W) float32
-        top, height, centre_y = _extent(ink.amax(2) > BOX_THRESHOLD, ink.sum(2))
-        left, width, centre_x = _extent(ink.amax(1) > BOX_THRESHOLD, ink.sum(1))
+        top, height, centre_y = _extent(ink.amax(2) > MIN_BOX_INK, ink.sum(2))
+        left, width, centre_x = _extent(ink.amax(1) > MIN_BOX_INK, ink.sum(1))
         side = torch.maximum(height, width)
-        rows = _area_weights(ink.shape[1], top, height, centre_y, BOX_SIZE / side)
-        columns = _area_weights(ink.shape[2], left, width, centre_x, BOX_SIZE / side)
+        rows = _area_weights(ink.shape[1], top, height, centre_y, BOX_SIZE_PX / side)
+        columns = _area_weights(ink.shape[2], left, width, centre_x, BOX_SIZE_PX / side)
         frame = rows @ ink @ columns.transpose(1, 2)
         peak = frame.amax((1, 2), keepdim=True)
         return Framed(frame / torch.where(peak > 0, peak, 1.0), peak.flatten(), side.flatten())
@@ -56,8 +56,8 @@ class Framing(nn.Module):
 def _extent(marked: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Along one axis of M pixels: begin and size of the box and the centre of mass, each (N, 1).
 
-    `marked` (N, M) bool tells where ink is; `mass` (N, M) how much. Positions are measured from the edge
-    of the first pixel. Without ink: a box of one pixel.
+    `marked` (N, M) bool says where ink is, `mass` (N, M) how much. Positions are measured from the edge of
+    the first pixel. A page without ink gets a box of one pixel.
     """
     index = torch.arange(marked.shape[1], device=mass.device, dtype=mass.dtype)
     begin = torch.where(marked, index, index[-1:] + 1).amin(1, keepdim=True)
@@ -70,11 +70,11 @@ def _extent(marked: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _area_weights(size: int, begin: Tensor, extent: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
     """Weights (N, 28, size) of the source pixels in each target pixel, by area of overlap.
 
-    The scaled box begins on a whole target pixel, such that the centre of mass comes nearest to CENTRE,
-    and never leaves the frame.
+    The scaled box begins on the whole target pixel that brings the centre of mass nearest to CENTRE_PX. It
+    never leaves the frame.
     """
-    offset = torch.ceil(CENTRE - 0.5 - scale * (centre - begin) - TIE)
-    offset = torch.minimum(offset, torch.floor(FRAME_SIZE - scale * extent + TIE)).clamp(min=0)
+    offset = torch.ceil(CENTRE_PX - 0.5 - scale * (centre - begin) - TIE_PX)
+    offset = torch.minimum(offset, torch.floor(FRAME_SIZE - scale * extent + TIE_PX)).clamp(min=0)
     edges = torch.arange(FRAME_SIZE + 1, device=begin.device, dtype=begin.dtype)
     source_edges = ((edges - offset) / scale + begin).unsqueeze(2)  # (N, 29, 1)
     pixel = torch.arange(size, device=begin.device, dtype=begin.dtype)  # (size,)

@@ -1,10 +1,10 @@
-"""Ink -> frame of a line: its digits DIGIT_HEIGHT pixels high, as the network was trained to see them.
+"""Ink -> frame of a line: the line scaled so that its digits are DIGIT_HEIGHT_PX high.
 
 In: ink (N, H, W) float32 in [0, 1] of any size, one line of writing. Out: frames (N, LINE_HEIGHT, LINE_WIDTH)
 float32 in [0, 1], and the place of each frame on the page.
 
-Which ink is writing is told on a coarse grid: rules, borders, underlines, specks and what is cut by the
-page's edge stay in the frame, where the network is used to them, but do not decide its scale.
+A coarse grid decides which ink is writing. Rules, borders, underlines, specks and marks cut by the page's
+edge do not decide the scale. They stay in the frame: the network has learned to ignore them.
 """
 
 from __future__ import annotations
@@ -18,37 +18,40 @@ from number_prediction.constants import LINE_HEIGHT, LINE_WIDTH
 from number_prediction.training.graph.components import label
 from number_prediction.training.graph.grids import area_matrix
 
-DIGIT_HEIGHT = 28.0
-"""Pixels of the frame that the digits of a line are high."""
-ROWS, COLUMNS = 32, 64
-"""Cells of the grid."""
-INKED = 0.06
-ROUNDS = 6
+DIGIT_HEIGHT_PX = 28.0
+"""Height of a line's digits in the frame."""
+GRID_ROWS, GRID_COLUMNS = 32, 64
+"""Cells of the coarse grid."""
+MIN_CELL_INK_SHARE = 0.06
+"""Minimum ink of a cell of a mark, as a share of the heaviest cell's ink."""
+LABEL_ROUNDS = 6
 """Rounds of label spreading."""
-MARGIN = 6.0
-"""Pixels of the frame left of the first mark."""
+LEFT_MARGIN_PX = 6.0
+"""Margin left of the first mark, in pixels of the frame."""
 
 
 class LineFrame(NamedTuple):
-    """A line as the network sees it, and where that lies on the page."""
+    """A line as the network sees it, and its place on the page."""
 
     frame: Tensor
     """(N, LINE_HEIGHT, LINE_WIDTH) float32 in [0, 1]."""
     place: Tensor
-    """(N, 3) float32, in pixels of the ink: left and top of the frame, side of one of its pixels."""
+    """(N, 3) float32, in pixels of the ink: left and top of the frame, and the side of one of its pixels."""
 
 
 class LineFraming(nn.Module):
-    """Scale a line's digits to DIGIT_HEIGHT, or the whole line to LINE_WIDTH where that is smaller."""
+    """Scale a line's digits to DIGIT_HEIGHT_PX, or smaller if the line would not fit into LINE_WIDTH."""
 
     def forward(self, ink: Tensor) -> LineFrame:  # (N, H, W) float32
         height = torch.ones(ink.shape[1]).sum()
         width = torch.ones(ink.shape[2]).sum()
         top, bottom, left, right = _extent(ink, height, width)
         tall = (bottom - top).clamp(min=2)
-        step = torch.maximum(tall / DIGIT_HEIGHT, (right - left) / (LINE_WIDTH - 2 * MARGIN))  # (N, 1)
+        step = torch.maximum(
+            tall / DIGIT_HEIGHT_PX, (right - left) / (LINE_WIDTH - 2 * LEFT_MARGIN_PX)
+        )  # (N, 1)
         y = (top + bottom) / 2 - step * LINE_HEIGHT / 2
-        x = left - MARGIN * step
+        x = left - LEFT_MARGIN_PX * step
         rows = _overlap(ink.shape[1], y, step, LINE_HEIGHT)
         columns = _overlap(ink.shape[2], x, step, LINE_WIDTH)
         frame = rows @ ink @ columns.transpose(1, 2)
@@ -57,7 +60,7 @@ class LineFraming(nn.Module):
 
 
 def _overlap(size: int, begin: Tensor, step: Tensor, count: int) -> Tensor:
-    """(N, count, size): share of each target pixel that each source pixel covers."""
+    """(N, count, size): the share of each target pixel that each source pixel covers."""
     edges = (begin + step * torch.arange(count + 1)).unsqueeze(2)  # (N, count + 1, 1)
     pixel = torch.arange(size, dtype=torch.float32)
     overlap = torch.minimum(edges[:, 1:], pixel + 1) - torch.maximum(edges[:, :-1], pixel)
@@ -66,30 +69,35 @@ def _overlap(size: int, begin: Tensor, step: Tensor, count: int) -> Tensor:
 
 def _extent(ink: Tensor, height: Tensor, width: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """top, bottom, left, right (N, 1) in pixels of the ink."""
-    cells = area_matrix(ROWS, ink.shape[1]) @ ink @ area_matrix(COLUMNS, ink.shape[2]).T
-    inked = (cells > INKED * cells.amax((1, 2), keepdim=True)).to(torch.float32)
-    labels = label(inked.unsqueeze(1), ROUNDS)
+    cells = area_matrix(GRID_ROWS, ink.shape[1]) @ ink @ area_matrix(GRID_COLUMNS, ink.shape[2]).T
+    inked = (cells > MIN_CELL_INK_SHARE * cells.amax((1, 2), keepdim=True)).to(torch.float32)
+    labels = label(inked.unsqueeze(1), LABEL_ROUNDS)
     mass = (cells * inked).flatten(1)
-    index = torch.arange(ROWS * COLUMNS)
-    row = torch.arange(ROWS, dtype=torch.float32).repeat_interleave(COLUMNS)
-    column = torch.arange(COLUMNS, dtype=torch.float32).repeat(ROWS)
-    empty = torch.zeros(1, ROWS * COLUMNS).expand(labels.shape[0], -1)
+    index = torch.arange(GRID_ROWS * GRID_COLUMNS)
+    row = torch.arange(GRID_ROWS, dtype=torch.float32).repeat_interleave(GRID_COLUMNS)
+    column = torch.arange(GRID_COLUMNS, dtype=torch.float32).repeat(GRID_ROWS)
+    empty = torch.zeros(1, GRID_ROWS * GRID_COLUMNS).expand(labels.shape[0], -1)
 
     def largest(values: Tensor) -> Tensor:
         return empty.scatter_reduce(1, labels, values.expand_as(mass), "amax")
 
     weight = empty.scatter_add(1, labels, mass)
     down, right = largest(row + 1), largest(column + 1)
-    up, left = ROWS - largest(ROWS - row), COLUMNS - largest(COLUMNS - column)
-    tall, wide = (down - up) * height / ROWS, (right - left) * width / COLUMNS
-    cut = (up < 1).float() + (down > ROWS - 1).float() + (left < 1).float() + (right > COLUMNS - 1).float()
-    centre = (up + down) / 2 / ROWS
+    up, left = GRID_ROWS - largest(GRID_ROWS - row), GRID_COLUMNS - largest(GRID_COLUMNS - column)
+    tall, wide = (down - up) * height / GRID_ROWS, (right - left) * width / GRID_COLUMNS
+    cut = (
+        (up < 1).float()
+        + (down > GRID_ROWS - 1).float()
+        + (left < 1).float()
+        + (right > GRID_COLUMNS - 1).float()
+    )
+    centre = (up + down) / 2 / GRID_ROWS
     central = 0.15 + torch.exp(-((centre - 0.5) ** 2) / (2 * 0.2**2))
     is_flat = wide > 4 * tall
     is_rule = (
         (tall > 0.9 * height) & (wide < 0.12 * tall) | (is_flat & (cut > 0)) | ((cut > 0) & (tall > 6 * wide))
     )
-    is_beyond = cut > 2  # what lies around the paper
+    is_beyond = cut > 2  # the table around the paper
     score = weight * central / (1 + 3 * cut) * torch.where(is_rule | is_flat | is_beyond, 0.05, 1.0)
     main = score.argmax(1, keepdim=True)
     main_tall = tall.gather(1, main)
@@ -98,9 +106,9 @@ def _extent(ink: Tensor, height: Tensor, width: Tensor) -> tuple[Tensor, Tensor,
     is_mark = (weight > 0.12 * main_weight) & ~is_rule & ~is_flat & (cut < 1) & (tall > 0.45 * main_tall)
     is_mark = (is_mark & (weight > 0)) | is_main
     big = 1e6
-    top = torch.where(is_mark, up, big).amin(1, keepdim=True) * height / ROWS
-    bottom = torch.where(is_mark, down, 0.0).amax(1, keepdim=True) * height / ROWS
+    top = torch.where(is_mark, up, big).amin(1, keepdim=True) * height / GRID_ROWS
+    bottom = torch.where(is_mark, down, 0.0).amax(1, keepdim=True) * height / GRID_ROWS
     beside = is_mark | ((weight > 0.02 * main_weight) & ~is_rule)
-    start = torch.where(beside, left, big).amin(1, keepdim=True) * width / COLUMNS
-    end = torch.where(beside, right, 0.0).amax(1, keepdim=True) * width / COLUMNS
+    start = torch.where(beside, left, big).amin(1, keepdim=True) * width / GRID_COLUMNS
+    end = torch.where(beside, right, 0.0).amax(1, keepdim=True) * width / GRID_COLUMNS
     return top, bottom, start, end

@@ -1,6 +1,7 @@
-"""Companions of a data set of digits: writers and non-digits that the repository generates, framed as it is.
+"""Companions of a data set of digits: generated digits of other hands, and generated non-digits.
 
-A split of frames of digits -> the same with more, and with a class NOT_A_DIGIT after its own.
+In: a split of frames of the ten digits. Out: the same split with companions as frames, and with the class
+NOT_A_DIGIT after its own.
 """
 
 from __future__ import annotations
@@ -20,20 +21,21 @@ from number_prediction.training.synthesis import nondigits
 from number_prediction.training.synthesis.pen import write
 from number_prediction.training.synthesis.stroke_tables import DIGIT_WRITINGS, OTHERS
 
-WIDEST_PEN = {1: 24.0, 7: 16.0}
-"""Pixels of the widest pen by digit: what has no holes stays readable with a marker."""
-WIDEST = 12.0
+MAX_PEN_WIDTHS_PX = {1: 24.0, 7: 16.0}
+"""Widest pen of digits without holes, which stay readable with a marker."""
+MAX_PEN_WIDTH_PX = 12.0
+"""Widest pen of all other writings."""
 _FRAMED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Companions:
-    """How many pictures of each kind go with 60,000 of a data set; in proportion with fewer."""
+    """How many pictures of each kind go with a data set of 60,000; smaller sets get proportionally fewer."""
 
     writings: int = 600
-    """Of each writing of a digit."""
+    """Pictures of each writing of a digit."""
     others: int = 240
-    """Of each writing of a letter or sign."""
+    """Pictures of each writing of a letter or sign."""
     scribbles: int = 9000
     doodles: int = 8000
     blots: int = 2400
@@ -44,12 +46,12 @@ class Companions:
 
 
 def add_companions(split: Split, companions: Companions, *, seed: int) -> Split:
-    """A split of frames of digits with its companions, of which the non-digits are a class of their own.
+    """Add companions to a split of frames of digits; the non-digits are a class of their own.
 
     Args:
         split: frames (N, 28, 28) uint8 whose classes are the ten digits.
         companions: how many to add.
-        seed: of everything that is random in them.
+        seed: decides everything that is random in them.
 
     Raises:
         TrainingError: the classes are not the ten digits.
@@ -74,9 +76,9 @@ def add_companions(split: Split, companions: Companions, *, seed: int) -> Split:
 
 
 def draw_writings(count: int, generator: np.random.Generator) -> Iterable[tuple[int, NDArray[np.uint8]]]:
-    """Each writing of each digit: the digit and `count` frames (count, 28, 28)."""
+    """Yield, for each writing of each digit, the digit and `count` frames (count, 28, 28)."""
     for digit, writings in DIGIT_WRITINGS.items():
-        widest = WIDEST_PEN.get(digit, WIDEST)
+        widest = MAX_PEN_WIDTHS_PX.get(digit, MAX_PEN_WIDTH_PX)
         for writing in writings:
             yield digit, frame_pictures(write(writing, generator, widest=widest) for _ in range(count))
 
@@ -84,16 +86,18 @@ def draw_writings(count: int, generator: np.random.Generator) -> Iterable[tuple[
 def _draw_nondigits(
     split: Split, companions: Companions, share: float, generator: np.random.Generator
 ) -> Iterable[NDArray[np.uint8]]:
-    """Frames of each kind of non-digit."""
+    """Yield frames of each kind of non-digit."""
     frames = np.asarray(split.images)
-    telltale = frames[np.isin(split.labels, nondigits.TELLTALE)]
+    telltale = frames[np.isin(split.labels, nondigits.HALVED_DIGITS)]
 
     def count(number: int) -> range:
         return range(round(number * share))
 
     for writings in OTHERS.values():
         for writing in writings:
-            yield frame_pictures(write(writing, generator, widest=WIDEST) for _ in count(companions.others))
+            yield frame_pictures(
+                write(writing, generator, widest=MAX_PEN_WIDTH_PX) for _ in count(companions.others)
+            )
     yield frame_pictures(nondigits.scribble(generator) for _ in count(companions.scribbles))
     yield frame_pictures(nondigits.doodle(generator) for _ in count(companions.doodles))
     yield frame_pictures(nondigits.blot(generator) for _ in count(companions.blots))

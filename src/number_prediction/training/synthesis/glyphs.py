@@ -16,12 +16,12 @@ from PIL import Image
 from number_prediction.constants import FRAME_SIZE, GLYPHS
 from number_prediction.datasets.split import Split
 from number_prediction.training.synthesis.companions import draw_writings
-from number_prediction.training.synthesis.pen import SIDE, Canvas, smooth
+from number_prediction.training.synthesis.pen import PICTURE_SIDE_PX, Canvas, smooth
 from number_prediction.training.synthesis.words import draw_letters, print_digits
 
-PIXEL = SIDE / FRAME_SIZE
+PIXEL = PICTURE_SIDE_PX / FRAME_SIZE
 """Pixels of a drawing in one of the frame."""
-MIDDLE, BASE = SIDE / 2, SIDE / 2 + 10 * PIXEL
+MIDDLE, BASE = PICTURE_SIDE_PX / 2, PICTURE_SIDE_PX / 2 + 10 * PIXEL
 
 
 @dataclass(frozen=True)

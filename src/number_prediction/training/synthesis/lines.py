@@ -22,10 +22,10 @@ from torch import Tensor
 from number_prediction.constants import FRAME_SIZE, GLYPHS, LINE_HEIGHT
 from number_prediction.datasets.split import Split
 from number_prediction.training.augmentation.strokes import bend, change_pen
-from number_prediction.training.graph.line_framing import DIGIT_HEIGHT
+from number_prediction.training.graph.line_framing import DIGIT_HEIGHT_PX
 from number_prediction.training.synthesis.glyphs import Glyphs, LineRecipe, draw_glyphs
 from number_prediction.training.synthesis.hands import Hand, LineLayout
-from number_prediction.training.synthesis.papers import UNIT, add_rules, spoil
+from number_prediction.training.synthesis.papers import UNIT_PX, add_rules, spoil
 from number_prediction.training.synthesis.texts import draw_text
 from number_prediction.training.synthesis.words import draw_word, is_word, name_letters
 
@@ -169,7 +169,7 @@ class LineComposer:
         angle = np.radians(of_line("rotation") + random.normal(0, 3, count)).astype(np.float32)
         slant = of_line("slant") + random.normal(0, 0.05, count).astype(np.float32)
         wide = of_line("wide") * np.exp(random.normal(0, 0.08, count)).astype(np.float32)
-        scale = _MNIST_HEIGHT * PATCH / (DIGIT_HEIGHT * heights)
+        scale = _MNIST_HEIGHT * PATCH / (DIGIT_HEIGHT_PX * heights)
         cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros(count, np.float32)
         to_x = np.stack([cos / wide * scale, (cos * slant - sin) * scale, zero], 1)
         to_y = np.stack([sin / wide * scale, (sin * slant + cos) * scale, zero], 1)
@@ -180,7 +180,7 @@ class LineComposer:
         ink = self._frames[torch.tensor(sources)].to(torch.float32).unsqueeze(1) / 255
         ink = F.grid_sample(ink, grid, align_corners=False).squeeze(1)
         pen = torch.tensor(of_line("pen") + random.normal(0, 0.15, count).astype(np.float32))
-        written = change_pen(ink, UNIT * pen.clamp(min=-0.8).reshape(-1, 1, 1))
+        written = change_pen(ink, UNIT_PX * pen.clamp(min=-0.8).reshape(-1, 1, 1))
         ink = torch.where(written.amax((1, 2), keepdim=True) > MARK, written, ink)  # a hair stays one
         peak = ink.amax((1, 2), keepdim=True).clamp(min=1e-3)
         strength = torch.tensor(np.exp(-np.abs(random.normal(0, 0.15, count))), dtype=torch.float32)
@@ -248,7 +248,7 @@ def _place(
     random: np.random.Generator,
 ) -> _Placed:
     """Put the glyphs of one line side by side; returns where those are that fit."""
-    height = layout.unit * DIGIT_HEIGHT
+    height = layout.unit * DIGIT_HEIGHT_PX
     end_of_line = canvas.shape[1] - 2 * PATCH - 2 * EDGE
     x, end = -float(room.lefts[0]) if text else 0.0, 0.0
     places: list[float] = []
@@ -273,7 +273,7 @@ def _place(
     begin = EDGE + (random.uniform(0, slack) if random.random() < 0.5 else min(slack, random.uniform(0, 8)))
     for k, place in enumerate(places):
         left = PATCH + round(begin) + round(place)
-        top = PATCH + round((LINE_HEIGHT - PATCH) / 2 + float(layout.middles[k]) * DIGIT_HEIGHT)
+        top = PATCH + round((LINE_HEIGHT - PATCH) / 2 + float(layout.middles[k]) * DIGIT_HEIGHT_PX)
         part = canvas[top : top + PATCH, max(0, left) : left + PATCH]
         torch.maximum(part, patches[k][:, : part.shape[1]], out=part)
     return tuple(round(begin) + middle for middle in middles)

@@ -1,6 +1,6 @@
-"""Pictures that are no digit: scribbles, doodles, blots, textures, rulings, several digits, half digits.
+"""Pictures that are not a digit: scribbles, doodles, blots, textures, rulings, several digits, half digits.
 
-Each function takes a NumPy generator and gives ink (H, W) uint8, 255 is ink.
+Each function takes a NumPy generator and returns ink (H, W) uint8, 255 is ink.
 """
 
 from __future__ import annotations
@@ -10,34 +10,34 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from number_prediction.constants import FRAME_SIZE
-from number_prediction.training.synthesis.pen import OVERSAMPLED, SIDE, Canvas, smooth
+from number_prediction.training.synthesis.pen import OVERSAMPLING, PICTURE_SIDE_PX, Canvas, smooth
 
 Picture = NDArray[np.uint8]
 Frames = NDArray[np.uint8]
-FULL = SIDE * OVERSAMPLED
-TELLTALE = (2, 3, 4, 5, 8)
-"""Digits of which a half is no other digit."""
+DRAWN_SIDE_PX = PICTURE_SIDE_PX * OVERSAMPLING
+HALVED_DIGITS = (2, 3, 4, 5, 8)
+"""Digits that are cut in half: none of their halves looks like another digit."""
 
 
 def scribble(generator: np.random.Generator) -> Picture:
-    """Some strokes that wind anywhere, or one that winds long."""
+    """Several short winding strokes, or one or two long ones."""
     sheet = Canvas()
     width = generator.uniform(1.5, 7)
     strokes = generator.integers(1, 6)
     for _ in range(strokes):
         points = generator.integers(3, 6) if strokes > 2 else generator.integers(7, 16)
-        sheet.stroke(smooth(generator.uniform(8, SIDE - 8, (points, 2))), width)
+        sheet.stroke(smooth(generator.uniform(8, PICTURE_SIDE_PX - 8, (points, 2))), width)
     return sheet.picture()
 
 
 def doodle(generator: np.random.Generator) -> Picture:
-    """Boxes, ovals, lines, arcs, triangles and dots, put together anyhow."""
+    """Boxes, ovals, lines, arcs, triangles and dots at random places."""
     sheet = Canvas()
     draw, width = sheet.draw, int(generator.uniform(3, 12))
     for _ in range(generator.integers(2, 8)):
-        left, top = generator.uniform(8, FULL - 40, 2)
+        left, top = generator.uniform(8, DRAWN_SIDE_PX - 40, 2)
         width_drawn, height_drawn = generator.uniform(16, 110, 2)
-        right, bottom = min(left + width_drawn, FULL - 6), min(top + height_drawn, FULL - 6)
+        right, bottom = min(left + width_drawn, DRAWN_SIDE_PX - 6), min(top + height_drawn, DRAWN_SIDE_PX - 6)
         box = [left, top, right, bottom]
         kind = generator.integers(0, 6)
         if kind == 0:
@@ -49,7 +49,7 @@ def doodle(generator: np.random.Generator) -> Picture:
         elif kind == 3:
             draw.arc(box, generator.uniform(0, 360), generator.uniform(180, 520), fill=255, width=width)
         elif kind == 4:
-            corners = [tuple(corner) for corner in generator.uniform(8, FULL - 8, (3, 2))]
+            corners = [tuple(corner) for corner in generator.uniform(8, DRAWN_SIDE_PX - 8, (3, 2))]
             draw.polygon(corners, outline=255, width=max(2, width // 2))
         else:
             draw.ellipse([left - width, top - width, left + width, top + width], fill=255)
@@ -63,7 +63,7 @@ def blot(generator: np.random.Generator) -> Picture:
 
 
 def texture(generator: np.random.Generator) -> Picture:
-    """Grain as of paper, cloth or noise."""
+    """Grain like that of paper, cloth or noise."""
     field = _field(generator, int(generator.integers(12, 60)))
     floor = np.quantile(field, generator.uniform(0.3, 0.9))
     return np.asarray(np.clip((field - floor) * 255, 0, 255), dtype=np.uint8)
@@ -75,31 +75,38 @@ def ruling(generator: np.random.Generator) -> Picture:
     draw, width = sheet.draw, int(generator.uniform(3, 14))
     kind = generator.integers(0, 5)
     if kind == 0:
-        for y in np.linspace(10, FULL - 10, generator.integers(2, 6)):
-            draw.line([8, y + generator.uniform(-4, 4), FULL - 8, y + generator.uniform(-4, 4)], 255, width)
+        for y in np.linspace(10, DRAWN_SIDE_PX - 10, generator.integers(2, 6)):
+            draw.line(
+                [8, y + generator.uniform(-4, 4), DRAWN_SIDE_PX - 8, y + generator.uniform(-4, 4)], 255, width
+            )
     elif kind == 1:
-        for place in np.linspace(10, FULL - 10, generator.integers(2, 5)):
-            draw.line([8, place, FULL - 8, place], 255, width)
-            draw.line([place, 8, place, FULL - 8], 255, width)
+        for place in np.linspace(10, DRAWN_SIDE_PX - 10, generator.integers(2, 5)):
+            draw.line([8, place, DRAWN_SIDE_PX - 8, place], 255, width)
+            draw.line([place, 8, place, DRAWN_SIDE_PX - 8], 255, width)
     elif kind == 2:
-        box = [10, 10 + generator.uniform(0, 60), FULL - 10, FULL + generator.uniform(0, 200)]
+        box = [
+            10,
+            10 + generator.uniform(0, 60),
+            DRAWN_SIDE_PX - 10,
+            DRAWN_SIDE_PX + generator.uniform(0, 200),
+        ]
         draw.arc(box, 185, 355, fill=255, width=width)
     elif kind == 3:
         for arch in range(generator.integers(2, 5)):
             inset = arch * generator.uniform(12, 22)
-            box = [10 + inset, 20 + inset, FULL - 10 - inset, FULL + 100 - inset]
+            box = [10 + inset, 20 + inset, DRAWN_SIDE_PX - 10 - inset, DRAWN_SIDE_PX + 100 - inset]
             draw.arc(box, 180 + generator.uniform(0, 10), 360 - generator.uniform(0, 10), 255, width)
     else:
         angle = np.linspace(0, generator.uniform(3, 6) * 2 * np.pi, 200)
         radius = angle / angle.max() * 34
         turned = angle + generator.uniform(0, 2 * np.pi)
-        spiral = np.stack([np.cos(turned), np.sin(turned)], 1) * radius[:, np.newaxis] + SIDE / 2
+        spiral = np.stack([np.cos(turned), np.sin(turned)], 1) * radius[:, np.newaxis] + PICTURE_SIDE_PX / 2
         sheet.stroke(spiral, generator.uniform(1.2, 3))
     return sheet.picture()
 
 
 def several_digits(generator: np.random.Generator, frames: Frames) -> Picture:
-    """Two to four of the frames (N, 28, 28) beside each other."""
+    """Two to four of the frames (N, 28, 28) side by side."""
     cut = []
     for index in generator.integers(len(frames), size=generator.integers(2, 5)):
         columns = np.flatnonzero(frames[index].any(0))
@@ -117,7 +124,7 @@ def several_digits(generator: np.random.Generator, frames: Frames) -> Picture:
 
 
 def half_digit(generator: np.random.Generator, frame: NDArray[np.uint8]) -> Picture:
-    """A frame (28, 28) of which about half the digit is cut away, on any of the four sides."""
+    """A frame (28, 28) with about half of its digit cut away, on one of the four sides."""
     half = frame.copy()
     axis, is_first = int(generator.integers(0, 2)), bool(generator.integers(0, 2))
     inked = np.flatnonzero(frame.any(1 - axis))
@@ -128,6 +135,6 @@ def half_digit(generator: np.random.Generator, frame: NDArray[np.uint8]) -> Pict
 
 
 def _field(generator: np.random.Generator, grain: int) -> NDArray[np.float32]:
-    """Smooth random field (SIDE, SIDE) of `grain` bumps a side."""
+    """Smooth random field (PICTURE_SIDE_PX, PICTURE_SIDE_PX) of `grain` bumps a side."""
     bumps = Image.fromarray(generator.standard_normal((grain, grain)).astype(np.float32))
-    return np.asarray(bumps.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return np.asarray(bumps.resize((PICTURE_SIDE_PX, PICTURE_SIDE_PX), Image.Resampling.BICUBIC))

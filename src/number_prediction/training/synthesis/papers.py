@@ -1,7 +1,7 @@
-"""What stands around numbers on paper, and what paper and camera do to them.
+"""Paper and camera: rules, borders and specks around numbers, then blur, low resolution, pale ink and noise.
 
-Lines of ink (H, W) or (B, H, W) float32 in [0, 1], 1 is ink: rules, underlines, dotted lines, borders,
-squares and specks are added in place; blur, low resolution, pale ink and noise give a new tensor.
+In: lines of ink (H, W) or (B, H, W) float32 in [0, 1], 1 is ink. `add_rules` changes its line in place,
+`spoil` returns a new tensor.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from number_prediction.training.augmentation.strokes import soften
-from number_prediction.training.graph.line_framing import DIGIT_HEIGHT
+from number_prediction.training.graph.line_framing import DIGIT_HEIGHT_PX
 
-CLEAN = 0.3
-"""Share of the lines that nothing but ink is on, and of those that the camera does nothing to."""
-UNIT = DIGIT_HEIGHT / 22
-"""Pixels of which the sizes below are multiples."""
+CLEAN_SHARE = 0.3
+"""Share of the lines without marks of the paper, and of the lines that the camera leaves unchanged."""
+UNIT_PX = DIGIT_HEIGHT_PX / 22
+"""Unit of the sizes below."""
 
 
 def add_rules(line: Tensor, random: np.random.Generator) -> None:
-    """Make one line (H, W) paler, and rule, frame and speck it, each with some probability, in place."""
-    if random.random() < CLEAN:
+    """Make one line (H, W) paler and add rules, borders and specks, each with some probability, in place."""
+    if random.random() < CLEAN_SHARE:
         return
     if random.random() < 0.12:
         line *= random.uniform(0.3, 1)
@@ -37,40 +37,40 @@ def add_rules(line: Tensor, random: np.random.Generator) -> None:
 
 
 def _add_horizontals(sheet: _Ruled, random: np.random.Generator) -> None:
-    """Rules, underlines, dotted lines."""
+    """Add rules, underlines and dotted lines."""
     height, width = sheet.line.shape
     if random.random() < 0.08:  # a rule from edge to edge
         sheet.horizontal(
             random.uniform(0, height), 0, width, random.uniform(0.5, 1.8), random.normal(0, 0.01)
         )
     if random.random() < 0.05:
-        y = random.choice([random.uniform(0, 3 * UNIT), random.uniform(height - 4 * UNIT, height)])
+        y = random.choice([random.uniform(0, 3 * UNIT_PX), random.uniform(height - 4 * UNIT_PX, height)])
         sheet.horizontal(y, 0, width, random.uniform(0.6, 2.5), random.normal(0, 0.01))
     if random.random() < 0.08:  # an underline
         begin = int(random.integers(0, max(1, width // 2)))
         end = int(random.integers(begin + 8, width + 1)) if begin + 8 < width else width
-        y = random.uniform(height - 8 * UNIT, height - 1)
+        y = random.uniform(height - 8 * UNIT_PX, height - 1)
         sheet.horizontal(y, begin, end, random.uniform(0.7, 2.2), random.normal(0, 0.03))
     if random.random() < 0.08:  # dots to write on
-        y, step = random.uniform(height - 13 * UNIT, height - 1), random.uniform(3, 8) * UNIT
-        sheet.dotted(y, random.uniform(0, width / 2), step, random.uniform(0.8, 2) * UNIT)
+        y, step = random.uniform(height - 13 * UNIT_PX, height - 1), random.uniform(3, 8) * UNIT_PX
+        sheet.dotted(y, random.uniform(0, width / 2), step, random.uniform(0.8, 2) * UNIT_PX)
 
 
 def _add_borders(sheet: _Ruled, random: np.random.Generator) -> None:
-    """Borders at the sides, dark corners, squares."""
+    """Add borders at the sides, dark corners and squares."""
     height, width = sheet.line.shape
     if random.random() < 0.1:
         side, slope = random.random(), random.normal(0, 0.06)
-        thick = min(10, random.uniform(0.6, 1) + random.geometric(0.5) - 1) * UNIT
+        thick = min(10, random.uniform(0.6, 1) + random.geometric(0.5) - 1) * UNIT_PX
         if side < 0.7:
-            sheet.vertical(random.uniform(0, 10 * UNIT), thick, slope)
+            sheet.vertical(random.uniform(0, 10 * UNIT_PX), thick, slope)
         if side > 0.5:
-            sheet.vertical(width - thick - random.uniform(0, 8 * UNIT), thick, slope)
+            sheet.vertical(width - thick - random.uniform(0, 8 * UNIT_PX), thick, slope)
     if random.random() < 0.03:
-        reach, slope = random.uniform(0, 14 * UNIT), random.normal(0, 0.4)
+        reach, slope = random.uniform(0, 14 * UNIT_PX), random.normal(0, 0.4)
         sheet.vertical(reach - width if random.random() < 0.5 else width - reach, width, slope)
     if random.random() < 0.02:
-        step = int(random.integers(8, 20) * UNIT)
+        step = int(random.integers(8, 20) * UNIT_PX)
         for column in range(int(random.integers(step)), width, step):
             sheet.vertical(column, 1)
         for row in range(int(random.integers(step)), height, step):
@@ -78,7 +78,7 @@ def _add_borders(sheet: _Ruled, random: np.random.Generator) -> None:
 
 
 class _Ruled:
-    """A line (H, W) that rules are drawn on, in place."""
+    """A line (H, W); rules are drawn on it in place."""
 
     def __init__(self, line: Tensor, ink: float) -> None:
         self.line, self.ink = line, ink
@@ -86,17 +86,17 @@ class _Ruled:
         self.columns = torch.arange(line.shape[1])
 
     def horizontal(self, y: float, begin: float, end: float, thick: float, slope: float = 0.0) -> None:
-        """From column to column, `y` at its beginning."""
+        """Draw from column `begin` to `end`, at height `y` at its beginning."""
         top = y + slope * (self.columns - begin)
         inside = (self.columns >= begin) & (self.columns < end)
         self._draw(_cover(self.rows, top, thick) * inside)
 
     def vertical(self, x: float, thick: float, slope: float = 0.0) -> None:
-        """From edge to edge, `x` at half the height."""
+        """Draw from edge to edge, at `x` at half the height."""
         self._draw(_cover(self.columns, x + slope * (self.rows - self.line.shape[0] / 2), thick))
 
     def dotted(self, y: float, begin: float, step: float, dot: float) -> None:
-        """Square dots to the right edge."""
+        """Draw square dots up to the right edge."""
         along = (self.columns - begin).remainder(step)
         inside = (self.columns >= begin) * (torch.minimum(along + 1, torch.tensor(dot)) - along).clamp(0, 1)
         self._draw(_cover(self.rows, torch.tensor(y), dot) * inside)
@@ -111,7 +111,7 @@ def _cover(pixel: Tensor, begin: Tensor, thick: float) -> Tensor:
 
 
 def spoil(lines: Tensor, random: np.random.Generator) -> Tensor:
-    """Blur, low resolution, pale ink, noise, harder strokes, of lines (B, H, W)."""
+    """Lines (B, H, W) with blur, low resolution, pale ink, noise and harder strokes."""
     count, height, width = lines.shape
 
     def draw(low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -129,4 +129,4 @@ def spoil(lines: Tensor, random: np.random.Generator) -> Tensor:
     gain = 1 + draw().square() * 2
     lines = lines / lines.amax((1, 2), keepdim=True).clamp(min=1e-3)  # as the line framing does
     lines = ((lines - 0.35 * (1 - 1 / gain) * (draw() < 0.6)) * gain).clamp(0, 1)
-    return torch.where(draw() < CLEAN, clean, lines * draw(0.85, 1.0))
+    return torch.where(draw() < CLEAN_SHARE, clean, lines * draw(0.85, 1.0))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from number_prediction.constants import FRAME_SIZE, GLYPHS, LETTER
-from number_prediction.training.synthesis.companions import WIDEST, frame_pictures
+from number_prediction.training.synthesis.companions import MAX_PEN_WIDTH_PX, frame_pictures
 from number_prediction.training.synthesis.pen import write
 from number_prediction.training.synthesis.stroke_tables import OTHERS
 
@@ -88,7 +88,7 @@ def draw_letters(count: int, generator: np.random.Generator) -> tuple[NDArray[np
     frames, places = [], []
     for place, letter in enumerate(DRAWN, _FIRST[0]):
         for writing in OTHERS[letter]:
-            drawn = frame_pictures(write(writing, generator, widest=WIDEST) for _ in range(count))
+            drawn = frame_pictures(write(writing, generator, widest=MAX_PEN_WIDTH_PX) for _ in range(count))
             frames += [_set(frame, _HEIGHTS.get(letter, _TALL), _FEET.get(letter, _FOOT)) for frame in drawn]
             places += [place] * count
     for first, name in zip(_FIRST[1:], FONTS, strict=False):
