@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from number_prediction.constraints.constraint import Constraint
-from number_prediction.constraints.spec import KEYS as KNOWN
-from number_prediction.constraints.spec import constraint_of
+from number_prediction.constraints.spec import SPEC_KEYS, Spec, build_constraint
 from number_prediction.errors import ConstraintError, DataError
 from number_prediction.forms.registration import SIDE
 from number_prediction.images.decode import to_page
@@ -23,22 +22,22 @@ from number_prediction.images.geometry import Box
 from number_prediction.layout.ink import find_ink
 from number_prediction.layout.skew import find_skew
 
-KEYS = frozenset({"name", "box", "cells", *KNOWN})
+KEYS = frozenset({"name", "box", "cells", *SPEC_KEYS})
 
 
 @dataclass(frozen=True, eq=False)
 class FormField:
-    """Where a number stands on a form, and what is known of it."""
+    """Where a number stands on a form, and its constraints."""
 
     name: str
     box: Box
     """In pixels of the template."""
     cells: int
     """Side by side, of equal width."""
-    known: Mapping[str, Any]
-    """As `knowledge` takes it."""
+    spec: Spec
+    """Its constraints as JSON values, see constraints/spec.py."""
     constraint: Constraint | None
-    """What is known, together."""
+    """All of them together; None if there are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +116,12 @@ def _parse_field(content: Mapping[str, Any], width: int, height: int) -> FormFie
         raise ValueError(
             f"field {name}: box {content['box']} with {cells} cells; it must lie within the size"
         )
-    known = {key: content[key] for key in KNOWN if key in content}
-    constraint = constraint_of(known)
+    spec = {key: content[key] for key in SPEC_KEYS if key in content}
+    constraint = build_constraint(spec)
     if constraint is None and cells > 1:
-        known["digits"] = [0, cells]
-        constraint = constraint_of(known)
-    return FormField(name, box, cells, known, constraint)
+        spec["digits"] = [0, cells]
+        constraint = build_constraint(spec)
+    return FormField(name, box, cells, spec, constraint)
 
 
 def _draw(fields: tuple[FormField, ...], shape: tuple[int, int], share: float) -> NDArray[np.float32]:

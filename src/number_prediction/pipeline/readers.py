@@ -19,7 +19,7 @@ from PIL import Image
 
 from number_prediction.constants import GLYPHS
 from number_prediction.constraints.constraint import Constraint, one_of
-from number_prediction.constraints.spec import constraint_of
+from number_prediction.constraints.spec import build_constraint
 from number_prediction.decoding.assignment import AssignedReading, assign, check_roster
 from number_prediction.decoding.search import decode
 from number_prediction.digits.drawing import encode_seen
@@ -160,7 +160,7 @@ def line_reader(predictor: NumberPredictor, known: Known = _NOTHING, *, wanted: 
         ConstraintError: what is known contradicts itself or the roster.
         TypeError, ValueError: it is of another kind than `knowledge` takes.
     """
-    expected = _expect(known, constraint_of(known), wanted.roster)
+    expected = _expect(known, build_constraint(known), wanted.roster)
 
     def find(pages: Iterable[Page]) -> Iterator[_Found | ImageError]:
         taken: deque[Page] = deque()  # many go through the graph together
@@ -189,7 +189,7 @@ def page_reader(
 
     `gap` is the widest space inside a number, in heights of its digits.
     """
-    constraint = constraint_of(known)
+    constraint = build_constraint(known)
     expected = _expect(known, constraint, wanted.roster)
 
     def find(pages: Iterable[Page]) -> Iterator[_Found]:
@@ -228,7 +228,7 @@ def form_reader(predictor: NumberPredictor, template: FormTemplate, *, wanted: W
     roster = wanted.roster
     expected = {
         field.name: _expect(
-            field.known,
+            field.spec,
             field.constraint,
             roster if roster is not None and roster.field == field.name else None,
         )

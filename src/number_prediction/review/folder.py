@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from number_prediction.constants import GLYPHS
-from number_prediction.constraints.spec import describe_known
+from number_prediction.constraints.spec import describe_constraints
 from number_prediction.errors import DataError
 from number_prediction.files import write_atomically
 from number_prediction.html import data_url, picture_to_png, render
@@ -153,6 +153,6 @@ class ReviewFolder:
             "reading": "" if row.reading == UNREAD else row.reading,
             "confidence": row.confidence,
             "alternatives": [choice.rsplit(" ", 1) for choice in row.alternatives.split("; ") if choice],
-            "known": describe_known(json.loads(row.known)),
+            "known": describe_constraints(json.loads(row.known)),
             "correction": row.correction,
         }

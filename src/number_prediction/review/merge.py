@@ -17,7 +17,7 @@ from typing import Any
 
 from number_prediction.constants import GLYPHS
 from number_prediction.constraints.constraint import Constraint
-from number_prediction.constraints.spec import constraint_of
+from number_prediction.constraints.spec import build_constraint
 from number_prediction.errors import DataError
 from number_prediction.pipeline.layouts import find_layout
 from number_prediction.pipeline.writers import csv_line
@@ -203,7 +203,7 @@ def _problems(corrections: Mapping[int, ReviewRow]) -> Iterator[str]:
             yield f"{place}: {text!r} is no number; write digits and {' '.join(GLYPHS[11:])}, or {NOTHING}"
             continue
         if each.known not in constraints:
-            constraints[each.known] = constraint_of(json.loads(each.known))
+            constraints[each.known] = build_constraint(json.loads(each.known))
         constraint = constraints[each.known]
         if text and constraint is not None and not constraint.allows(text):
             yield (
