@@ -11,15 +11,20 @@ from contextlib import contextmanager
 import httpx
 from fastapi import FastAPI
 
+from number_prediction.digits.prediction import DigitPrediction
+from number_prediction.digits.predictor import Predictor
+from number_prediction.errors import ImageError
+from number_prediction.models.model import Pictures
+from number_prediction.web.limits import Limits
 from number_prediction.web.server import listen, make_server
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[httpx.Client]:
+def running(app: FastAPI, limits: Limits | None = None) -> Iterator[httpx.Client]:
     """A client of the app behind uvicorn; at the end the server stops as it does on SIGTERM."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server = make_server(app)
+    server = make_server(app, limits)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
@@ -48,3 +53,32 @@ def receive_all(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return content
+
+
+class GatedPredictor(Predictor):
+    """Reads only while its gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__(threads=1)
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def iterate_digits(
+        self, images: Pictures, *, explain: bool = False
+    ) -> Iterator[DigitPrediction | ImageError]:
+        assert self.gate.wait(60)
+        return super().iterate_digits(images, explain=explain)
+
+
+def kind_of(answer: httpx.Response) -> str:
+    """The kind of problem in an answer."""
+    return str(answer.json()["type"]).removeprefix("/docs#")
+
+
+def wait_for_metric(client: httpx.Client, line: str) -> None:
+    """Wait until the metrics contain a line."""
+    for _ in range(3000):
+        if line in client.get("/metrics").text:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"never: {line}")

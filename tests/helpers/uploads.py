@@ -156,6 +156,15 @@ def named_uploads() -> dict[str, Upload]:
         "form with one of two damaged": Upload(form(whole, whole[:60]), UNREADABLE, FORM),
         "form of 1,500 parts": Upload(form(*[b""] * 1500), (TOO_LARGE,), FORM),
         "form of 100,000 boundaries": Upload(b"--cut\r\n" * 100_000, (BAD_FORM,), FORM),
+        "form with blanks after a boundary": Upload(
+            form(whole).replace(b"--cut\r\n", b"--cut \t\r\n"), (BAD_FORM,), FORM
+        ),
+        "form with a part of the wrong length": Upload(
+            form(whole).replace(b"Content-Type", b"Content-Length: 3\r\nContent-Type"), (BAD_FORM,), FORM
+        ),
+        "form with many headers": Upload(
+            form(whole).replace(b"Content-Type", b"A: b\r\n" * 100 + b"Content-Type"), (BAD_FORM,), FORM
+        ),
         "form in a form": Upload(form(form(whole)), (BAD_FORM, *UNREADABLE), FORM),
         "name with ../../": Upload(form(whole, file_name="../../../../etc/passwd"), (OK,), FORM),
         "name with NUL": Upload(form(whole, file_name="a\0.png"), (OK,), FORM),
@@ -224,3 +233,9 @@ def _change(content: bytearray, random_source: random.Random, originals: list[tu
     else:
         other, _ = random_source.choice(originals)
         content[begin:] = other[begin:]
+
+
+PICTURE = encode(seven())
+"""PNG of a seven."""
+HEADERS = {"content-type": PNG}
+"""Headers of a request with PICTURE."""

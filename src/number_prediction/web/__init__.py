@@ -1,1 +1,1 @@
-"""The web application: the model behind HTTP, for the page and for programs. Needs the extra `web`."""
+"""The web server: the page and the REST API. Needs the extra `web`."""

@@ -1,4 +1,4 @@
-"""The API in words: the OpenAPI document, and a page of it that needs no script and no other server."""
+"""The OpenAPI document of the API, and an HTML page of it that needs no script and no other server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from number_prediction.web.problems import PROBLEMS, ProblemDetails, documented
 
 OPENAPI_PATH = "/openapi.json"
 _EVERYWHERE = ("foreign-origin", "body-too-slow", "body-too-large", "unknown-host", "overloaded")
-"""Problems that come before a route is looked for."""
+"""Problems that can occur before a route is chosen."""
+BINARY = {"type": "string", "format": "binary"}
+"""Schema of a file."""
 _REFERENCE = "#/components/schemas/{model}"
 _GENERATED_ERRORS = ("HTTPValidationError", "ValidationError")
 
 
 def describe(app: FastAPI, *, has_token: bool, protected: tuple[str, ...]) -> dict[str, Any]:
-    """The OpenAPI document of an app, with the problems of every route and the token where one is needed."""
+    """Return the OpenAPI document of an app, with the problems of each route and the token, if any."""
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -29,7 +31,7 @@ def describe(app: FastAPI, *, has_token: bool, protected: tuple[str, ...]) -> di
     )
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    for name in _GENERATED_ERRORS:  # FastAPI's own, in place of which problems are answered
+    for name in _GENERATED_ERRORS:  # FastAPI's own schemas: this server answers with problem details instead
         schemas.pop(name, None)
     problem = ProblemDetails.model_json_schema(ref_template=_REFERENCE)
     schemas.update(problem.pop("$defs"))
@@ -46,36 +48,38 @@ def describe(app: FastAPI, *, has_token: bool, protected: tuple[str, ...]) -> di
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Path, method and operation of an OpenAPI document."""
+    """Yield path, method and operation of an OpenAPI document."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
 
 
 def render_documentation(document: Mapping[str, Any]) -> str:
-    """The document as HTML; each kind of problem has a line with an anchor."""
+    """Render the document as HTML; each kind of problem has an anchor."""
     info = document["info"]
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
         '<meta name=viewport content="width=device-width"><meta name=color-scheme content="light dark">',
         f"<title>{escape(info['title'])}: API</title><main>",
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>",
-        f'<p>{escape(info["summary"])}. For programs: <a href="{OPENAPI_PATH}">OpenAPI document</a>.</p>',
+        f'<p>{escape(info["summary"])}. For programs: the <a href="{OPENAPI_PATH}">OpenAPI document</a>.</p>',
     ]
     for path, method, operation in _operations(document):
         parts.append(f"<h2><code>{method.upper()} {escape(path)}</code></h2>")
         parts.append(f"<p>{escape(operation.get('description', operation['summary']))}</p>")
         sends = operation.get("requestBody", {}).get("content", {})
         if sends:
-            parts.append(f"<p>Takes {escape(', '.join(sends))}.</p>")
+            parts.append(f"<p>Accepts {escape(', '.join(sends))}.</p>")
         parameters = operation.get("parameters", [])
-        parts += [f"<p><code>{escape(each['name'])}</code>, in the {each['in']}</p>" for each in parameters]
+        parts += [
+            f"<p><code>{escape(each['name'])}</code>, {each['in']} parameter</p>" for each in parameters
+        ]
         answers = [
             f"<li>{status}: {escape(answer['description'])}"
             for status, answer in sorted(operation["responses"].items())
         ]
         parts += ["<ul>", *answers, "</ul>"]
-    parts.append("<h2>Problems</h2><p>Errors are problem details (RFC 9457) of these kinds:</p><dl>")
+    parts.append("<h2>Problems</h2><p>Each error is answered with problem details (RFC 9457):</p><dl>")
     for kind, (status, title) in PROBLEMS.items():
         parts.append(f'<dt id="{kind}"><code>{kind}</code> ({status})<dd>{escape(title)}')
     parts.append("</dl></main></html>")

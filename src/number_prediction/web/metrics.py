@@ -1,4 +1,4 @@
-"""What the server counts and measures, as Prometheus reads it."""
+"""Metrics of the server for Prometheus. The accuracy of models is in `evaluation.metrics`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from number_prediction import __version__
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2, 5, 10)
-_BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100)
+_SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2, 5, 10)
+_BATCH_PICTURES_BUCKETS = (1, 2, 5, 10, 20, 50, 100)
 
 
 class Metrics:
-    """Counters of one server; safe across threads."""
+    """Counters of one server; threads may share them."""
 
     def __init__(self, model_sha256s: Iterable[str]) -> None:
         self._registry = registry = CollectorRegistry()
@@ -24,48 +24,52 @@ class Metrics:
         )
         self._seconds = Histogram(
             "number_prediction_request_seconds",
-            "From the head of a request to the end of its answer",
+            "Time from the headers of a request to the end of its answer",
             ["route"],
             registry=registry,
-            buckets=_SECONDS,
+            buckets=_SECONDS_BUCKETS,
         )
         self._rejections = Counter(
             "number_prediction_rejections", "Requests refused, by reason", ["reason"], registry=registry
         )
-        self._in_work = Gauge("number_prediction_requests_in_work", "Requests in work", registry=registry)
+        self._in_progress = Gauge(
+            "number_prediction_requests_in_work", "Requests in progress", registry=registry
+        )
         self._batches = Histogram(
             "number_prediction_batch_pictures",
-            "Pictures read together",
+            "Pictures per batch",
             registry=registry,
-            buckets=_BATCH_SIZES,
+            buckets=_BATCH_PICTURES_BUCKETS,
         )
-        self._waiting = Gauge("number_prediction_queue_pictures", "Pictures that wait", registry=registry)
+        self._waiting = Gauge(
+            "number_prediction_queue_pictures", "Pictures waiting to be read", registry=registry
+        )
         model = Gauge(
-            "number_prediction_model", "The models that read", ["sha256", "version"], registry=registry
+            "number_prediction_model", "Models of the server", ["sha256", "version"], registry=registry
         )
         for sha256 in model_sha256s:
             model.labels(sha256, __version__).set(1)
 
     def watch_queue(self, waiting: Callable[[], int]) -> None:
-        """Ask `waiting` for the number of pictures in the queue whenever the metrics are rendered."""
+        """Call `waiting` for the number of queued pictures each time the metrics are rendered."""
         self._waiting.set_function(waiting)
 
-    def count_begun(self) -> None:
-        """A request came."""
-        self._in_work.inc()
+    def count_started(self) -> None:
+        """Count a request whose headers have arrived."""
+        self._in_progress.inc()
 
     def count_answered(self, route: str, status: int, seconds: float, problem: str | None) -> None:
-        """A request was answered; `problem` is the kind of its refusal."""
-        self._in_work.dec()
+        """Count an answered request; `problem` is the kind of problem, if any."""
+        self._in_progress.dec()
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
         if problem is not None:
             self._rejections.labels(problem).inc()
 
     def count_batch(self, pictures: int) -> None:
-        """Pictures were read together."""
+        """Count a batch of this many pictures."""
         self._batches.observe(pictures)
 
     def render(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

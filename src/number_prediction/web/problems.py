@@ -1,7 +1,7 @@
-"""What went wrong -> an answer that says so, as problem details (RFC 9457).
+"""Errors -> answers with problem details (RFC 9457).
 
-Every error that a client sees is one of PROBLEMS. Its `type` is a relative URI that leads to the line of the
-documentation page that explains it.
+Every error that a client sees has a kind from PROBLEMS. Its `type` is a relative URI, which links to the
+explanation on the documentation page.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTATION = "/docs"
-"""Where the page lies that explains each kind of problem."""
+"""Path of the page that explains each kind of problem."""
 PROBLEMS: dict[str, tuple[int, str]] = {
-    "bad-request": (400, "The request cannot be understood"),
-    "malformed-multipart": (400, "The multipart body is damaged"),
-    "no-picture": (400, "The request holds no picture"),
-    "unauthorized": (401, "A token is needed"),
-    "foreign-origin": (403, "Another web site may not ask for this"),
-    "not-found": (404, "There is no such thing"),
-    "method-not-allowed": (405, "This cannot be done here"),
-    "body-too-slow": (408, "The request came too slowly"),
-    "body-too-large": (413, "The request has too many bytes"),
-    "picture-too-large": (413, "A picture has too many bytes or pixels"),
-    "too-many-pictures": (413, "The request holds too many pictures"),
-    "unsupported-media-type": (415, "This is no picture that can be read"),
-    "unknown-host": (421, "The server does not answer to this name"),
+    "bad-request": (400, "The request is malformed"),
+    "malformed-multipart": (400, "The multipart form is malformed"),
+    "no-picture": (400, "The request contains no picture"),
+    "unauthorized": (401, "A token is required"),
+    "foreign-origin": (403, "Pages of other web sites may not use this server"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "This path does not support the method"),
+    "body-too-slow": (408, "The request arrived too slowly"),
+    "body-too-large": (413, "The request body is too large"),
+    "picture-too-large": (413, "A picture is too large"),
+    "too-many-pictures": (413, "The request contains too many pictures"),
+    "unsupported-media-type": (415, "The format is not supported"),
+    "unknown-host": (421, "The server does not accept this host name"),
     "damaged-picture": (422, "A picture is damaged"),
     "invalid-value": (422, "A value is not allowed"),
     "internal-error": (500, "The server failed"),
     "overloaded": (503, "The server is busy"),
-    "deadline": (503, "The answer took too long"),
+    "deadline": (503, "Reading took too long"),
     "not-ready": (503, "The server is not ready"),
-    "storage-failed": (507, "The correction cannot be kept"),
+    "storage-failed": (507, "The correction could not be stored"),
 }
 """Kind -> HTTP status and title."""
 RETRY_SECONDS = 1
-"""What clients are told to wait where the server is busy; the queue is empty again by then."""
+"""Value of Retry-After when the server is busy; the queue is usually empty again by then."""
 
 _logger = logging.getLogger(__name__)
 
@@ -54,23 +54,26 @@ _logger = logging.getLogger(__name__)
 class ValueProblem(BaseModel):
     """A value that is not allowed."""
 
-    where: str = Field(description="Its place, such as body.label")
-    message: str
+    where: str = Field(description="Location of the value, such as body.label")
+    message: str = Field(description="What is wrong with it")
 
 
 class ProblemDetails(BaseModel):
     """Problem details (RFC 9457)."""
 
     type: str = Field(description="Kind of the problem, as a relative URI of its explanation")
-    title: str
-    status: int
-    detail: str = Field(description="What is wrong with this request, and the mend")
-    picture: int | None = Field(None, description="Number of the picture, from 1, where it is about one")
-    errors: list[ValueProblem] | None = Field(None, description="The values that are not allowed")
+    title: str = Field(description="The kind in words")
+    status: int = Field(description="HTTP status")
+    detail: str = Field(description="What is wrong with this request, and what to do")
+    picture: int | None = Field(None, description="Number of the picture concerned, counted from 1")
+    errors: list[ValueProblem] | None = Field(None, description="Values that are not allowed, at most ten")
 
 
 class Problem(HTTPException):
-    """A request that is refused. An HTTPException, because FastAPI lets no other through while it reads."""
+    """The reason why a request is refused.
+
+    It is an HTTPException because FastAPI wraps all other errors that occur while it reads a body.
+    """
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class Problem(HTTPException):
         errors: list[ValueProblem] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        """`kind` is one of PROBLEMS, `detail` says what is wrong and the mend."""
+        """Create a problem; `kind` is a key of PROBLEMS, `detail` says what is wrong and what to do."""
         status, self.title = PROBLEMS[kind]
         if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
             headers = {**(headers or {}), "Retry-After": str(RETRY_SECONDS)}
@@ -91,7 +94,7 @@ class Problem(HTTPException):
         self.errors = errors
 
     def to_details(self) -> ProblemDetails:
-        """What the client is told."""
+        """Return the details that the client gets."""
         return ProblemDetails(
             type=f"{DOCUMENTATION}#{self.kind}",
             title=self.title,
@@ -102,13 +105,13 @@ class Problem(HTTPException):
         )
 
     def to_response(self) -> Response:
-        """The answer, as ASCII: what a client sent may be in it and need not be valid Unicode."""
+        """Return the answer, in ASCII: it may quote invalid Unicode that a client sent."""
         content = json.dumps(self.to_details().model_dump(exclude_none=True))
         return Response(content, self.status_code, self.headers, media_type=MEDIA_TYPE)
 
 
 def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:
-    """The answers to requests with these problems, as FastAPI takes them for the OpenAPI document."""
+    """Describe the answers for these kinds of problems, as FastAPI expects them for the OpenAPI document."""
     by_status: dict[int, list[str]] = {}
     for kind in kinds:
         status, title = PROBLEMS[kind]
@@ -125,7 +128,7 @@ def documented(*kinds: str) -> dict[int | str, dict[str, Any]]:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Let the app answer every error with a problem; before any other middleware is added."""
+    """Make the app answer every error with a problem; call this before adding other middleware."""
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)
@@ -133,7 +136,7 @@ def install_handlers(app: FastAPI) -> None:
 
 
 def note_problem(scope: Scope, problem: Problem) -> Response:
-    """The answer to a problem; its kind is left in the scope for metrics and logs."""
+    """Return the answer to a problem, and leave its kind in the scope for metrics and logs."""
     scope.setdefault("state", {})["problem"] = problem.kind
     return problem.to_response()
 
@@ -142,7 +145,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, Problem):
         return note_problem(request.scope, error)
-    kinds = {status: kind for kind, (status, _) in reversed(PROBLEMS.items())}  # the first of a status
+    kinds = {status: kind for kind, (status, _) in reversed(PROBLEMS.items())}  # the first one of each status
     kind = kinds.get(error.status_code, "bad-request")
     headers = dict(error.headers or {})
     return note_problem(request.scope, Problem(kind, str(error.detail), headers=headers))
@@ -159,29 +162,31 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
 
 
 async def _answer_disconnect(request: Request, _error: Exception) -> Response:
-    return note_problem(request.scope, Problem("bad-request", "the connection was closed before its end"))
+    return note_problem(
+        request.scope, Problem("bad-request", "the client closed the connection before the body was complete")
+    )
 
 
 class _UnexpectedErrors:
-    """ASGI middleware: errors of the server go to its log and are answered; the connection stays."""
+    """ASGI middleware: log unexpected errors and answer them; the connection stays open."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; raises only where half of an answer has been sent."""
-        is_begun = False
+        """Pass a request on; raise only if part of the answer has been sent."""
+        has_started = False
 
         async def send_and_note(message: Message) -> None:
-            nonlocal is_begun
-            is_begun = True
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
             await self._app(scope, receive, send_and_note)
         except Exception as error:
-            if scope["type"] != "http" or is_begun:
+            if scope["type"] != "http" or has_started:
                 raise
             _logger.error("internal error", exc_info=error)
-            problem = Problem("internal-error", "this is an error of the server; its log says more")
+            problem = Problem("internal-error", "this is an error of the server; see its log")
             await note_problem(scope, problem)(scope, receive, send)

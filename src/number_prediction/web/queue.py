@@ -1,8 +1,8 @@
-"""Pictures of many requests -> a bounded queue -> few threads that read them in batches.
+"""Pictures of many requests -> a bounded queue -> a few threads that read them in batches.
 
-A batch is whatever waits when a thread is free: with one request it is that request, without a wait; under
-load it is as much as the graph takes at once. Pictures are decoded in the same threads, one by one as the
-reader asks for them, so that few are in memory.
+A free thread takes everything that is waiting, up to one batch of the model. A single request therefore never
+waits for others, and under load the batches grow. The same threads decode the pictures, one at a time as the
+reader asks for them, so few are in memory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from number_prediction.pipeline.rows import Explained, Reader
 from number_prediction.web.problems import Problem
 
 Answer: TypeAlias = "dict[str, Any] | Explained | ImageError"
+"""What a reader returns for one picture, or the error if the picture could not be decoded."""
 
 
 @dataclass(eq=False)
@@ -29,12 +30,12 @@ class _Job:
     pictures: Sequence[bytes]
     read: Reader
     answers: Future[list[Answer]] = field(default_factory=Future)
-    is_abandoned: bool = False
-    """Whether nobody waits for the answers any more; what is not decoded yet need not be."""
+    is_cancelled: bool = False
+    """Whether the request has ended; pictures that are not decoded yet are skipped."""
 
 
 class ReadingQueue:
-    """The threads that read, and what waits for them."""
+    """The waiting pictures, and the threads that read them."""
 
     def __init__(
         self,
@@ -48,9 +49,9 @@ class ReadingQueue:
 
         Args:
             decode: encoded picture -> page; raises ImageError.
-            capacity: pictures that may wait.
-            threads: batches that are read at once.
-            on_batch: told the number of pictures of each batch.
+            capacity: largest number of waiting pictures.
+            threads: number of batches that are read at the same time.
+            on_batch: called with the number of pictures of each batch.
         """
         self._decode = decode
         self._capacity = capacity
@@ -68,11 +69,11 @@ class ReadingQueue:
 
     @property
     def waiting(self) -> int:
-        """Pictures that no thread has begun with."""
+        """Number of pictures that no thread has taken yet."""
         return self._waiting
 
     async def read(self, pictures: Sequence[bytes], read: Reader, *, seconds: float) -> list[Answer]:
-        """What `read` says of each picture, or the error where it cannot be decoded.
+        """Return the answer of `read` for each picture.
 
         Raises:
             Problem: the queue is full or closed, or there is no answer after `seconds`.
@@ -83,11 +84,11 @@ class ReadingQueue:
             async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(job.answers)
         except TimeoutError as error:
-            job.is_abandoned = True
-            raise Problem("deadline", f"no answer in {seconds:g} seconds; try again") from error
+            job.is_cancelled = True
+            raise Problem("deadline", f"no answer after {seconds:g} seconds; try again later") from error
 
     def close(self) -> None:
-        """Finish what waits, take nothing more, and end the threads."""
+        """Accept no more pictures, read the waiting ones, and end the threads."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -97,7 +98,7 @@ class ReadingQueue:
     def _put(self, job: _Job) -> None:
         with self._changed:
             if self._is_closed or self._waiting + len(job.pictures) > self._capacity:
-                raise Problem("overloaded", f"{self._waiting} pictures are waiting already; try again")
+                raise Problem("overloaded", f"{self._waiting} pictures are already waiting; try again later")
             self._jobs.append(job)
             self._waiting += len(job.pictures)
             self._changed.notify()
@@ -109,7 +110,7 @@ class ReadingQueue:
                 continue
             try:
                 answers = self._read_jobs(wanted)
-            except Exception as error:  # whatever it is, those who wait are told, and the thread goes on
+            except Exception as error:  # every waiting request gets the error, and the thread continues
                 for job in wanted:
                     job.answers.set_exception(error)
                 continue
@@ -119,7 +120,7 @@ class ReadingQueue:
                 begin += len(job.pictures)
 
     def _take(self) -> list[_Job] | None:
-        """The jobs of the next batch, the first of any size; None when there will be no more."""
+        """Return the jobs of the next batch, or None if the queue is closed; one job may be any size."""
         with self._changed:
             while not self._jobs:
                 if self._is_closed:
@@ -138,15 +139,15 @@ class ReadingQueue:
             return jobs
 
     def _read_jobs(self, jobs: Sequence[_Job]) -> list[Answer]:
-        """The answers to all pictures of jobs with one reader."""
+        """Return the answers for all pictures of jobs that have the same reader."""
         pictures = [(job, picture) for job in jobs for picture in job.pictures]
         errors: dict[int, ImageError] = {}
 
         def pages() -> Iterator[Page]:
             for index, (job, picture) in enumerate(pictures):
                 try:
-                    if job.is_abandoned:
-                        raise ImageError("nobody waits for this picture any more")
+                    if job.is_cancelled:
+                        raise ImageError("the request was cancelled")
                     page = self._decode(picture)
                 except ImageError as error:
                     errors[index] = error

@@ -1,34 +1,41 @@
-"""Answers of the API as pydantic models, for its documentation."""
+"""Answers of the API as pydantic models, for the documentation."""
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from pydantic import BaseModel, Field
 
+Box: TypeAlias = tuple[float, float, float, float]
+_BOX = "Left, top, width and height in pixels of the picture"
 
-class Finding(BaseModel):
-    """What may be wrong with a picture."""
+
+class PictureWarning(BaseModel):
+    """Something that may be wrong with a picture."""
 
     code: str
-    text: str = Field(description="In words, with the mend")
+    text: str = Field(description="The warning in words, and what to do")
 
 
 class DigitAnswer(BaseModel):
-    """What the model says of one picture: `DigitPrediction.to_dict()`."""
+    """The digit in one picture: `DigitPrediction.to_dict()`."""
 
-    label: int | None = Field(description="Index of the most probable class; null where the model abstains")
-    text: str | None = Field(description="Name of that class")
-    confidence: float = Field(ge=0, le=1, description="Probability of the label; 0 where the model abstains")
-    is_digit: float = Field(ge=0, le=1, description="Probability that the picture holds a digit at all")
-    probabilities: list[float] = Field(description="Of each class, in the order of /api/model")
-    warnings: list[Finding]
-    frame: list[list[float]] | None = Field(None, description="28 rows of 28; where explain is asked for")
+    label: int | None = Field(description="Index of the most probable class; null if the model abstains")
+    text: str | None = Field(description="Name of that class; null if the model abstains")
+    confidence: float = Field(ge=0, le=1, description="Probability of the label; 0 if the model abstains")
+    is_digit: float = Field(ge=0, le=1, description="Probability that the picture shows a digit")
+    probabilities: list[float] = Field(description="Probability of each class, in the order of /api/model")
+    warnings: list[PictureWarning]
+    frame: list[list[float]] | None = Field(
+        None, description="With explain=true: the 28 x 28 input of the network, as rows"
+    )
     ink: list[list[float]] | None = Field(
-        None, description="Rows of what was taken for the digit; where explain is asked for"
+        None, description="With explain=true: the pixels taken for the digit, as rows"
     )
 
 
 class DigitAnswers(BaseModel):
-    """One answer a picture, in order."""
+    """One answer per picture, in order."""
 
     predictions: list[DigitAnswer]
 
@@ -37,25 +44,25 @@ class GlyphAnswer(BaseModel):
     """One digit or sign of a number."""
 
     glyph: str
-    confidence: float = Field(ge=0, le=1)
-    alternatives: list[tuple[str, float]] = Field(description="Others with their probabilities, best first")
-    box: tuple[float, float, float, float] = Field(description="Left, top, width, height in the picture")
+    confidence: float = Field(ge=0, le=1, description="Probability of the glyph")
+    alternatives: list[tuple[str, float]] = Field(
+        description="Other glyphs with their probabilities, most probable first"
+    )
+    box: Box = Field(description=_BOX)
 
 
 class LineAnswer(BaseModel):
-    """The number on one picture: `NumberPrediction.to_dict()`."""
+    """The number in one picture: `NumberPrediction.to_dict()`."""
 
-    text: str | None = Field(description="null where nothing fits what is known")
-    shown: str = Field(description="The text; ? for each doubtful digit, and where nothing fits")
+    text: str | None = Field(description="The number; null if no allowed number fits")
+    shown: str = Field(description="The text with ? for each uncertain digit; ? if no allowed number fits")
     confidence: float = Field(ge=0, le=1, description="Probability of the whole text")
-    fit: float = Field(
-        ge=0, le=1, description="Probability that a number that is allowed is written there at all"
-    )
+    fit: float = Field(ge=0, le=1, description="Probability that the line contains an allowed number")
     glyphs: list[GlyphAnswer]
 
 
 class LineAnswers(BaseModel):
-    """One answer a picture, in order."""
+    """One answer per picture, in order."""
 
     predictions: list[LineAnswer]
 
@@ -63,54 +70,56 @@ class LineAnswers(BaseModel):
 class PlacedNumber(LineAnswer):
     """A number on a page."""
 
-    box: tuple[float, float, float, float]
-    corners: list[tuple[float, float]] = Field(description="Clockwise from the upper left of the writing")
+    box: Box = Field(description=_BOX)
+    corners: list[tuple[float, float]] = Field(
+        description="Corners of the number, clockwise from the upper left of the writing"
+    )
 
 
 class PageAnswer(BaseModel):
-    """All numbers on one picture, in reading order."""
+    """All numbers in one picture, in reading order."""
 
-    skew: float = Field(description="Degrees by which the writing falls to the right")
+    skew: float = Field(description="Skew of the page in degrees; positive if lines fall to the right")
     numbers: list[PlacedNumber]
 
 
 class PageAnswers(BaseModel):
-    """One answer a picture, in order."""
+    """One answer per picture, in order."""
 
     pages: list[PageAnswer]
 
 
 class FieldAnswer(LineAnswer):
-    """What stands in a field of a form."""
+    """The number in a field of a form."""
 
-    box: tuple[float, float, float, float]
+    box: Box = Field(description=_BOX)
 
 
 class SheetAnswer(BaseModel):
-    """A filled sheet."""
+    """A filled sheet of a form."""
 
-    found: float = Field(ge=0, le=1, description="Share of what is printed on the form that was found")
-    fields: dict[str, FieldAnswer]
+    found: float = Field(ge=0, le=1, description="Share of the printed form that was found in the picture")
+    fields: dict[str, FieldAnswer] = Field(description="Answers by the name of the field")
 
 
 class SheetAnswers(BaseModel):
-    """One answer a picture, in order."""
+    """One answer per picture, in order."""
 
     sheets: list[SheetAnswer]
 
 
 class ModelFacts(BaseModel):
-    """The model that reads."""
+    """The models of the server."""
 
-    classes: list[str]
-    sha256: str = Field(description="Of the model file")
-    is_digit_threshold: float = Field(description="Below this `is_digit` the model abstains")
-    version: str = Field(description="Of number_prediction")
-    engine: str = Field(description="What reads: the server")
-    models: dict[str, str] = Field(description="What can be read, and the SHA-256 of its model file")
+    classes: list[str] = Field(description="Names of the classes, in the order of the probabilities")
+    sha256: str = Field(description="SHA-256 of the model file for digits")
+    is_digit_threshold: float = Field(description="The model abstains if `is_digit` is below this")
+    version: str = Field(description="Version of number_prediction")
+    engine: str = Field(description='Where the pictures are read: "server"')
+    models: dict[str, str] = Field(description='SHA-256 of each model file, by "digit" and "number"')
 
 
 class Health(BaseModel):
-    """The server runs."""
+    """The state of the server."""
 
     status: str

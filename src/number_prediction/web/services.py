@@ -1,7 +1,6 @@
-"""What can be asked of the server: a route, what reads the pictures, and how its answer looks.
+"""The services that read pictures: path, reader, and schema of the answer.
 
-Another reader of pictures is another entry in `services_of`; limits, queue, errors and documentation are the
-same for all.
+To add a service, add an entry to `services_of`; limits, queue, errors and documentation are shared.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from number_prediction.pipeline.readers import form_reader, line_reader, page_re
 from number_prediction.pipeline.rows import Reader
 from number_prediction.web.schemas import DigitAnswers, LineAnswers, PageAnswers, SheetAnswers
 
-LONGEST_INK = 240
-"""Pixels of the longer side of the ink in an answer; larger ink is reduced."""
+MAX_INK_SIDE_PX = 240
+"""Longest side of the ink in an answer; larger ink is reduced."""
 
 
 @dataclass(frozen=True)
@@ -34,42 +33,42 @@ class Service:
 
     summary: str
     read: Reader
-    """Pages -> plain values for each, in order."""
+    """Pages -> plain values for each page, in order."""
     key: str
-    """Under which the values stand in the answer."""
+    """Key of these values in the answer."""
     answer: type[BaseModel]
-    """How the answer looks; for the documentation, the values are sent as the reader gives them."""
+    """Schema of the answer, for the documentation; the values are sent as the reader returns them."""
     explain: Reader | None = None
-    """The same with what the model saw, where it can tell."""
+    """A reader that adds what the model saw, if the service has one."""
 
 
 def services_of(
     predictor: Predictor, numbers: NumberPredictor | None = None, form: FormTemplate | None = None
 ) -> Mapping[str, Service]:
-    """Path -> service; numbers and forms only with a model for numbers."""
+    """Return the services by path; numbers and forms need a model for numbers."""
     services = {
         "/api/digits": Service(
             "Read one digit from each picture",
             partial(read_digits, predictor),
             "predictions",
             DigitAnswers,
-            partial(read_seen, predictor),
+            partial(explain_digits, predictor),
         ),
     }
     if numbers is None:
         return services
     services["/api/number"] = Service(
-        "Read the number on each picture, one line of writing",
+        "Read the number in each picture of one line",
         line_reader(numbers),
         "predictions",
         LineAnswers,
     )
     services["/api/page"] = Service(
-        "Find and read all numbers on each picture", page_reader(numbers), "pages", PageAnswers
+        "Find and read all numbers in each picture of a page", page_reader(numbers), "pages", PageAnswers
     )
     if form is not None:
         services["/api/form"] = Service(
-            "Read the fields of each picture, a sheet of the form that the server was started with",
+            "Read the fields in each picture of a filled sheet of the form given with --form",
             form_reader(numbers, form),
             "sheets",
             SheetAnswers,
@@ -77,8 +76,8 @@ def services_of(
     return services
 
 
-def read_seen(predictor: Predictor, pages: Iterable[Page]) -> Iterator[dict[str, Any] | ImageError]:
-    """As `read_digits`, with the frame and the ink as rows."""
+def explain_digits(predictor: Predictor, pages: Iterable[Page]) -> Iterator[dict[str, Any] | ImageError]:
+    """Read digits like `read_digits`, and add frame and ink as rows of values."""
     for answer in predictor.iterate_digits(pages, explain=True):
         if isinstance(answer, ImageError):
             yield answer
@@ -92,6 +91,6 @@ def _rows(ink: NDArray[np.float32]) -> list[list[float]]:
 
 
 def _reduce(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Every so many rows and columns, at most LONGEST_INK of them."""
-    step = -(-max(ink.shape) // LONGEST_INK)
+    """Keep every n-th row and column, so that no side is longer than MAX_INK_SIDE_PX."""
+    step = -(-max(ink.shape) // MAX_INK_SIDE_PX)
     return ink[::step, ::step]

@@ -1,19 +1,21 @@
 """The body of a request -> the encoded pictures in it.
 
-A body is one picture (`image/*`) or a form (multipart/form-data, RFC 7578) with one or many files in the
-field `picture`. Names of files are not looked at.
+A body is one picture (`image/*`) or a form (multipart/form-data, RFC 7578) with one or more files in the
+field `picture`. File names are ignored. The package `multipart` parses forms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from email import message_from_bytes
 from email.message import Message
 
-from number_prediction.web.middleware.limits import Limits
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_content_disposition
+
+from number_prediction.web.limits import Limits
 from number_prediction.web.problems import Problem
 
 FIELD = "picture"
+"""Name of the form field that holds the pictures."""
 PICTURE_TYPES = (
     "image/png",
     "image/jpeg",
@@ -23,72 +25,101 @@ PICTURE_TYPES = (
     "image/tiff",
     "image/heic",
 )
-"""Media types that are named in the documentation; what a picture is, its content says."""
+"""Media types that the documentation names; the content decides what a picture really is."""
 FORM_TYPE = "multipart/form-data"
-_MAX_PART_HEAD = 8192
-_MAX_BOUNDARY = 70  # RFC 2046
+_MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046
 
 
 def find_pictures(body: bytes, content_type: str, content_encoding: str, limits: Limits) -> list[bytes]:
-    """The pictures of a request, in order, still encoded.
+    """Return the encoded pictures of a request, in order.
 
     Raises:
-        Problem: none, too many, of too many bytes, in a damaged form, or something else.
+        Problem: no picture, too many, one too large, a malformed form, or another kind of body.
     """
     if content_encoding not in ("", "identity"):
         raise Problem(
-            "unsupported-media-type", f"content encoding {content_encoding!r}; send the body as it is"
+            "unsupported-media-type",
+            f"the content encoding is {content_encoding!r}; send the body uncompressed",
         )
     header = Message()
     header["content-type"] = content_type
-    media_type = header.get_content_type() if content_type else "nothing"
+    media_type = header.get_content_type() if content_type else "missing"
     if media_type == FORM_TYPE:
-        pictures = list(_pictures_of_form(body, _boundary(header), limits))
+        pictures = list(_parse_form(body, _find_boundary(header), limits))
     elif media_type.startswith("image/"):
         pictures = [body] if body else []
     else:
-        raise Problem("unsupported-media-type", f"content type {media_type!r}; send image/* or {FORM_TYPE}")
+        raise Problem(
+            "unsupported-media-type", f"the content type is {media_type!r}; send image/* or {FORM_TYPE}"
+        )
     if not pictures:
-        raise Problem("no-picture", f"send a picture as the body, or in the field {FIELD!r} of a form")
+        raise Problem("no-picture", f"send a picture as the body or in the form field {FIELD!r}")
     for number, picture in enumerate(pictures, 1):
-        if len(picture) > limits.picture_bytes:
+        if len(picture) > limits.max_picture_bytes:
             raise Problem(
                 "picture-too-large",
-                f"more than {limits.picture_bytes:,} bytes; save it smaller",
+                f"larger than {limits.max_picture_bytes:,} bytes; send a smaller file",
                 picture=number,
             )
     return pictures
 
 
-def _boundary(header: Message) -> bytes:
+def _find_boundary(header: Message) -> bytes:
     boundary = header.get_boundary()
     try:
         encoded = (boundary or "").encode("ascii")
     except UnicodeEncodeError:
         encoded = b""
-    if not 1 <= len(encoded) <= _MAX_BOUNDARY:
+    if not 1 <= len(encoded) <= _MAX_BOUNDARY_CHARACTERS:
         raise Problem(
-            "malformed-multipart", f"the content type names no boundary of 1 to {_MAX_BOUNDARY} signs"
+            "malformed-multipart",
+            f"the content type has no boundary of 1 to {_MAX_BOUNDARY_CHARACTERS} ASCII characters; add one",
         )
     return encoded
 
 
-def _pictures_of_form(body: bytes, boundary: bytes, limits: Limits) -> Iterator[bytes]:
-    """What stands between the boundaries (RFC 2046, 5.1.1)."""
-    chunks = (b"\r\n" + body).split(b"\r\n--" + boundary, limits.pictures + 2)
-    if len(chunks) == 1:
-        raise Problem("malformed-multipart", "the boundary of the content type is not in the body")
-    for number, chunk in enumerate(chunks[1:], 1):
-        if chunk.startswith(b"--"):
-            return
-        if number > limits.pictures:
-            raise Problem("too-many-pictures", f"more than {limits.pictures} in one request; send several")
-        line, _, part = chunk.partition(b"\r\n")
-        head, separator, content = part.partition(b"\r\n\r\n")
-        if line.strip(b" \t") or not separator or len(head) > _MAX_PART_HEAD:
-            raise Problem("malformed-multipart", f"part {number} has no head, or one that is too long")
-        name = message_from_bytes(head).get_param("name", None, "content-disposition")
-        if name != FIELD:
-            raise Problem("invalid-value", f"part {number} is not called {FIELD!r}")
-        yield content
-    raise Problem("malformed-multipart", "the body ends before its last boundary")
+class _FormParser(PushMultipartParser):  # type: ignore[misc]  # the package has no types
+    """Parses a form whose parts all belong to the field FIELD, within the limits."""
+
+    def __init__(self, boundary: bytes, limits: Limits) -> None:
+        """Not strict: RFC 2046 allows a preamble. Header values are latin-1, which fits any bytes."""
+        super().__init__(boundary, max_header_size=limits.max_part_head_bytes, header_charset="latin-1")
+        self._limits = limits
+        self._count = 0
+
+    def _create_segment(self, headerlist: list[tuple[str, str]]) -> MultipartSegment:
+        """Refuse a part for its number, its head or its name; the parser calls this after each head."""
+        self._count += 1
+        limits = self._limits
+        if self._count > limits.max_pictures:
+            raise Problem(
+                "too-many-pictures",
+                f"the request holds more than {limits.max_pictures} pictures; split it into several requests",
+            )
+        if sum(len(name) + len(value) for name, value in headerlist) > limits.max_part_head_bytes:
+            raise Problem(
+                "malformed-multipart",
+                f"part {self._count} has over {limits.max_part_head_bytes:,} bytes of headers; send less",
+            )
+        disposition = dict(headerlist).get("Content-Disposition", "")
+        if parse_content_disposition(disposition)[1] != FIELD:
+            raise Problem(
+                "invalid-value", f"part {self._count} belongs to another form field; name it {FIELD!r}"
+            )
+        return super()._create_segment(headerlist)
+
+
+def _parse_form(body: bytes, boundary: bytes, limits: Limits) -> Iterator[bytes]:
+    """Yield the content of each part."""
+    chunks: list[bytes] = []
+    try:
+        with _FormParser(boundary, limits) as parser:
+            for event in parser.parse(body):
+                if isinstance(event, MultipartSegment):
+                    chunks = []
+                elif event is None:
+                    yield b"".join(chunks)
+                else:
+                    chunks.append(event)
+    except MultipartError as error:
+        raise Problem("malformed-multipart", f"{error}; send a form as in RFC 7578") from error

@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from number_prediction.cli.console import extra, say
 from number_prediction.cli.options import ThreadsOption
 from number_prediction.machine import usable_cores
+from number_prediction.web.limits import LIMIT_NAMES, Limits, environment_variable
+
+if TYPE_CHECKING:
+    from number_prediction.web.middleware.access import Access
 
 
+def _with_limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option per field of Limits; it receives them as the argument `limits`."""
+
+    def run(**options: Any) -> None:
+        limits = Limits(**{name: options.pop(name) for name in LIMIT_NAMES})
+        command(**options, limits=limits)
+
+    own = inspect.signature(command, eval_str=True).parameters
+    parameters = [each for name, each in own.items() if name != "limits"]
+    for limit in fields(Limits):
+        option = typer.Option(
+            limit.default,
+            min=limit.metadata["min"],
+            metavar="N",
+            envvar=environment_variable(limit.name),
+            help=limit.metadata["help"],
+        )
+        parameters.append(
+            inspect.Parameter(
+                limit.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=option,
+                annotation=limit.metadata["type"],
+            )
+        )
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    )
+    return run
+
+
+@_with_limit_options
 def serve(
     model: Annotated[
         Path | None,
-        typer.Option(metavar="RUN|MODEL.onnx", help="What reads.", show_default="the model in the package"),
+        typer.Option(
+            metavar="RUN|MODEL.onnx", help="Model that reads digits.", show_default="the packaged model"
+        ),
     ] = None,
     form: Annotated[
         Path | None,
@@ -25,52 +67,57 @@ def serve(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Page to serve, such as the offline app of `make offline-app`, which reads in the browser.",
-            show_default="the page in the package; the server reads",
+            help="Web page to serve, such as the offline app from `make offline-app`.",
+            show_default="the packaged page",
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="To listen at; 0.0.0.0 for every network.")
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for all networks.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")
+    ] = 8000,
     corrections: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where corrections are kept that somebody asks to keep.",
-            show_default="in the user's data folder",
+            help="SQLite file for the corrections that users agree to keep.",
+            show_default="a file in your data folder",
         ),
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(
-            envvar="NUMBER_PREDICTION_TOKEN",
-            help="What clients of the API must send as Authorization: Bearer TOKEN.",
-            show_default="nothing",
+            envvar=environment_variable("token"),
+            help="Require the header Authorization: Bearer TOKEN for the API.",
+            show_default="no token",
         ),
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option(metavar="URL", help="Another web site whose pages may use the API; may be repeated."),
+        typer.Option(metavar="URL", help="Let pages of this origin use the API; repeatable."),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A name that the server answers to; may be repeated.",
-            show_default="localhost where ADDRESS is loopback, else any",
+            help="Accept this name in the Host header; repeatable.",
+            show_default="localhost on a loopback address, else any",
         ),
     ] = None,
     threads: ThreadsOption = None,
+    *,
+    limits: Limits,
 ) -> None:
-    """Serve the web page and the REST API; prints their address.
+    """Serve the web page and the REST API, and print their address.
 
-    The API is documented at /docs. Ctrl-C or SIGTERM ends it when all requests are answered.
+    The API is documented at /docs. Ctrl-C or SIGTERM stops the server after it has answered all requests.
     """
     with extra("web"):
         from number_prediction.web import server
-        from number_prediction.web.app import PAGE, create_app
-        from number_prediction.web.middleware.access import LOOPBACK_NAMES, Access, is_loopback
+        from number_prediction.web.app import create_app
+        from number_prediction.web.middleware.observation import log_to_stderr
+        from number_prediction.web.static import PAGE
     from number_prediction.digits.predictor import Predictor
     from number_prediction.forms.template import load_form
     from number_prediction.numbers.predictor import NumberPredictor
@@ -78,24 +125,32 @@ def serve(
 
     if page is not None and not (page / "index.html").is_file():
         raise typer.BadParameter(
-            f"{page} holds no index.html; make offline-app builds build/offline", param_hint="--page"
+            f"{page} contains no index.html; run make offline-app and give build/offline", param_hint="--page"
         )
-    hosts = tuple(name.lower() for name in allow_host or ())
-    if is_loopback(host):
-        hosts += LOOPBACK_NAMES
-    elif not token:
-        say("warning: everybody who reaches this address may use it; --token asks for a token")
-    count = threads or usable_cores()
     app = create_app(
         Predictor(model, threads=1),
         numbers=NumberPredictor(threads=1),
         form=None if form is None else load_form(form),
         corrections=corrections or default_path(),
         page=page or PAGE,
-        access=Access(hosts=hosts or None, origins=tuple(allow_origin or ()), token=token or None),
-        threads=count,
+        limits=limits,
+        access=_make_access(host, allow_host or [], allow_origin or [], token),
+        threads=threads or usable_cores(),
     )
     listener = server.listen(host, port)
     address = f"[{host}]" if ":" in host else host
     print(f"http://{address}:{listener.getsockname()[1]}", flush=True)
-    server.serve(app, listener)
+    log_to_stderr()
+    server.serve(app, listener, limits)
+
+
+def _make_access(host: str, hosts: list[str], origins: list[str], token: str | None) -> Access:
+    """Return the access rules of a server; warn if everyone in the network may use it."""
+    from number_prediction.web.middleware.access import LOOPBACK_NAMES, Access, is_loopback
+
+    accepted = tuple(name.lower() for name in hosts)
+    if is_loopback(host):
+        accepted += LOOPBACK_NAMES
+    elif not token:
+        say("warning: everyone who can reach this address may use the server; require a token with --token")
+    return Access(hosts=accepted or None, origins=tuple(origins), token=token or None)

@@ -1,1 +1,1 @@
-"""Corrections that people send: kept, listed, exported."""
+"""Corrections that people send: routes and storage."""

@@ -1,7 +1,7 @@
-"""Corrections: pictures that a person gave the right label, kept in one SQLite file.
+"""Corrections: pictures with the right label, stored in one SQLite file.
 
-Nothing is kept unasked: the file comes into being with the first correction, and deleted ones are overwritten
-in it. The export is a folder of pictures by label, as `train` reads it, in a ZIP.
+The server stores nothing without consent. The first correction creates the file; deleted ones are overwritten
+in it. The export is a ZIP with one folder of pictures per label, which `train` reads.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from number_prediction.errors import DataError
+from number_prediction.web.limits import Limits
 
-MAX_STORE_BYTES = 2**30
-"""Largest file; a correction that does not fit into it is refused."""
 LIST_NAME = "corrections.jsonl"
-"""In the export: all that is known of each picture, a line each."""
+"""File in the export that describes each correction in one line."""
 
-_PAGE_BYTES = 4096
+_PAGE_BYTES = 4096  # of SQLite
 _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE correction (
@@ -44,25 +43,25 @@ CREATE TABLE correction (
 
 @dataclass(frozen=True)
 class Correction:
-    """A correction as it is kept, without picture and strokes."""
+    """A stored correction, without picture and strokes."""
 
     id: int
     time: str
-    """When it was kept, ISO 8601, UTC."""
+    """Time of storing: ISO 8601, UTC."""
     label: str
-    """The right one: "0" to "9", or "none"."""
+    """The right label: "0" to "9", or "none"."""
     model_sha256: str
-    """Of the model that was corrected."""
+    """SHA-256 of the model that gave the prediction."""
     prediction: dict[str, Any]
-    """What that model had said, as the page got it."""
+    """Answer of that model."""
 
 
 class StorageError(Exception):
-    """The file cannot be written: the disk or the file is full, or a folder refuses it."""
+    """The file cannot be written: it or the disk is full, or writing is not permitted."""
 
 
 def default_path() -> Path:
-    """Where corrections are kept unless told otherwise: in the user's own data folder."""
+    """Return the default file of corrections, in the user's data folder."""
     if sys.platform == "win32":
         home = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -72,21 +71,26 @@ def default_path() -> Path:
     return home / "number-prediction" / "corrections.sqlite3"
 
 
-class Corrections:
-    """The corrections in one file; safe across threads, and across processes by SQLite's own locks."""
+class CorrectionStore:
+    """The corrections in one file. Threads and processes may share it."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file if it is there.
+    def __init__(self, path: Path, *, max_bytes: int = Limits.max_corrections_bytes) -> None:
+        """Open the file if it exists.
+
+        Args:
+            path: the file; the first correction creates it.
+            max_bytes: largest size of the file; a correction that does not fit is refused.
 
         Raises:
-            DataError: it is something else.
+            DataError: the file is of another kind.
         """
         self._path = path
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         if path.exists():
             with self._lock:
-                self._connection = _open(path)
+                self._connection = _open(path, max_bytes)
 
     def add(
         self,
@@ -97,10 +101,10 @@ class Corrections:
         prediction: dict[str, Any],
         strokes: list[Any] | None,
     ) -> int:
-        """Keep a correction, `picture` as PNG; its id.
+        """Store a correction and return its id; `picture` is a PNG.
 
         Raises:
-            StorageError: it cannot be written.
+            StorageError: the file cannot be written.
         """
         values = (
             datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -114,7 +118,7 @@ class Corrections:
             try:
                 if self._connection is None:
                     self._path.parent.mkdir(parents=True, exist_ok=True)
-                    self._connection = _open(self._path)
+                    self._connection = _open(self._path, self._max_bytes)
                 with self._connection:
                     cursor = self._connection.execute(
                         "INSERT INTO correction (time, label, model_sha256, prediction, strokes, picture) "
@@ -127,7 +131,7 @@ class Corrections:
         return cursor.lastrowid
 
     def entries(self, *, after: int = 0, limit: int) -> list[Correction]:
-        """At most `limit` corrections, by id, those above `after`."""
+        """Return up to `limit` corrections with ids above `after`, ordered by id."""
         rows = self._fetch(
             "SELECT id, time, label, model_sha256, prediction FROM correction "
             "WHERE id > ? ORDER BY id LIMIT ?",
@@ -137,29 +141,29 @@ class Corrections:
         return [_from_row(*row) for row in rows]
 
     def count(self) -> int:
-        """How many there are."""
+        """Count the corrections."""
         rows = self._fetch("SELECT count(*) FROM correction")
         return int(rows[0][0]) if rows else 0
 
     def picture(self, number: int) -> bytes | None:
-        """The PNG of a correction by its id; None where there is no such."""
+        """Return the PNG of the correction with this id; None if it does not exist."""
         rows = self._fetch("SELECT picture FROM correction WHERE id = ?", number)
         return bytes(rows[0][0]) if rows else None
 
     def delete(self, number: int) -> bool:
-        """Delete one by its id; whether it was there."""
+        """Delete the correction with this id; return whether it existed."""
         return self._delete("DELETE FROM correction WHERE id = ?", number) > 0
 
     def delete_all(self) -> None:
-        """Delete all."""
+        """Delete all corrections."""
         self._delete("DELETE FROM correction")
 
     @contextmanager
     def export(self) -> Iterator[BinaryIO]:
-        """A ZIP of folders of PNG by label, and LIST_NAME, as a temporary file at its beginning."""
+        """Open a temporary ZIP with one folder of PNG files per label, and LIST_NAME."""
         with tempfile.TemporaryFile() as stream:
             lines = []
-            with zipfile.ZipFile(stream, "w") as archive:  # stored: PNG is compressed already
+            with zipfile.ZipFile(stream, "w") as archive:  # uncompressed, as PNG is compressed already
                 for correction, strokes, picture in self._iterate():
                     name = f"{correction.label}/{correction.id:06}.png"
                     kept = datetime.fromisoformat(correction.time)
@@ -177,7 +181,7 @@ class Corrections:
                 self._connection = None
 
     def _iterate(self) -> Iterator[tuple[Correction, Any, bytes]]:
-        """All, one in memory at a time, also while others are added or deleted."""
+        """Yield all corrections, one in memory at a time; others may be added or deleted meanwhile."""
         number = 0
         while rows := self._fetch(
             "SELECT strokes, picture, id, time, label, model_sha256, prediction FROM correction "
@@ -199,7 +203,9 @@ class Corrections:
                 return 0
             with self._connection:
                 count = self._connection.execute(query, values).rowcount
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # it holds old pictures
+            self._connection.execute(
+                "PRAGMA wal_checkpoint(TRUNCATE)"
+            ).fetchall()  # the log holds deleted pictures
             return count
 
 
@@ -207,24 +213,26 @@ def _from_row(number: int, time: str, label: str, model_sha256: str, prediction:
     return Correction(number, time, label, model_sha256, json.loads(prediction))
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    path.touch(mode=0o600)  # whose handwriting it is, is nobody else's business
+def _open(path: Path, max_bytes: int) -> sqlite3.Connection:
+    path.touch(mode=0o600)  # handwriting is private: only this user may read the file
     connection = sqlite3.connect(path, check_same_thread=False, timeout=5)
     try:
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute("PRAGMA secure_delete = ON").fetchall()
-        connection.execute(f"PRAGMA max_page_count = {MAX_STORE_BYTES // _PAGE_BYTES}").fetchall()
+        connection.execute(f"PRAGMA max_page_count = {max_bytes // _PAGE_BYTES}").fetchall()
         with connection:
-            connection.execute("BEGIN IMMEDIATE")  # of two processes one makes the table
+            connection.execute("BEGIN IMMEDIATE")  # only one of two processes may create the table
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 connection.execute(_SCHEMA)
                 connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
             elif version != _SCHEMA_VERSION:
-                raise DataError(f"{path}: corrections of another version ({version}); name another file")
+                raise DataError(
+                    f"{path}: has format version {version} instead of {_SCHEMA_VERSION}; name another file"
+                )
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise DataError(f"{path}: cannot be used for corrections ({error}); name another file") from error
+        raise DataError(f"{path}: is no file of corrections ({error}); name another file") from error
     except DataError:
         connection.close()
         raise

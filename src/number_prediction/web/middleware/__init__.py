@@ -1,1 +1,1 @@
-"""What every request passes: access, limits, observation."""
+"""What every request passes through: access rules, body limits, logs and metrics."""

@@ -1,8 +1,8 @@
-"""Who may ask, by the name of the server, the origin of the page and the token; and what browsers may do.
+"""Access rules: host name, origin and token of a request, and the headers that restrict the browser.
 
-A page of any web site can send requests to a server on the reader's own machine, and can give that machine a
-name of its own (DNS rebinding). So a server on a loopback address answers to the names of loopback alone, and
-nothing is done for a page of another origin unless it is allowed.
+A page of any web site can send requests to a server on the visitor's own machine, and can give that machine a
+host name (DNS rebinding). Therefore a server on a loopback address accepts only the names of loopback, and
+refuses pages of other origins unless they are allowed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from number_prediction.web.problems import Problem, note_problem
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 PROTECTED = ("/api/", "/models/", "/metrics")
-"""Beginnings of the paths that need the token; the page, its documentation and the probes do not."""
+"""Prefixes of the paths that need the token; page, documentation and probes do not need it."""
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -52,18 +52,18 @@ _PREFLIGHT_HEADERS = {
 
 @dataclass(frozen=True)
 class Access:
-    """Who may ask."""
+    """Who may use the server."""
 
     hosts: tuple[str, ...] | None = LOOPBACK_NAMES
-    """Names and addresses, without port, that the server answers to; None for any."""
+    """Host names and addresses, without port, that the server accepts; None accepts any."""
     origins: tuple[str, ...] = ()
-    """Origins of other web sites, such as https://example.org, that may use the API."""
+    """Other origins whose pages may use the API, such as https://example.org."""
     token: str | None = None
-    """What clients send as `Authorization: Bearer TOKEN`; None where nobody needs one."""
+    """Token that clients must send as `Authorization: Bearer TOKEN`; None if none is required."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen at is reached from this machine alone."""
+    """Whether only this machine can reach the address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -71,14 +71,14 @@ def is_loopback(host: str) -> bool:
 
 
 class AccessRules:
-    """ASGI middleware: refuses who may not ask, and tells browsers what the page may do."""
+    """ASGI middleware: refuse requests that break the rules, and add the headers that restrict browsers."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on; every answer gets the headers that browsers obey."""
+        """Pass a request on or refuse it; every answer gets the security headers."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -113,10 +113,15 @@ class AccessRules:
         access = self._access
         host = headers.get("host", "").lower()
         if access.hosts is not None and _without_port(host) not in access.hosts:
-            return Problem("unknown-host", f"{host!r} is none of {', '.join(access.hosts)}")
+            names = ", ".join(access.hosts)
+            return Problem(
+                "unknown-host", f"the host name is {host!r}; use {names}, or allow it in the server"
+            )
         origin = headers.get("origin")
         if origin is not None and origin not in access.origins and not _is_same_site(origin, host):
-            return Problem("foreign-origin", f"a page of {origin!r} may not use this server")
+            return Problem(
+                "foreign-origin", f"the page comes from {origin!r}; allow this origin in the server"
+            )
         if access.token is not None and needs_token and path.startswith(PROTECTED):
             given = headers.get("authorization", "").encode("latin-1")
             if not secrets.compare_digest(given, f"Bearer {access.token}".encode()):
@@ -129,14 +134,14 @@ class AccessRules:
 
 
 def _without_port(host: str) -> str:
-    """The name in a Host header; an IPv6 address without its brackets."""
+    """Return the name in a Host header; an IPv6 address loses its brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].removesuffix(".")
 
 
 def _is_same_site(origin: str, host: str) -> bool:
-    """Whether a page comes from this server; behind a proxy the scheme may differ."""
+    """Whether the page comes from this server; the scheme may differ behind a proxy."""
     try:
         return urlsplit(origin).netloc.lower() == host != ""
     except ValueError:

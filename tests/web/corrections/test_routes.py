@@ -1,15 +1,12 @@
-"""Corrections: kept when asked, listed, shown, deleted, and exported as a data set."""
+"""Corrections over HTTP: kept with consent, listed, shown, deleted, and exported as a data set."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import sqlite3
-import stat
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +16,11 @@ import pytest
 
 from number_prediction.datasets.load import load_dataset
 from number_prediction.digits.predictor import Predictor
-from number_prediction.errors import DataError
 from number_prediction.images.decode import to_page
 from number_prediction.web.app import create_app
-from number_prediction.web.corrections.store import Corrections, default_path
 from tests.helpers.served import running
-from tests.helpers.uploads import encode, png, seven
+from tests.helpers.uploads import PICTURE, encode, png, seven
 
-PICTURE = encode(seven())
 STROKES = [[[1.5, 2.0, 0.5], [3, 4, 1]]]
 
 
@@ -100,15 +94,6 @@ def test_one_is_deleted_and_then_all(client: httpx.Client) -> None:
     assert client.get("/api/corrections").json()["total"] == 0
 
 
-def test_what_is_deleted_is_gone_from_the_disk(tmp_path: Path) -> None:
-    store = Corrections(tmp_path / "corrections.sqlite3")
-    secret = bytes(range(256)) * 40
-    number = store.add(secret, label="1", model_sha256="0" * 64, prediction={}, strokes=None)
-    store.delete(number)
-    assert all(secret[:200] not in path.read_bytes() for path in tmp_path.iterdir())
-    store.close()
-
-
 def test_the_export_is_a_data_set(client: httpx.Client, tmp_path: Path) -> None:
     for label in ["7", "7", "3", "none"] * 5:
         assert client.post("/api/corrections", json=correction(label=label)).status_code == 201
@@ -173,33 +158,6 @@ def test_what_is_no_json_is_refused(body: bytes, content_type: str, client: http
     assert client.get("/api/corrections").json()["total"] == 0
 
 
-def test_many_threads_keep_and_delete_at_once(tmp_path: Path) -> None:
-    store = Corrections(tmp_path / "corrections.sqlite3")
-
-    def add_two_and_delete_one(_: int) -> int:
-        numbers = [
-            store.add(PICTURE, label="7", model_sha256="0" * 64, prediction={}, strokes=None)
-            for _ in range(2)
-        ]
-        assert store.delete(numbers[0])
-        return numbers[1]
-
-    with ThreadPoolExecutor(8) as pool:
-        kept = sorted(pool.map(add_two_and_delete_one, range(40)))
-    assert [each.id for each in store.entries(limit=100)] == kept
-    store.close()
-
-
-def test_two_processes_may_share_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "corrections.sqlite3"
-    first, second = Corrections(path), Corrections(path)
-    for store in (first, second, first):
-        store.add(PICTURE, label="7", model_sha256="0" * 64, prediction={}, strokes=None)
-    assert first.count() == second.count() == 3
-    first.close()
-    second.close()
-
-
 def test_a_folder_that_cannot_be_written_is_said_and_not_a_crash(
     predictor: Predictor, tmp_path: Path
 ) -> None:
@@ -210,30 +168,3 @@ def test_a_folder_that_cannot_be_written_is_said_and_not_a_crash(
         assert answer.status_code == 507
         assert answer.json()["type"] == "/docs#storage-failed"
         assert client.get("/api/corrections").json()["total"] == 0
-
-
-def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
-    text, foreign = tmp_path / "text", tmp_path / "foreign"
-    text.write_text("no database, but long enough to be none " * 10)
-    with sqlite3.connect(foreign) as connection:
-        connection.execute("PRAGMA user_version = 9")
-    connection.close()
-    for path in (text, foreign):
-        with pytest.raises(DataError, match="name another file"):
-            Corrections(path)
-    assert text.read_text().startswith("no database")
-
-
-def test_the_default_file_lies_in_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert tmp_path in default_path().parents
-
-
-def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "corrections.sqlite3"
-    store = Corrections(path)
-    store.add(PICTURE, label="7", model_sha256="0" * 64, prediction={}, strokes=None)
-    store.close()
-    assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0

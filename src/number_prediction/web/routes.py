@@ -1,0 +1,198 @@
+"""The routes of the API except corrections: reading, model, health, metrics and documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, partial
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Query, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from number_prediction import __version__
+from number_prediction.digits.predictor import Predictor
+from number_prediction.errors import ImageError, ImageTooLargeError, MissingExtraError, UnsupportedImageError
+from number_prediction.images.decode import Page, to_page
+from number_prediction.numbers.predictor import NumberPredictor
+from number_prediction.pipeline.rows import Explained
+from number_prediction.web import metrics
+from number_prediction.web.documentation import BINARY, OPENAPI_PATH, describe, render_documentation
+from number_prediction.web.limits import Limits
+from number_prediction.web.middleware.access import PROTECTED
+from number_prediction.web.problems import DOCUMENTATION, Problem, documented
+from number_prediction.web.queue import Answer, ReadingQueue
+from number_prediction.web.readiness import Readiness
+from number_prediction.web.schemas import Health, ModelFacts
+from number_prediction.web.services import Service
+from number_prediction.web.static import ONNX_MEDIA_TYPE
+from number_prediction.web.uploads import FIELD, FORM_TYPE, PICTURE_TYPES, find_pictures
+
+ENGINE = "server"
+"""Where the pictures are read; the offline app says "browser"."""
+_READING_PROBLEMS = (
+    "bad-request",
+    "malformed-multipart",
+    "no-picture",
+    "picture-too-large",
+    "too-many-pictures",
+    "unsupported-media-type",
+    "damaged-picture",
+    "invalid-value",
+    "overloaded",
+    "deadline",
+)
+
+
+def make_queue(limits: Limits, counters: metrics.Metrics, threads: int) -> ReadingQueue:
+    """Start the threads that read, and count what they do."""
+    queue = ReadingQueue(
+        partial(_decode, limits=limits),
+        capacity=limits.max_queued_pictures,
+        threads=threads,
+        on_batch=counters.count_batch,
+    )
+    counters.watch_queue(lambda: queue.waiting)
+    return queue
+
+
+def _decode(picture: bytes, *, limits: Limits) -> Page:
+    try:
+        return to_page(picture, max_bytes=limits.max_picture_bytes, max_pixels=limits.max_picture_pixels)
+    except MissingExtraError as error:
+        raise UnsupportedImageError(f"this server cannot read HEIC ({error})") from error
+
+
+def add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue, limits: Limits) -> None:
+    """Add a route that reads pictures."""
+
+    @app.post(
+        path,
+        name=path.rpartition("/")[2],
+        summary=service.summary,
+        description=(
+            f"{service.summary}. Send one picture as the body, or one or more in the form field {FIELD!r}."
+        ),
+        response_model=service.answer,
+        responses=documented(*_READING_PROBLEMS),
+        openapi_extra={"requestBody": {"required": True, "content": _picture_content(limits)}},
+    )
+    async def read(
+        request: Request,
+        explain: Annotated[
+            bool, Query(description="Add what the model saw, if the service supports it")
+        ] = False,
+    ) -> Response:
+        body = await request.body()
+        headers = request.headers
+        pictures = find_pictures(
+            body, headers.get("content-type", ""), headers.get("content-encoding", ""), limits
+        )
+        request.state.pictures = len(pictures)
+        reader = service.explain if explain and service.explain else service.read
+        answers = await queue.read(pictures, reader, seconds=limits.max_answer_seconds)
+        values = [_to_values(answer, number) for number, answer in enumerate(answers, 1)]
+        return JSONResponse({service.key: values})
+
+
+def _picture_content(limits: Limits) -> dict[str, Any]:
+    """Describe the bodies that a service accepts, by media type, for the OpenAPI document."""
+    form = {
+        "type": "object",
+        "properties": {
+            FIELD: {"type": "array", "items": BINARY, "minItems": 1, "maxItems": limits.max_pictures}
+        },
+        "required": [FIELD],
+        "additionalProperties": False,
+    }
+    return {**{each: {"schema": BINARY} for each in PICTURE_TYPES}, FORM_TYPE: {"schema": form}}
+
+
+def _to_values(answer: Answer, number: int) -> dict[str, Any]:
+    """Return the answer for one picture; raise Problem if it could not be read."""
+    if isinstance(answer, Explained):
+        return answer.values
+    if not isinstance(answer, ImageError):
+        return answer
+    kind = "damaged-picture"
+    if isinstance(answer, UnsupportedImageError):
+        kind = "unsupported-media-type"
+    elif isinstance(answer, ImageTooLargeError):
+        kind = "picture-too-large"
+    raise Problem(kind, str(answer), picture=number)
+
+
+def add_model(app: FastAPI, predictor: Predictor, numbers: NumberPredictor | None) -> None:
+    """Add the routes that describe the models and send the model file for digits."""
+    models = {"digit": predictor.sha256, **({} if numbers is None else {"number": numbers.sha256})}
+    facts = ModelFacts(
+        classes=list(predictor.classes),
+        sha256=predictor.sha256,
+        is_digit_threshold=predictor.threshold,
+        version=__version__,
+        engine=ENGINE,
+        models=models,
+    )
+    content = predictor.read_model()
+    tag = f'"{predictor.sha256}"'
+    headers = {"ETag": tag}
+
+    @app.get("/api/model")
+    def describe_model() -> ModelFacts:
+        """Describe the models of the server."""
+        return facts
+
+    @app.get(
+        "/models/digit.onnx",
+        response_class=Response,
+        responses={
+            200: {"content": {ONNX_MEDIA_TYPE: {"schema": BINARY}}},
+            304: {"description": "The file has not changed"},
+        },
+    )
+    def fetch_model(if_none_match: Annotated[str, Header()] = "") -> Response:
+        """Download the model file for digits."""
+        if tag in (each.strip().removeprefix("W/") for each in if_none_match.split(",")):
+            return Response(status_code=304, headers=headers)
+        return Response(content, headers=headers, media_type=ONNX_MEDIA_TYPE)
+
+
+def add_probes(app: FastAPI, readiness: Readiness, counters: metrics.Metrics) -> None:
+    """Add the routes for a supervisor and for Prometheus."""
+
+    @app.get("/healthz")
+    async def check_health() -> Health:
+        """Say that the server is running, without using the model."""
+        return Health(status="ok")
+
+    @app.get("/readyz", responses=documented("not-ready"))
+    def check_readiness() -> Health:
+        """Check that the model files are unchanged and a known picture is read correctly."""
+        reason = readiness.find_reason()
+        if reason is not None:
+            raise Problem("not-ready", reason)
+        return Health(status="ready")
+
+    @app.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    def show_metrics() -> Response:
+        """Return the metrics in the text format of Prometheus."""
+        return Response(counters.render(), media_type=metrics.MEDIA_TYPE)
+
+
+def add_documentation(app: FastAPI, *, has_token: bool) -> None:
+    """Add the OpenAPI document and the page that shows it."""
+
+    @cache
+    def document() -> Mapping[str, Any]:
+        return describe(app, has_token=has_token, protected=PROTECTED)
+
+    @app.get(OPENAPI_PATH, include_in_schema=False)
+    def show_openapi() -> JSONResponse:
+        return JSONResponse(document())
+
+    @app.get(DOCUMENTATION, include_in_schema=False)
+    def show_documentation() -> HTMLResponse:
+        return HTMLResponse(render_documentation(document()))
