@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -21,6 +23,9 @@ from number_prediction.training.loop.tasks import Task
 from number_prediction.training.networks.blocks import Normalization
 from number_prediction.training.networks.lines import last_matrices
 from number_prediction.training.recipes import Recipe
+
+CHUNK = 1000
+"""Frames that a trained network reads at once."""
 
 
 @dataclass
@@ -141,6 +146,13 @@ class TrainedNetwork:
     def names(self) -> tuple[str, ...]:
         """The classes that are answered."""
         return self.classes[:-1] if self.classes[-1] in (NOT_A_DIGIT, A_LETTER) else self.classes
+
+    @torch.no_grad()
+    def probabilities(self, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, C) of frames (N, 28, 28) uint8."""
+        chunks = [frames[begin : begin + CHUNK] for begin in range(0, len(frames), CHUNK)]
+        logits = [self.network(torch.tensor(chunk).float() / 255).double() for chunk in chunks]
+        return torch.softmax(torch.cat(logits) / self.temperature, dim=1).numpy()
 
     def graph(self) -> DigitGraph:
         """Page -> answer."""
