@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+_DIGITS = re.compile(r"(\d+)")
 
 
 def write_atomically(path: Path, content: bytes | str | Iterable[bytes]) -> None:
@@ -108,3 +111,13 @@ def find_files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if not any(name.startswith(".") for name in path.relative_to(folder).parts) and path.is_file()
     )
+
+
+def natural_order(name: str) -> tuple[list[list[tuple[bool, int, str]]], str]:
+    """Key that sorts names as people do: 9.png before 10.png, folder by folder, without regard to case."""
+    folders = Path(name).parts
+    return [[_natural_part(part) for part in _DIGITS.split(folder) if part] for folder in folders], name
+
+
+def _natural_part(part: str) -> tuple[bool, int, str]:
+    return (False, int(part), "") if part.isdecimal() else (True, 0, part.casefold())

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.config import SchemathesisConfig
 
+from number_prediction.images.formats import PICTURE_TYPES
 from number_prediction.web.documentation import OPENAPI_PATH
-from number_prediction.web.uploads import PICTURE_TYPES
 from tests.helpers.uploads import encode, seven
 
 PICTURES = st.tuples(st.integers(1, 60), st.integers(1, 60)).map(lambda size: encode(seven(*size)))

@@ -8,8 +8,8 @@ import numpy as np
 
 from number_prediction.datasets.split import PictureFiles, Split
 from number_prediction.errors import DataError
-from number_prediction.files import find_files
-from number_prediction.images.formats import SUFFIXES
+from number_prediction.files import find_files, natural_order
+from number_prediction.images.formats import PICTURE_SUFFIXES
 
 MAX_CLASSES = 256  # labels are uint8
 NO_SUCH_FOLDER = "no such folder; give a folder of IDX files or of class folders, or a CSV file"
@@ -27,7 +27,7 @@ def read_class_folders(folder: Path) -> dict[str, Split]:
         part: inside[name] for part, names in _PART_FOLDERS.items() for name in names if name in inside
     } or {"train": folder}
     listed = {part: _list_classes(path) for part, path in parts.items()}
-    classes = tuple(sorted({name for by_class in listed.values() for name in by_class}, key=_natural_order))
+    classes = tuple(sorted({name for by_class in listed.values() for name in by_class}, key=natural_order))
     require_class_count(len(classes), folder)
     splits = {}
     for part, by_class in listed.items():
@@ -65,11 +65,6 @@ def _holds_folders(path: Path) -> bool:
     return path.is_dir() and any(inside.is_dir() for inside in path.iterdir())
 
 
-def _natural_order(name: str) -> tuple[int, int, str]:
-    """Numbers by value, before words."""
-    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
-
-
 def require_class_count(count: int, folder: Path) -> None:
     """Raise DataError for more classes than labels of uint8 can tell apart."""
     if count > MAX_CLASSES:
@@ -77,5 +72,5 @@ def require_class_count(count: int, folder: Path) -> None:
 
 
 def find_picture_files(folder: Path) -> list[Path]:
-    """Those of `find_files` that are pictures by their suffix."""
-    return [path for path in find_files(folder) if path.suffix.lower() in SUFFIXES]
+    """List the files in and below a folder whose names end like those of pictures."""
+    return [path for path in find_files(folder) if path.suffix.lower() in PICTURE_SUFFIXES]

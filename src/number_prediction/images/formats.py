@@ -1,129 +1,149 @@
-"""Formats of encoded pictures: told apart by their first bytes, opened within limits, not decoded yet."""
+"""The formats of pictures and documents: one entry each in FORMATS.
+
+Sources, uploads, the page, data sets and error messages read this table. A new format is an entry here and
+its decoder. The first bytes of a file tell its format; its name only tells which files of a folder are read.
+"""
 
 from __future__ import annotations
 
-import io
-import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from types import ModuleType
-from typing import BinaryIO, Literal, TypeAlias
 
-from number_prediction.errors import ImageError, ImageTooLargeError, MissingExtraError
-
-EncodedInput: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
-
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-"""Formats that Pillow decodes; it never tries another decoder."""
-HEIC_SUFFIXES = frozenset({".heic", ".heif"})
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}) | HEIC_SUFFIXES
-"""File names that count as pictures when a folder is read."""
-MAX_BYTES = 64 * 2**20
-"""Largest encoded picture, and most that is read from what has no size, such as a pipe."""
-MAX_DOCUMENT_BYTES = 2**30
-"""Largest file of several pages, which is never in memory as a whole."""
-MAX_PIXELS = 50_000_000
-"""Largest decoded picture: a 50-megapixel camera."""
-Kind: TypeAlias = Literal["pdf", "tiff", "heic", "other"]
-_BYTES_THAT_TELL = 1024  # some programs write a few blank lines before what makes a file a PDF
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # TIFF 6.0, and BigTIFF
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+from number_prediction.errors import UnsupportedImageError
+from number_prediction.images.encoded import Encoded
+from number_prediction.images.heic import heic_pages, import_heif
+from number_prediction.images.pdf import import_pdfium, pdf_pages
+from number_prediction.images.pillow import pillow_decoder, tiff_pages
+from number_prediction.images.pixels import Decoder
 
 
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """An open file, or what else holds an encoded picture."""
+@dataclass(frozen=True)
+class ImageFormat:
+    """A format that can be decoded."""
 
-    stream: BinaryIO
-    """Can be sought in, and stands at its beginning."""
     name: str
-    """What messages call it."""
-    size: int
-    """Bytes, at least 1."""
-    kind: Kind
-    """By its first bytes; what is "other" is left to Pillow."""
+    """What people call it."""
+    suffixes: tuple[str, ...]
+    """How the names of its files end, in lower case."""
+    signature: re.Pattern[bytes]
+    """Matches the first bytes of its files."""
+    media_type: str
+    """As in the header Content-Type; that of a picture begins with "image/"."""
+    decode: Decoder
+    """Yields the pages of a file."""
+    import_extra: Callable[[], ModuleType] | None = None
+    """Imports the package of an optional extra; raises MissingExtraError if it is not installed."""
+    has_pages: bool = False
+    """Whether a file may have several pages; it may then be larger."""
+    in_browsers: bool = False
+    """Whether every browser decodes it."""
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a picture and not a document such as PDF."""
+        return self.media_type.startswith("image/")
 
 
-@contextmanager
-def open_encoded(image: EncodedInput, *, max_bytes: int = MAX_BYTES) -> Iterator[Encoded]:
-    """Open a path, bytes or a binary stream; a regular file is not read yet, all else is.
+FORMATS = (
+    ImageFormat(
+        name="PNG",
+        suffixes=(".png",),
+        signature=re.compile(rb"\x89PNG\r\n\x1a\n"),
+        media_type="image/png",
+        decode=pillow_decoder("PNG"),
+        in_browsers=True,
+    ),
+    ImageFormat(
+        name="JPEG",
+        suffixes=(".jpg", ".jpeg"),
+        signature=re.compile(rb"\xff\xd8\xff"),
+        media_type="image/jpeg",
+        decode=pillow_decoder("JPEG"),
+        in_browsers=True,
+    ),
+    ImageFormat(
+        name="WebP",
+        suffixes=(".webp",),
+        signature=re.compile(rb"RIFF....WEBP", re.DOTALL),
+        media_type="image/webp",
+        decode=pillow_decoder("WEBP"),
+        in_browsers=True,
+    ),
+    ImageFormat(
+        name="BMP",
+        suffixes=(".bmp",),
+        signature=re.compile(rb"BM"),
+        media_type="image/bmp",
+        decode=pillow_decoder("BMP"),
+        in_browsers=True,
+    ),
+    ImageFormat(
+        name="GIF",
+        suffixes=(".gif",),
+        signature=re.compile(rb"GIF8[79]a"),
+        media_type="image/gif",
+        decode=pillow_decoder("GIF"),
+        in_browsers=True,
+    ),
+    ImageFormat(
+        name="TIFF",
+        suffixes=(".tif", ".tiff"),
+        signature=re.compile(rb"II[*+]\0|MM\0[*+]|II\0\*|MM\*\0"),  # TIFF 6.0, BigTIFF, mixed byte order
+        media_type="image/tiff",
+        decode=tiff_pages,
+        has_pages=True,
+    ),
+    ImageFormat(
+        name="HEIC",
+        suffixes=(".heic", ".heif"),
+        signature=re.compile(rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL),
+        media_type="image/heic",
+        decode=heic_pages,
+        import_extra=import_heif,
+    ),
+    ImageFormat(
+        name="PDF",
+        suffixes=(".pdf",),
+        signature=re.compile(rb"[\xef\xbb\xbf\0\t\n\f\r ]*%PDF-"),
+        media_type="application/pdf",
+        decode=pdf_pages,
+        import_extra=import_pdfium,
+        has_pages=True,
+    ),
+)
+
+SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)
+"""How the names of pictures and documents end."""
+PICTURE_SUFFIXES = frozenset(suffix for each in FORMATS if each.is_picture for suffix in each.suffixes)
+"""How the names of pictures end."""
+PICTURE_TYPES = tuple(each.media_type for each in FORMATS if each.is_picture)
+"""Media types of pictures."""
+
+
+def find_format(encoded: Encoded) -> ImageFormat:
+    """Find the format of a file by its first bytes.
 
     Raises:
-        ImageError: missing or empty; something else; no regular file and larger than `max_bytes`.
+        UnsupportedImageError: the format is not in FORMATS.
     """
-    if isinstance(image, str | os.PathLike):
-        path = Path(image)
-        stream = _open_path(path)
-        with stream:
-            status = os.fstat(stream.fileno())
-            if stat.S_ISREG(status.st_mode):
-                yield _examine(stream, str(path), status.st_size)
-            else:  # a pipe has no size
-                yield _hold(stream, str(path), max_bytes)
-    elif isinstance(image, bytes | bytearray | memoryview):
-        yield _hold(io.BytesIO(image), "picture", max_bytes)
-    elif hasattr(image, "read"):
-        yield _hold(image, "picture", max_bytes)
-    else:
-        raise ImageError(
-            f"cannot read a picture from {type(image).__name__}; "
-            "give a path, bytes, a binary stream, a PIL image or an array"
-        )
+    for each in FORMATS:
+        if each.signature.match(encoded.start):
+            return each
+    raise UnsupportedImageError(
+        f"{encoded.name}: not a picture that can be read; save it as {common_formats()}"
+    )
 
 
-def _open_path(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except IsADirectoryError as error:
-        raise ImageError(f"{path}: a folder without pictures; name a picture") from error
-    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: {reason}; check the path") from error
+def format_of_name(name: str) -> ImageFormat | None:
+    """Find the format that the end of a file's name stands for."""
+    suffix = PurePath(name).suffix.lower()
+    return next((each for each in FORMATS if suffix in each.suffixes), None)
 
 
-def _hold(stream: BinaryIO, name: str, max_bytes: int) -> Encoded:
-    """What a stream gives, in memory."""
-    content = _read(stream, name, max_bytes + 1)
-    encoded = _examine(io.BytesIO(content), name, len(content))
-    check_size(encoded, max_bytes)
-    return encoded
-
-
-def _examine(stream: BinaryIO, name: str, size: int) -> Encoded:
-    if size == 0:
-        raise ImageError(f"{name}: the file is empty")
-    start = _read(stream, name, _BYTES_THAT_TELL)
-    stream.seek(0)
-    kind: Kind = "other"
-    if start.lstrip(b"\xef\xbb\xbf\0\t\n\f\r ").startswith(b"%PDF-"):
-        kind = "pdf"
-    elif start.startswith(_TIFF_STARTS):
-        kind = "tiff"
-    elif start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
-        kind = "heic"
-    return Encoded(stream, name, size, kind)
-
-
-def _read(stream: BinaryIO, name: str, size: int) -> bytes:
-    try:
-        return bytes(stream.read(size))
-    except (OSError, ValueError, TypeError) as error:  # a broken disk, a closed stream, one opened as text
-        raise ImageError(f"{name}: {error}; give a file or an open binary stream") from error
-
-
-def check_size(encoded: Encoded, max_bytes: int) -> None:
-    """Raise ImageError for what is larger than `max_bytes`."""
-    if encoded.size > max_bytes:
-        raise ImageTooLargeError(f"{encoded.name}: larger than {max_bytes:,} bytes; save it smaller")
-
-
-def import_heif() -> ModuleType:
-    """The decoder of HEIC; raises MissingExtraError where it is not installed."""
-    try:
-        import pi_heif
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error, "heic") from error
-    return pi_heif  # type: ignore[no-any-return]
+def common_formats() -> str:
+    """The names of the picture formats that need no extra, as error messages list them."""
+    *names, last = (each.name for each in FORMATS if each.is_picture and each.import_extra is None)
+    return f"{', '.join(names)} or {last}"

@@ -1,14 +1,13 @@
-"""What a person names -> the files that it stands for -> their pages, one at a time.
+"""Names -> files -> pages, one page at a time.
 
-In: files, folders, globs and "-" for stdin. A file holds one page (PNG, JPEG, WebP, BMP, GIF, HEIC) or
-several (TIFF, PDF); which it is, its content says, never its name.
+In: files, folders, globs, lists and "-" for stdin. A file holds one page, or several (TIFF, PDF); its content
+tells which format it has, not its name.
 """
 
 from __future__ import annotations
 
 import glob
 import os
-import re
 import sys
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,25 +19,17 @@ from PIL import Image
 
 from number_prediction.constants import PDF_DPI
 from number_prediction.errors import ImageError, MissingExtraError
-from number_prediction.files import find_files
-from number_prediction.images.decode import DecodePage, ImageInput, Page, decode_picture, tiff_pages, to_page
-from number_prediction.images.formats import (
-    HEIC_SUFFIXES,
-    MAX_BYTES,
-    SUFFIXES,
-    Encoded,
-    import_heif,
-    open_encoded,
-)
-from number_prediction.images.pdf import import_pdfium, pdf_pages
+from number_prediction.files import find_files, natural_order
+from number_prediction.images.decode import ImageInput, Page, to_page
+from number_prediction.images.encoded import MAX_BYTES, MAX_DOCUMENT_BYTES, check_size, open_encoded
+from number_prediction.images.formats import SUFFIXES, find_format, format_of_name
+from number_prediction.images.pixels import DecodePage, Rendering
 
 STDIN = "-"
 MAX_PAGES = 10_000
-"""Pages that are read of one file."""
+"""Pages that are read from one file."""
 
-_LIST = "@"
-_PDF_SUFFIX = ".pdf"
-_PARTS = re.compile(r"(\d+)")
+_LIST_PREFIX = "@"
 
 
 @dataclass(frozen=True)
@@ -46,20 +37,20 @@ class Sources:
     """The files that names stand for."""
 
     names: tuple[str, ...]
-    """Files, and "-"; each once, in the order they were named. What stands for nothing is among them."""
+    """Files, and "-": each once, in the order given. A name that matches no file is included as it is."""
     skipped: int
-    """How many files of folders are no pictures, by their suffixes; hidden ones do not count."""
+    """How many files in folders are not pictures or documents by their suffix, without hidden files."""
 
 
 def find_sources(names: Iterable[str]) -> Sources:
-    """The files that names stand for: files, folders (with all below), globs, "-", "@LIST".
+    """List the files that names stand for: files, folders (with all subfolders), globs, "-", "@LIST".
 
-    Folders and globs are sorted as people sort: 9.png stands before 10.png. A list is a text file with the
-    name of a file in each line. A name that stands for nothing, and a folder without pictures, is handed on,
-    so that it gets its error row.
+    Files of folders and globs are in natural order: 9.png before 10.png. A list is a text file with the name
+    of one file in each line. Names without a file and folders without pictures are kept, so that each gets
+    an error row.
 
     Raises:
-        MissingExtraError: a PDF or a HEIC is among them, by its suffix, and what reads it is not installed.
+        MissingExtraError: the suffix of a file names a format, and its extra is not installed.
     """
     found: dict[str, None] = {}
     skipped = 0
@@ -68,7 +59,7 @@ def find_sources(names: Iterable[str]) -> Sources:
             found.update(dict.fromkeys(listed))
             continue
         is_pattern = name != STDIN and not os.path.exists(name)
-        matches = sorted(glob.glob(name, recursive=True), key=_natural) if is_pattern else []
+        matches = sorted(glob.glob(name, recursive=True), key=natural_order) if is_pattern else []
         for match in matches or [name]:
             pictures, others = _expand(match)
             found.update(dict.fromkeys(pictures))
@@ -78,71 +69,61 @@ def find_sources(names: Iterable[str]) -> Sources:
 
 
 def _read_list(name: str) -> list[str] | None:
-    """The lines that are not empty of the text file that @LIST means; None where a name means none."""
-    path = Path(name.removeprefix(_LIST))
-    if not name.startswith(_LIST) or os.path.exists(name) or not path.is_file():
+    """Read the non-empty lines of the text file that @LIST names; None if the name is not a list."""
+    path = Path(name.removeprefix(_LIST_PREFIX))
+    if not name.startswith(_LIST_PREFIX) or os.path.exists(name) or not path.is_file():
         return None
     return [os.fsdecode(line) for line in path.read_bytes().splitlines() if line]
 
 
 def _expand(name: str) -> tuple[list[str], int]:
-    """A folder as the pictures in it and the number of its other files; all else as itself."""
+    """Expand a folder to its pictures and documents and the number of its other files."""
     if name == STDIN or not os.path.isdir(name):
         return [name], 0
     files = find_files(Path(name))
-    pictures = [str(path) for path in files if path.suffix.lower() in SUFFIXES | {_PDF_SUFFIX}]
-    return sorted(pictures, key=_natural) or [name], len(files) - len(pictures)
-
-
-def _natural(name: str) -> tuple[list[list[tuple[bool, int, str]]], str]:
-    """A key that sorts folder by folder by whole numbers and words; at last by the name itself."""
-    return [[_part(part) for part in _PARTS.split(folder) if part] for folder in Path(name).parts], name
-
-
-def _part(part: str) -> tuple[bool, int, str]:
-    return (False, int(part), "") if part.isdecimal() else (True, 0, part.casefold())
+    pictures = [str(path) for path in files if path.suffix.lower() in SUFFIXES]
+    return sorted(pictures, key=natural_order) or [name], len(files) - len(pictures)
 
 
 def _require_extras(names: Iterable[str]) -> None:
     for name in names:
-        suffix = Path(name).suffix.lower()
+        image_format = format_of_name(name)
+        if image_format is None or image_format.import_extra is None:
+            continue
         try:
-            if suffix == _PDF_SUFFIX:
-                import_pdfium()
-            elif suffix in HEIC_SUFFIXES:
-                import_heif()
+            image_format.import_extra()
         except MissingExtraError as error:
             raise MissingExtraError(f"{name}: {error}") from error
 
 
 def open_source(name: str) -> Path | bytes:
-    """A source as `iterate_pages` takes it; stdin is read whole, to the limit of a picture."""
+    """Return what `iterate_pages` takes for a source; stdin is read into memory, up to the size limit."""
     return sys.stdin.buffer.read(MAX_BYTES + 1) if name == STDIN else Path(name)
 
 
 def iterate_pages(
     image: ImageInput, *, dpi: int = PDF_DPI, max_pages: int = MAX_PAGES, skip: Container[int] = ()
 ) -> Iterator[tuple[int, Page | ImageError]]:
-    """The pages of a picture or a document, one in memory at a time.
+    """Decode the pages of a picture or a document, one in memory at a time.
 
     Args:
-        image: as `to_page` takes it, or a PDF; a TIFF or PDF gives all its pages.
+        image: what `to_page` takes, or a PDF. A TIFF or PDF gives all its pages.
         dpi: pixels an inch at which the pages of a PDF are rendered.
-        max_pages: of more pages the first ones are read, and one error stands for the others.
-        skip: numbers of pages that are not wanted; they are not decoded.
+        max_pages: the first pages up to this number are read; one error stands for the others.
+        skip: numbers of pages that are not decoded and not returned.
 
     Yields:
-        Number from 1, and the page (H, W) uint8; where it cannot be read, the error instead. A file that
-        cannot be read at all gives one error, as page 1.
+        The number, from 1, and the page (H, W) uint8, or the error of a page that cannot be read. A file
+        that cannot be read at all gives one error, as page 1.
 
     Raises:
-        MissingExtraError: a PDF or HEIC, and what reads it is not installed.
+        MissingExtraError: the format needs an extra that is not installed, as PDF and HEIC do.
     """
     number = 0
     try:
         for number, decode_page in enumerate(_decoders(image, dpi), 1):
             if number > max_pages:
-                raise ImageError(f"more than {max_pages:,} pages; split the file to have the others read")
+                raise ImageError(f"more than {max_pages:,} pages; split the file to read the others")
             if number not in skip:
                 yield number, _try(decode_page)
     except ImageError as error:
@@ -163,12 +144,6 @@ def _decoders(image: ImageInput, dpi: int) -> Iterator[DecodePage]:
         yield partial(to_page, image)
         return
     with open_encoded(image) as encoded:
-        yield from _decoders_of_kind(encoded, dpi)
-
-
-def _decoders_of_kind(encoded: Encoded, dpi: int) -> Iterator[DecodePage]:
-    if encoded.kind == "pdf":
-        return pdf_pages(encoded, dpi=dpi)
-    if encoded.kind == "tiff":
-        return tiff_pages(encoded)
-    return iter([partial(decode_picture, encoded)])
+        image_format = find_format(encoded)
+        check_size(encoded, MAX_DOCUMENT_BYTES if image_format.has_pages else MAX_BYTES)
+        yield from image_format.decode(encoded, Rendering(dpi=dpi))

@@ -13,6 +13,7 @@ from number_prediction import __version__
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError, ImageTooLargeError, MissingExtraError, UnsupportedImageError
 from number_prediction.images.decode import Page, to_page
+from number_prediction.images.formats import PICTURE_TYPES
 from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.pipeline.rows import Explained
 from number_prediction.web import metrics
@@ -25,7 +26,7 @@ from number_prediction.web.readiness import Readiness
 from number_prediction.web.schemas import Health, ModelFacts
 from number_prediction.web.services import Service
 from number_prediction.web.static import ONNX_MEDIA_TYPE
-from number_prediction.web.uploads import FIELD, FORM_TYPE, PICTURE_TYPES, find_pictures
+from number_prediction.web.uploads import FIELD, FORM_TYPE, find_pictures
 
 ENGINE = "server"
 """Where the pictures are read; the offline app says "browser"."""
@@ -59,7 +60,7 @@ def _decode(picture: bytes, *, limits: Limits) -> Page:
     try:
         return to_page(picture, max_bytes=limits.max_picture_bytes, max_pixels=limits.max_picture_pixels)
     except MissingExtraError as error:
-        raise UnsupportedImageError(f"this server cannot read HEIC ({error})") from error
+        raise UnsupportedImageError(f"this server cannot read the format: {error}") from error
 
 
 def add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue, limits: Limits) -> None:

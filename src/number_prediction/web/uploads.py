@@ -16,16 +16,6 @@ from number_prediction.web.problems import Problem
 
 FIELD = "picture"
 """Name of the form field that holds the pictures."""
-PICTURE_TYPES = (
-    "image/png",
-    "image/jpeg",
-    "image/webp",
-    "image/bmp",
-    "image/gif",
-    "image/tiff",
-    "image/heic",
-)
-"""Media types that the documentation names; the content decides what a picture really is."""
 FORM_TYPE = "multipart/form-data"
 _MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046
 
