@@ -57,7 +57,7 @@ def broken_picture(folder: Path) -> None:
             huge_idx,
             b"asks for 4,704,000,016 bytes, more than 4,000,000,000; download or copy it again, or divide",
         ),
-        (broken_picture, b"000.png: not a picture that can be read; save it as PNG"),
+        (broken_picture, b"000.png: the file is damaged or cut off; save it again"),
     ],
 )
 def test_bad_data_is_named_with_a_mend_and_leaves_no_folder(

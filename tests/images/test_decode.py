@@ -1,59 +1,36 @@
-"""Pictures of every kind -> pages; whatever else comes in is refused with one kind of error."""
+"""Pictures of every kind -> pages: orientation, transparency, depth, arrays and limits."""
 
 from __future__ import annotations
 
 import io
 import re
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from number_prediction.datasets.split import PictureFiles
 from number_prediction.errors import ImageError
 from number_prediction.images.decode import to_page
-from number_prediction.images.formats import FORMATS
+from tests.helpers.pictures import NOISE, PILLOW_FORMATS, UPRIGHT, encode
 
 Array = NDArray[Any]
 
 ORIENTATION = 0x0112  # the EXIF tag
-UPRIGHT = np.full((48, 32), 230, np.uint8)  # a shape that no turn or flip leaves as it is
-UPRIGHT[8:16, 8:24] = 20
-UPRIGHT[16:40, 8:16] = 90
 STROKE = np.zeros((12, 10), bool)
 STROKE[3:9, 4:6] = True
-NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
-
-
-def encode(picture: Image.Image | Array, file_format: str = "PNG", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    picture = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
-    picture.save(stream, file_format, **options)
-    return stream.getvalue()
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG whose header claims a size that its pixels do not fill."""
-    chunks = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0"))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in (*chunks, (b"IEND", b""))
-    )
 
 
 # Kinds of input
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "JPEG"])
+@pytest.mark.parametrize("file_format", PILLOW_FORMATS)
 def test_path_bytes_stream_and_pil_image_give_the_same_page(file_format: str, tmp_path: Path) -> None:
     content = encode(UPRIGHT, file_format, **({"lossless": True} if file_format == "WEBP" else {}))
     path = tmp_path / "picture"  # the content decides, not the suffix
@@ -334,7 +311,7 @@ def test_array_shapes_that_are_no_picture_are_named(shape: tuple[int, ...]) -> N
         (np.zeros((2, 2), "datetime64[s]"), "datetime64"),
     ],
 )
-def test_array_values_that_are_no_grey_are_named_with_a_mend(array: Array, named: str) -> None:
+def test_array_values_that_are_no_grey_are_named_with_what_to_do(array: Array, named: str) -> None:
     with pytest.raises(ImageError, match=rf"{re.escape(named)}.*give uint8"):
         to_page(array)
 
@@ -361,144 +338,3 @@ def test_the_largest_allowed_number_of_pixels_is_read_and_one_more_is_not(form: 
     assert to_page(form(NOISE), max_pixels=1200).shape == (40, 30)
     with pytest.raises(ImageError, match="more than 1,199 pixels"):
         to_page(form(NOISE), max_pixels=1199)
-
-
-@pytest.mark.parametrize(
-    ("width", "height"), [(30_000, 30_000), (10_000, 9_500), (8_000, 8_000), (2**31 - 1, 1)]
-)
-def test_a_decompression_bomb_is_refused_by_its_header(width: int, height: int, tmp_path: Path) -> None:
-    path = tmp_path / "bomb.png"
-    path.write_bytes(png_header(width, height))
-    with pytest.raises(ImageError, match=rf"{re.escape(str(path))}: .*pixels; save it smaller"):
-        to_page(path)
-
-
-def test_a_raised_pixel_limit_does_not_refuse_what_is_below_it() -> None:
-    with pytest.raises(ImageError) as caught:  # its pixels are missing
-        to_page(png_header(14_000, 13_000), max_pixels=200_000_000)
-    assert "more than 200,000,000 pixels" not in str(caught.value)
-
-
-# What is no picture, and damaged pictures
-
-
-def saved_as(file_format: str, mode: str = "RGB") -> bytes:
-    return encode(Image.fromarray(NOISE).convert(mode), file_format)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(b"", id="no bytes"),
-        pytest.param(b"\x89", id="one byte"),
-        pytest.param(b"seven, or is it one?\n" * 9, id="text"),
-        pytest.param(b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>', id="SVG"),
-        pytest.param(b"<!doctype html><img src=digit.png>", id="HTML"),
-        pytest.param(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", id="PDF header"),
-        pytest.param(b"PK\x03\x04" + bytes(60), id="ZIP"),
-        pytest.param(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(60), id="HEIC header"),
-        *(
-            pytest.param(saved_as(file_format), id=file_format)
-            for file_format in ("PPM", "ICO", "TGA", "PCX", "SGI", "EPS", "PDF", "DDS")
-        ),
-        pytest.param(saved_as("XBM", "1"), id="XBM"),
-    ],
-)
-def test_files_that_are_no_picture_of_a_known_format_are_refused(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "seven.png"
-    path.write_bytes(content)
-    with pytest.raises(ImageError, match=re.escape(str(path))):
-        to_page(path)
-    for form in (content, io.BytesIO(content)):
-        with pytest.raises(ImageError, match="picture"):
-            to_page(form)
-
-
-def test_the_refusal_names_the_formats_to_save_as() -> None:
-    with pytest.raises(ImageError) as caught:
-        to_page(saved_as("PPM"))
-    assert all(file_format in str(caught.value) for file_format in FORMATS)
-
-
-def test_a_path_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing.png", tmp_path, tmp_path / "no folder" / "seven.png"):
-        for form in (path, str(path)):
-            with pytest.raises(ImageError, match=re.escape(str(path))):
-                to_page(form)
-
-
-@pytest.mark.parametrize("path", ["", "se\0ven.png", "x" * 5000])
-def test_a_path_that_cannot_exist_is_refused(path: str) -> None:
-    with pytest.raises(ImageError):
-        to_page(path)
-
-
-@pytest.mark.parametrize("kept", [1, 4, 12, 40, 0.25, 0.5, 0.75])
-@pytest.mark.parametrize("file_format", FORMATS)
-def test_a_file_that_was_cut_off_is_refused(file_format: str, kept: float, tmp_path: Path) -> None:
-    content = encode(NOISE, file_format)
-    path = tmp_path / "cut off.picture"
-    path.write_bytes(content[: int(kept if kept >= 1 else len(content) * kept)])
-    with pytest.raises(ImageError, match=re.escape(str(path))):
-        to_page(path)
-
-
-ENCODED = [
-    *(encode(NOISE, file_format) for file_format in FORMATS),
-    encode(np.dstack([NOISE, NOISE[:, :, 0]])),
-    encode(NOISE[:, :, 0].astype(np.uint16) * 257),
-    encode(NOISE[:, :, 0].astype(np.float32), "TIFF"),
-    encode(NOISE, "TIFF", compression="tiff_lzw"),
-    encode(NOISE, "JPEG", progressive=True, exif=bytes(Image.Exif()) + b"II*\0\x08\0\0\0\1\0"),
-    encode(Image.fromarray(UPRIGHT).convert("P"), "GIF", transparency=20),
-]
-
-
-@st.composite
-def damaged_files(draw: st.DrawFn) -> bytes:
-    content = bytearray(draw(st.sampled_from(ENCODED)))
-    position = st.integers(0, 80) | st.integers(0, len(content) - 1)
-    for place, value in draw(st.lists(st.tuples(position, st.integers(0, 255)), min_size=1, max_size=12)):
-        content[place] = value
-    return bytes(content[: draw(st.none() | st.integers(0, len(content)))])
-
-
-SIGNATURES = [content[:length] for content in ENCODED for length in (2, 8, 16, 30)]
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")  # Pillow warns, then goes on
-@given(
-    damaged_files()
-    | st.binary(max_size=200)
-    | st.builds(bytes.__add__, st.sampled_from(SIGNATURES), st.binary())
-)
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_damaged_files_give_a_page_or_an_image_error(content: bytes) -> None:
-    try:
-        page = to_page(content, max_pixels=100_000)
-    except ImageError as error:
-        assert str(error).startswith("picture: ")  # noqa: PT017 - most examples raise, some may not
-    else:
-        assert page.dtype == np.uint8
-        assert page.ndim == 2
-        assert 0 < page.size <= 100_000
-
-
-# Folders of pictures
-
-
-def test_picture_files_are_read_when_asked_for(tmp_path: Path) -> None:
-    paths = [tmp_path / f"{grey}.png" for grey in (10, 20, 30)]
-    for grey, path in zip((10, 20, 30), paths, strict=True):
-        path.write_bytes(encode(np.full((grey, 5), grey, np.uint8)))
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"not a picture")
-    pictures = PictureFiles([*paths, broken])
-    assert len(pictures) == 4
-    assert pictures[1].shape == (20, 5)
-    assert [page[0, 0] for page in pictures[:3]] == [10, 20, 30]
-    assert [page[0, 0] for page in pictures[np.array([2, 0])]] == [30, 10]
-    assert pictures[1:].paths == (*paths[1:], broken)
-    for read in (lambda: pictures[3], lambda: list(pictures)):
-        with pytest.raises(ImageError, match=re.escape(str(broken))):
-            read()

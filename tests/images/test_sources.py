@@ -20,6 +20,7 @@ from PIL import Image
 from number_prediction.errors import ImageError, MissingExtraError
 from number_prediction.images.decode import to_page
 from number_prediction.images.sources import Sources, find_sources, iterate_pages
+from tests.helpers.pictures import encode_heic, encode_pages
 
 GREYS = (250, 200, 150, 100)
 SHAPE = (20, 30)
@@ -27,24 +28,6 @@ SHAPE = (20, 30)
 
 def grey_page(grey: int) -> Image.Image:
     return Image.new("L", (SHAPE[1], SHAPE[0]), grey)
-
-
-def encode_tiff(pages: Sequence[Image.Image], compression: str | None = None) -> bytes:
-    stream = io.BytesIO()
-    pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:], compression=compression)
-    return stream.getvalue()
-
-
-def encode_pdf(pages: Sequence[Image.Image]) -> bytes:
-    stream = io.BytesIO()
-    pages[0].save(stream, "PDF", save_all=True, append_images=pages[1:])
-    return stream.getvalue()
-
-
-def encode_heic(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    pillow_heif.from_pillow(picture.convert("RGB")).save(stream, quality=100)
-    return stream.getvalue()
 
 
 def pdf_stream(entries: bytes, content: bytes) -> bytes:
@@ -223,7 +206,7 @@ def test_what_is_missing_empty_or_no_picture_is_one_error(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
 def test_a_tiff_gives_all_its_pages(compression: str | None, tmp_path: Path) -> None:
-    content = encode_tiff([grey_page(grey) for grey in GREYS], compression)
+    content = encode_pages([grey_page(grey) for grey in GREYS], "TIFF", compression=compression)
     path = tmp_path / "scan"
     path.write_bytes(content)
     for image in (path, content):
@@ -239,7 +222,7 @@ def test_pages_of_a_tiff_have_sizes_and_modes_of_their_own() -> None:
         Image.fromarray(np.full((3, 4), 257 * 40, np.uint16)),
         Image.new("RGBA", (7, 2), (0, 0, 0, 0)),
     ]
-    found = [page for _, page in iterate_pages(encode_tiff(pages))]
+    found = [page for _, page in iterate_pages(encode_pages(pages, "TIFF"))]
     assert all(isinstance(page, np.ndarray) for page in found)
     assert [(page.shape, int(page[0, 0])) for page in found if isinstance(page, np.ndarray)] == [
         ((4, 5), 255),
@@ -252,7 +235,7 @@ def test_pages_of_a_tiff_have_sizes_and_modes_of_their_own() -> None:
 def test_each_page_of_a_tiff_is_turned_as_it_says() -> None:
     turned, upright = grey_page(10), grey_page(20)
     turned.encoderinfo = {"tiffinfo": {274: 6}}  # type: ignore[attr-defined]
-    pages = dict(iterate_pages(encode_tiff([upright, turned, upright])))
+    pages = dict(iterate_pages(encode_pages([upright, turned, upright], "TIFF")))
     assert {number: page.shape for number, page in pages.items() if isinstance(page, np.ndarray)} == {
         1: SHAPE,
         2: SHAPE[::-1],
@@ -263,12 +246,14 @@ def test_each_page_of_a_tiff_is_turned_as_it_says() -> None:
 def test_a_small_copy_of_a_page_is_no_page() -> None:
     copy = Image.new("L", (3, 2), 99)
     copy.encoderinfo = {"tiffinfo": {254: 1}}  # type: ignore[attr-defined]
-    assert outcomes(encode_tiff([grey_page(10), copy, grey_page(20)])) == [(1, 10), (2, 20)]
+    assert outcomes(encode_pages([grey_page(10), copy, grey_page(20)], "TIFF")) == [(1, 10), (2, 20)]
 
 
 def test_a_broken_page_of_a_tiff_is_an_error_between_the_others() -> None:
     noise = [np.random.default_rng(seed).integers(0, 256, SHAPE, np.uint8) for seed in range(3)]
-    content = bytearray(encode_tiff([Image.fromarray(pixels) for pixels in noise], "tiff_adobe_deflate"))
+    content = bytearray(
+        encode_pages([Image.fromarray(pixels) for pixels in noise], "TIFF", compression="tiff_adobe_deflate")
+    )
     at = content.index(zlib.compress(noise[1].tobytes())[:20])
     content[at : at + 20] = bytes(20)
     pages = dict(iterate_pages(bytes(content)))
@@ -286,7 +271,7 @@ def after_the_last_page(content: bytes) -> slice:
 
 
 def test_pages_of_a_tiff_that_lead_back_to_the_first_end() -> None:
-    content = bytearray(encode_tiff([grey_page(grey) for grey in GREYS]))
+    content = bytearray(encode_pages([grey_page(grey) for grey in GREYS], "TIFF"))
     content[after_the_last_page(content)] = content[4:8]
     assert outcomes(bytes(content)) == list(enumerate(GREYS, 1))
 
@@ -327,7 +312,7 @@ def test_what_was_typed_into_a_form_is_seen() -> None:
 
 def test_a_pdf_of_scans_gives_all_its_pages(tmp_path: Path) -> None:
     path = tmp_path / "scan"
-    path.write_bytes(encode_pdf([grey_page(grey) for grey in GREYS]))
+    path.write_bytes(encode_pages([grey_page(grey) for grey in GREYS], "PDF"))
     for image in (path, path.read_bytes(), b"\xef\xbb\xbf\n" + path.read_bytes()):
         assert outcomes(image) == list(enumerate(GREYS, 1))
         assert [number for number, _ in iterate_pages(image, skip={1, 3})] == [2, 4]
@@ -407,9 +392,9 @@ def test_heic_that_is_cut_off_or_too_large_is_refused() -> None:
 
 PAGES = [grey_page(grey) for grey in GREYS]
 FILES = [
-    encode_tiff(PAGES),
-    encode_tiff(PAGES, "tiff_lzw"),
-    encode_pdf(PAGES),
+    encode_pages(PAGES, "TIFF"),
+    encode_pages(PAGES, "TIFF", compression="tiff_lzw"),
+    encode_pages(PAGES, "PDF"),
     make_pdf(),
     encode_heic(PAGES[0]),
 ]
@@ -443,7 +428,7 @@ def test_of_too_many_pages_the_first_are_read(file_format: str, tmp_path: Path) 
 def test_a_document_may_be_larger_than_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "scan"
     for content, words in (
-        (encode_tiff([grey_page(grey) for grey in GREYS]), "larger than 1,073,741,824 bytes"),
+        (encode_pages([grey_page(grey) for grey in GREYS], "TIFF"), "larger than 1,073,741,824 bytes"),
         (make_pdf(), "larger than 1,073,741,824 bytes"),
         (b"\x89PNG\r\n\x1a\n", "larger than 67,108,864 bytes"),
     ):

@@ -81,7 +81,7 @@ def _open(open_picture: OpenPicture, encoded: Encoded) -> Image.Image:
         raise ImageTooLargeError(f"{encoded.name}: too many pixels; save it smaller") from error
     except Exception as error:  # decoders raise errors of many kinds on damaged headers
         raise UnsupportedImageError(
-            f"{encoded.name}: not a picture that can be read, or damaged; save it again"
+            f"{encoded.name}: the file is damaged or cut off; save it again"
         ) from error
 
 
