@@ -18,11 +18,12 @@ import typer
 from PIL import Image
 
 from number_prediction import __version__
-from number_prediction.cli.options import Format
 from number_prediction.cli.output import write_results
+from number_prediction.cli.reading_options import BatchArguments
 from number_prediction.datasets.split import Splits
 from number_prediction.digits.predictor import Predictor
 from number_prediction.images.decode import Page
+from number_prediction.pipeline.batch import BatchReader
 from number_prediction.pipeline.layouts import digit_layout
 from number_prediction.runs.run import Run
 from tests.conftest import CommandLine
@@ -111,7 +112,7 @@ def test_wrong_usage_exits_2(command_line: CommandLine, arguments: list[str]) ->
         (["export", "nowhere"], b"not a run"),
         (["predict", "x.png", "--model", "nowhere.onnx"], b"no such model"),
         (["predict", "x.png", "--output", "nowhere/rows.json"], b"no such folder"),
-        (["predict", "x.png", "--output", "nowhere/rows.csv"], b"No such file"),
+        (["predict", "x.png", "--output", "nowhere/rows.csv"], b"no such folder"),
         (["predict", "-", "--output", "rows.csv", "--resume"], b"stdin cannot be read a second time"),
         (["compare", "perceptron"], b"mlp, cnn, resnet"),
     ],
@@ -195,37 +196,37 @@ def test_a_file_of_results_holds_what_stdout_would(
     done = command_line("predict", pictures, "--output", name)
     assert done.returncode == 1
     assert done.stdout.decode() == f"{name}\n"
-    assert b"no pictures: 1 files" in done.stderr
+    assert b"skipped, not pictures: 1 files" in done.stderr
     output_format = {"rows.txt": "table"}.get(name, name.removeprefix("rows."))
     content = (tmp_path / name).read_bytes()
     assert content == command_line("predict", pictures, "--format", output_format).stdout
     again = command_line("predict", pictures, "--output", name)
     assert again.returncode == 1
-    assert b"is there already" in again.stderr
+    assert b"already exists" in again.stderr
     assert (tmp_path / name).read_bytes() == content
 
 
-def test_a_batch_is_gone_on_with(command_line: CommandLine, pictures: Path, tmp_path: Path) -> None:
+def test_an_interrupted_batch_is_resumed(command_line: CommandLine, pictures: Path, tmp_path: Path) -> None:
     arguments = ("predict", pictures, "--top", "1", "--output", "rows.csv", "--resume")
     assert command_line(*arguments).returncode == 1
     whole = (tmp_path / "rows.csv").read_bytes()
     (tmp_path / "rows.csv").write_bytes(whole[: len(whole) * 2 // 3])
     done = command_line(*arguments)
     assert done.returncode == 1
-    assert b"there already: 2 rows" in done.stderr
+    assert b"kept: 2 rows of an earlier run" in done.stderr
     assert [row[:3] for row in csv.reader(io.StringIO((tmp_path / "rows.csv").read_text()))] == [
         row[:3] for row in csv.reader(io.StringIO(whole.decode()))
     ]
     (pictures / "broken.png").write_bytes((pictures / "seven.png").read_bytes())
     mended = command_line(*arguments)
     assert mended.returncode == 0, mended.stderr.decode()
-    assert b"read again: 1 files" in mended.stderr
+    assert b"changed since an earlier run, read again: 1 files" in mended.stderr
     other = command_line(*arguments[:2], "--top", "2", *arguments[4:])
     assert other.returncode == 1
     assert b"another top" in other.stderr
 
 
-def test_ctrl_c_keeps_the_rows_and_says_how_to_go_on(
+def test_ctrl_c_keeps_the_rows_and_says_how_to_resume(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def read(pages: Iterable[Page]) -> Iterator[dict[str, Any]]:
@@ -236,16 +237,7 @@ def test_ctrl_c_keeps_the_rows_and_says_how_to_go_on(
 
     path = tmp_path / "rows.jsonl"
     with pytest.raises(typer.Exit) as stopped:
-        write_results(
-            [str(pictures)],
-            read,
-            digit_layout(0),
-            output_format=Format.jsonl,
-            output=path,
-            resume=False,
-            dpi=200,
-            settings={},
-        )
+        write_results(BatchReader(read, digit_layout(0), {}), BatchArguments([str(pictures)], output=path))
     assert stopped.value.exit_code == 130
     assert "--resume" in capsys.readouterr().err
     assert [json.loads(line).get("text") for line in path.read_text().splitlines()] == ["0", "1"]

@@ -24,7 +24,7 @@ from number_prediction.errors import ClusterError, DataError, ModelError
 from number_prediction.evaluation.robustness import enlarge
 from number_prediction.images.decode import Page
 from number_prediction.pipeline.cluster import (
-    ROWS_AT_ONCE,
+    MAX_ANSWER_ROWS,
     answer_batch,
     check_answers,
     make_batch,
@@ -252,7 +252,7 @@ def test_what_a_reader_raises_is_raised(folder: Path) -> None:
         list(read_on_cluster([str(folder / f"{index}.png") for index in range(9)], refuse, workers=1))
 
 
-@pytest.mark.parametrize("count", [ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 1])
+@pytest.mark.parametrize("count", [MAX_ANSWER_ROWS - 1, MAX_ANSWER_ROWS, 2 * MAX_ANSWER_ROWS + 1])
 def test_a_document_of_many_pages_is_answered_bit_by_bit(tmp_path: Path, count: int) -> None:
     pages = [Image.new("L", (8, 8), index) for index in range(count)]
     pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
@@ -260,7 +260,7 @@ def test_a_document_of_many_pages_is_answered_bit_by_bit(tmp_path: Path, count: 
     names = [str(tmp_path / "pages.tif"), "b.parquet#0"]
     batch = make_batch(0, [Picture(names[0], None), Picture(names[1], content)])
     answers = list(answer_batch(batch, read_grey))
-    assert len(answers) == 2 * count // ROWS_AT_ONCE + 1
+    assert len(answers) == 2 * count // MAX_ANSWER_ROWS + 1
     assert [(row.path, row.page, row.values["grey"]) for row in check_answers(answers, 2)] == [
         (name, index + 1, index) for name in names for index in range(count)
     ]
@@ -268,7 +268,7 @@ def test_a_document_of_many_pages_is_answered_bit_by_bit(tmp_path: Path, count: 
 
 def test_answers_that_are_lost_or_doubled_are_noticed() -> None:
     stream = io.BytesIO()
-    pages = [Image.new("L", (8, 8), index) for index in range(ROWS_AT_ONCE + 1)]
+    pages = [Image.new("L", (8, 8), index) for index in range(MAX_ANSWER_ROWS + 1)]
     pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
     batches = [make_batch(first, [Picture("x.tif", stream.getvalue())]) for first in range(2)]
     answers = [answer for batch in batches for answer in answer_batch(batch, read_grey)]
@@ -286,8 +286,8 @@ def test_what_cannot_be_read_together_is_refused(tmp_path: Path) -> None:
     table = str(tmp_path / "none.parquet")
     assert list(read_on_cluster([], read_grey)) == list(read_on_cluster([table], read_grey)) == []
     for names, column, message in (
-        (["-"], None, "standard input"),
-        ([table, "a.png"], None, "beside other files"),
+        (["-"], None, "stdin cannot be read on a cluster"),
+        ([table, "a.png"], None, "cannot be mixed"),
         (["a.png"], "scan", "--column scan"),
     ):
         with pytest.raises(DataError, match=message):

@@ -277,7 +277,7 @@ def test_rows_that_a_person_removes_are_read_again(folder: Path, tmp_path: Path)
     assert sorted(rows_of(path), key=str) == sorted(ROWS, key=str)
 
 
-def test_a_csv_that_a_spreadsheet_saved_is_gone_on_with(folder: Path, tmp_path: Path) -> None:
+def test_a_csv_that_a_spreadsheet_saved_is_resumed(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     read_into(path, folder, rows=3)
     with path.open(newline="") as stream:
@@ -296,9 +296,9 @@ def test_a_csv_that_a_spreadsheet_saved_is_gone_on_with(folder: Path, tmp_path: 
 def test_a_file_that_is_there_is_never_overwritten(kind: str, folder: Path, tmp_path: Path) -> None:
     path = tmp_path / f"rows.{kind}"
     path.write_text("my own rows\n")
-    with pytest.raises(DataError, match="is there already"):
+    with pytest.raises(DataError, match="already exists"):
         read_into(path, folder, resume=False)
-    with pytest.raises(DataError, match="no manifest"):
+    with pytest.raises(DataError, match=r"rows\..*\.manifest is missing"):
         read_into(path, folder)
     assert {entry.name for entry in tmp_path.iterdir()} == {"pictures", path.name}
     assert path.read_text() == "my own rows\n"
@@ -339,7 +339,7 @@ def test_a_line_that_is_no_row_is_named_and_nothing_is_changed(
     read_into(path, folder, rows=1)
     path.write_bytes(path.read_bytes() + line)
     content = path.read_bytes()
-    with pytest.raises(DataError, match=f"line {len(content.splitlines())}: .*mend or remove"):
+    with pytest.raises(DataError, match=f"line {len(content.splitlines())}: .*correct or remove"):
         read_into(path, folder)
     assert path.read_bytes() == content
 
@@ -359,11 +359,11 @@ def test_a_damaged_manifest_is_refused(content: bytes, folder: Path, tmp_path: P
     path = tmp_path / "rows.csv"
     read_into(path, folder, resume=False)
     journal_manifest_path(path).write_bytes(content)
-    with pytest.raises(DataError, match="manifest beside it is damaged"):
+    with pytest.raises(DataError, match="its manifest is damaged"):
         read_into(path, folder)
 
 
-def test_stdin_cannot_be_gone_on_with(tmp_path: Path) -> None:
+def test_stdin_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="stdin"):
         Journal(tmp_path / "rows.csv", ["-"], output_format="csv", layout=LAYOUT, settings={}, resume=True)
     assert list(tmp_path.iterdir()) == []
@@ -373,7 +373,7 @@ def test_two_processes_do_not_write_one_file(folder: Path, tmp_path: Path) -> No
     path = tmp_path / "rows.csv"
     with (
         Journal(path, [], output_format="csv", layout=LAYOUT, settings={}),
-        pytest.raises(DataError, match="another process is writing"),
+        pytest.raises(DataError, match="another process is writing this file"),
     ):
         read_into(path, folder)
     read_into(path, folder)

@@ -53,7 +53,7 @@ def test_what_holds_no_pictures_is_refused_by_name(tmp_path: Path) -> None:
         find_parts(path, "page")
     (tmp_path / "b.parquet").write_bytes(b"x")
     for name in ("b.parquet", "missing.parquet"):
-        with pytest.raises(DataError, match=f"{name}: not a Parquet file that can be read"):
+        with pytest.raises(DataError, match=f"{name}: not a readable Parquet file"):
             find_parts(str(tmp_path / name))
 
 
@@ -91,7 +91,7 @@ def test_rows_of_results_have_the_columns_of_csv(command_line: CommandLine, tmp_
     for row, cells in zip(table.to_pylist(), expected, strict=True):
         assert {name: "" if value is None else str(value) for name, value in row.items()} == cells
     again = command_line(*arguments, "--output", "rows.parquet")
-    assert b"is there already" in again.stderr
+    assert b"already exists" in again.stderr
 
 
 def test_odd_names_of_files_become_text(command_line: CommandLine, tmp_path: Path) -> None:

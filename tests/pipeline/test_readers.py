@@ -18,7 +18,8 @@ from number_prediction.datasets.split import Splits
 from number_prediction.errors import ConstraintError
 from number_prediction.forms.template import load_form
 from number_prediction.images.geometry import Box
-from number_prediction.pipeline.readers import Roster, Wanted, form_reader, line_reader, page_reader
+from number_prediction.pipeline.found import Roster, Wanted
+from number_prediction.pipeline.readers import form_reader, line_reader, page_reader
 from number_prediction.pipeline.rows import Doubt, Explained
 from number_prediction.review.table import format_review, parse_review
 from tests.conftest import CommandLine
@@ -35,10 +36,10 @@ FIELDS: list[dict[str, Any]] = [
 
 
 def read_lines(
-    *lattices: NDArray[np.float32], known: dict[str, Any] | None = None, **wanted: Any
+    *lattices: NDArray[np.float32], spec: dict[str, Any] | None = None, **wanted: Any
 ) -> tuple[list[dict[str, Any]], list[Doubt]]:
     """Values of lines, and all their doubts."""
-    reader = line_reader(Foreknown(lattices), known or {}, wanted=Wanted(**wanted))
+    reader = line_reader(Foreknown(lattices), spec or {}, wanted=Wanted(**wanted))
     values, doubts = [], []
     for answer in reader([LINE] * len(lattices)):
         values.append(answer.values if isinstance(answer, Explained) else answer)
@@ -53,23 +54,23 @@ def test_numbers_below_the_confidence_are_doubts() -> None:
     values, doubts = read_lines(peaks("2048"), peaks("2048", {2: ("9", 0.3)}), below=0.8)
     assert [each["text"] for each in values] == ["2048", "2048"]
     (doubt,) = doubts
-    assert (doubt.name, doubt.text, doubt.masked, doubt.known) == ("1", "2048", "20?8", {})
+    assert (doubt.name, doubt.text, doubt.masked, doubt.spec) == ("1", "2048", "20?8", {})
     assert doubt.alternatives[0] == ("2098", pytest.approx(0.3, abs=0.1))
     assert doubt.picture.shape == (135, 900)
     assert read_lines(peaks("2048", {2: ("9", 0.3)}))[1] == []
 
 
 def test_what_hardly_is_allowed_is_a_doubt_and_not_sure() -> None:
-    (values,), (doubt,) = read_lines(peaks("2048"), known={"digits": 1}, below=0.1)
+    (values,), (doubt,) = read_lines(peaks("2048"), spec={"digits": 1}, below=0.1)
     assert len(values["text"]) == 1
     assert values["confidence"] < 0.01
     assert doubt.masked == "?"
     assert doubt.alternatives[0][0] == "2048"
-    assert doubt.known == {"digits": 1}
+    assert doubt.spec == {"digits": 1}
 
 
 def test_where_nothing_fits_what_stands_there_is_an_alternative() -> None:
-    (values,), (doubt,) = read_lines(peaks("20"), known={"digits": 7}, below=0.5, unsure=0.9)
+    (values,), (doubt,) = read_lines(peaks("20"), spec={"digits": 7}, below=0.5, unsure=0.9)
     assert (values["text"], values["shown"], values["confidence"]) == (None, "?", 0.0)
     assert (doubt.text, doubt.masked) == (None, "?")
     assert doubt.alternatives[0][0] == "20"
@@ -90,27 +91,27 @@ def test_each_number_is_another_one_of_the_roster() -> None:
     assert values[2]["confidence"] == 0
     (doubt,) = doubts
     assert doubt.alternatives[0][0] == "88"
-    assert doubt.known == {"one_of": list(texts), "once": True}
+    assert doubt.spec == {"one_of": list(texts), "once": True}
 
 
 def test_a_second_paper_of_one_pupil_is_doubtful_as_a_whole() -> None:
     values, doubts = read_lines(
-        peaks("1234"), peaks("1234"), roster=Roster(("1234",)), unsure=0.9, below=0.9, known={"digits": 4}
+        peaks("1234"), peaks("1234"), roster=Roster(("1234",)), unsure=0.9, below=0.9, spec={"digits": 4}
     )
     assert sorted(each["shown"] for each in values) == ["?", "????"]
     assert len(doubts) == 2
-    assert {doubt.known["digits"] for doubt in doubts} == {4}
+    assert {doubt.spec["digits"] for doubt in doubts} == {4}
 
 
 def test_a_roster_that_contradicts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConstraintError, match="'123' stands in the roster, but is no length"):
-        read_lines(known={"digits": 4}, roster=Roster(("1234", "123")))
+    with pytest.raises(ConstraintError, match="'123' is on the roster, but breaks length"):
+        read_lines(spec={"digits": 4}, roster=Roster(("1234", "123")))
     with pytest.raises(ConstraintError, match="'1234' stands twice"):
         page_reader(Foreknown([]), wanted=Wanted(roster=Roster(("1234", "1234"))))
     template = load_form(save_form(tmp_path))
     with pytest.raises(ConstraintError, match=r"no field 'pupil' .* name one of student, points"):
         form_reader(Foreknown([]), template, wanted=Wanted(roster=Roster(("1234",), "pupil")))
-    with pytest.raises(ConstraintError, match="'1234' stands in the roster, but is no number_range"):
+    with pytest.raises(ConstraintError, match="'1234' is on the roster, but breaks number_range"):
         form_reader(Foreknown([]), template, wanted=Wanted(roster=Roster(("1234",), "points")))
 
 
@@ -180,7 +181,7 @@ def test_sheets_are_read_reviewed_corrected_and_merged(
     arguments = ("read", "sheets", "--form", "form.json", "--output", result, "--review", "review")
     done = command_line(*arguments, "--below", "1")
     assert done.returncode == 1  # one is no sheet
-    assert b"to look at: 5 numbers, review/review.html" in done.stderr
+    assert b"to review: 5 numbers, review/review.html" in done.stderr
     assert (tmp_path / "review" / "review.html").exists()
     before = (tmp_path / result).read_bytes()
     table = tmp_path / "review" / "review.csv"
@@ -188,7 +189,7 @@ def test_sheets_are_read_reviewed_corrected_and_merged(
     assert correct(table, typed) == 5
     merged = command_line("merge", result, table, "--output", f"mended.{output_format}")
     assert (merged.returncode, merged.stdout.decode()) == (0, f"mended.{output_format}\n")
-    assert b"2 corrected, 1 confirmed, 2 left as they were" in merged.stderr
+    assert b"2 corrected, 1 confirmed, 2 unchanged" in merged.stderr
     assert (tmp_path / result).read_bytes() == before
     content = (tmp_path / f"mended.{output_format}").read_text()
     assert command_line("merge", f"mended.{output_format}", table).stdout.decode() == content
@@ -218,12 +219,12 @@ def test_a_review_goes_on_with_its_batch(command_line: CommandLine, tmp_path: Pa
     assert ((tmp_path / "marks.csv").read_bytes(), (tmp_path / "review" / "review.csv").read_bytes()) == whole
     other = command_line(*arguments, "--resume")
     assert other.returncode == 1
-    assert b"was begun with another below, review" in other.stderr
+    assert b"started with another below, review" in other.stderr
     again = command_line(
         "read", "sheets/0.png", "--form", "form.json", "--format", "csv", "--review", "review"
     )
     assert again.returncode == 1
-    assert b"choose another folder for the review" in again.stderr
+    assert b"choose another folder" in again.stderr
 
 
 @pytest.mark.usefixtures("sheets")
@@ -237,8 +238,8 @@ def test_a_class_list_on_a_form(command_line: CommandLine, tmp_path: Path) -> No
     assert [rows[f"{index}.png"]["student"] for index in range(3)] == ["1402", "?", "3865"]
     assert not (tmp_path / "marks.csv.manifest").exists()
     said = done.stderr.decode()
-    assert "in the roster, but not read: 1 (2233 Sofja Kowalewskaja)" in said
-    assert "nobody's in the roster: 1 (sheets/1.png, student)" in said
+    assert "on the roster, but not read: 1 (2233 Sofja Kowalewskaja)" in said
+    assert "read, but not on the roster: 1 (sheets/1.png, student)" in said
     table = tmp_path / "review" / "review.csv"
     correct(table, {("1.png", "student"): "1402"})
     twice = command_line("merge", "marks.csv", table)
@@ -261,11 +262,11 @@ def test_a_class_list_on_lines_and_pages(command_line: CommandLine, mnist: Split
     lines = command_line("read", "0.png", "broken.png", "1.png", "--roster", "class.txt", "--format", "csv")
     assert lines.returncode == 1
     assert [row["text"] for row in csv.DictReader(io.StringIO(lines.stdout.decode()))] == ["302", "", "7"]
-    assert b"in the roster, but not read: 1 (51)" in lines.stderr
+    assert b"on the roster, but not read: 1 (51)" in lines.stderr
     page = command_line("read", "page.png", "--page", "--roster", "class.txt", "--annotate", "drawn")
     assert page.returncode == 0
     assert "302  7" in page.stdout.decode()
-    assert b"in the roster, but not read: 1 (51)" in page.stderr
+    assert b"on the roster, but not read: 1 (51)" in page.stderr
     assert (tmp_path / "drawn" / "page.explained.png").exists()
 
 
@@ -287,9 +288,9 @@ def test_what_is_blank_or_hardly_what_is_known_says_so(
     Image.new("L", (200, 60), 255).save(tmp_path / "blank.png")
     Image.fromarray(255 - mnist.test.images[0]).save(tmp_path / "seven.png")
     assert "nothing written" in command_line("read", "blank.png").stdout.decode()
-    assert "fits nothing" in command_line("read", "blank.png", "--digits", "3").stdout.decode()
+    assert "no allowed number fits" in command_line("read", "blank.png", "--digits", "3").stdout.decode()
     said = command_line("read", "seven.png", "--digits", "3").stdout.decode()
-    assert "hardly a number that is allowed" in said
+    assert "unlikely to be an allowed number" in said
     known = command_line("read", "seven.png", "--digits", "3", "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(known.stdout.decode()))
     assert float(row["confidence"]) <= float(row["fit"]) < 0.01
@@ -328,7 +329,7 @@ def test_wrong_usage_exits_2(command_line: CommandLine, arguments: list[str]) ->
         (["merge", "nowhere.csv", "empty.txt"], b"nowhere.csv: No such file"),
         (["merge", "rows.csv", "nowhere.csv"], b"nowhere.csv: No such file"),
         (["merge", "rows.csv", "empty.txt"], b"empty.txt: no CSV of a review"),
-        (["merge", "rows.csv", "empty.txt", "--output", "rows.csv"], b"rows.csv: is there already"),
+        (["merge", "rows.csv", "empty.txt", "--output", "rows.csv"], b"rows.csv: already exists"),
     ],
 )
 def test_what_cannot_be_done_exits_1_and_says_why(

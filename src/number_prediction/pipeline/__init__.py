@@ -1,1 +1,1 @@
-"""Names of files -> rows of results -> a file."""
+"""Names of files -> readers -> rows of results -> a file."""

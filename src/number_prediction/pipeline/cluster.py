@@ -1,8 +1,8 @@
 """Names of pictures -> a reader on many machines -> rows, by Ray Data. Needs the extra `cluster` (Ray).
 
-What `reading.read_sources` does in one process, with the same answers in the same order. This process sends
-names out and takes rows in; each worker has the reader with its model, takes a batch of pictures at a time,
-opens the files itself, and reads on one processor. A batch whose worker dies is read again.
+The rows are those of `rows.read_sources`, in the same order. This process sends names and receives rows.
+Each worker holds the reader with its model, takes one batch of pictures at a time, opens the files itself,
+and reads on one processor. If a worker dies, its batch is read again.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ try:
     import pyarrow
 except ModuleNotFoundError as error:
     raise MissingExtraError.of(error, "cluster") from error
-MAX_BATCH = 500
-"""Pictures of a batch; of few pictures, each worker gets at least BATCHES_A_WORKER batches."""
-BATCHES_A_WORKER = 8
+MAX_BATCH_PICTURES = 500
+MIN_BATCHES_PER_WORKER = 8
+"""With few pictures the batches are smaller, so that each worker gets this many."""
 MAX_BATCH_BYTES = 16 * 2**20
-"""About what the encoded pictures of a batch from a Parquet file take."""
-ROWS_AT_ONCE = 100
-"""Rows that a worker answers with at a time, since one document may have thousands of pages."""
+"""Approximate size of the encoded pictures of a batch from a Parquet file."""
+MAX_ANSWER_ROWS = 100
+"""Rows in one answer of a worker, since one document may have thousands of pages."""
 
 ANSWER = pyarrow.schema(
     {
-        "first": pyarrow.int64(),  # of the batch
-        "part": pyarrow.int64(),  # how many answers come before this one, for the same batch
-        "pictures": pyarrow.int64(),  # of the batch; null where another part follows
+        "first": pyarrow.int64(),  # as in the batch
+        "part": pyarrow.int64(),  # earlier answers to the same batch
+        "pictures": pyarrow.int64(),  # in the batch; null if another part follows
         "rows": pyarrow.string(),  # as JSON, which keeps all numbers and any file name
     }
 )
-"""What a worker says: the columns of a table of one row."""
+"""An answer of a worker: the columns of a table with one row."""
 
 _PARQUET = ".parquet"
 _BATCH = pyarrow.schema(
     {
-        "first": pyarrow.int64(),  # how many pictures come before this batch
+        "first": pyarrow.int64(),  # pictures before this batch
         "names": pyarrow.list_(pyarrow.binary()),
-        "contents": pyarrow.list_(pyarrow.binary()),  # null: the file of this name
+        "contents": pyarrow.list_(pyarrow.binary()),  # null for the file of this name
     }
 )
 
@@ -70,35 +70,35 @@ def read_on_cluster(
     column: str | None = None,
     dpi: int = PDF_DPI,
 ) -> Iterator[Row]:
-    """One row a page, as `read_sources` gives them, in the order of the pictures.
+    """Read pictures on a Ray cluster; gives one row for each page, in the order of the pictures.
 
     Args:
-        names: files of pictures, as `find_sources` gives them, or files *.parquet with a column of pictures.
-            Workers open them by the same names, beginning in a folder of the same path as this process.
-        read: what reads a page; it is pickled.
-        address: LOCAL, or of a running cluster, as `ray.init` takes it. A Ray that this process is connected
-            to already is taken in any case.
-        workers: processes that read, each on one processor; by default as many as there are processors.
-        column: of a Parquet file, see `find_parts`.
-        dpi: pixels an inch at which the pages of a PDF are rendered.
+        names: files of pictures, as `find_sources` gives them, or *.parquet files with a column of pictures.
+            Workers open them by the same names, in a working folder of the same path.
+        read: the reader; it is pickled.
+        address: LOCAL, or the address of a running cluster, as `ray.init` takes it. A Ray cluster that this
+            process is connected to already is used instead.
+        workers: processes that read, one processor each; by default one for each processor.
+        column: the column of pictures in Parquet files, see `find_parts`.
+        dpi: resolution at which the pages of a PDF are rendered.
 
     Raises:
-        DataError: Parquet files beside others, or as in `find_parts`; standard input is among the names.
-        ClusterError: there is no cluster at the address; it failed, or did nothing for half an hour; the
-            answers are not those of all pictures.
-        NumberPredictionError: what the reader raised.
+        DataError: Parquet files are mixed with other files, stdin is among the names, or as in `find_parts`.
+        ClusterError: no cluster answers at the address, the cluster failed or did nothing for half an hour,
+            or answers are missing.
+        NumberPredictionError: raised by the reader.
     """
     if address.startswith("ray://"):
         raise ClusterError(
-            f"{address}: Ray Client cannot read; give the command on a node, with --address auto"
+            f"{address}: Ray Client is not supported; run the command on a node with --address auto"
         )
     if STDIN in names:
-        raise DataError("standard input cannot be read on a cluster; name files")
+        raise DataError("stdin cannot be read on a cluster; name files")
     tables = [name for name in names if name.lower().endswith(_PARQUET)]
     if tables and len(tables) < len(names):
-        raise DataError(f"{tables[0]}: Parquet beside other files; read them one after the other")
+        raise DataError(f"{tables[0]}: Parquet files cannot be mixed with other files; read each kind alone")
     if column is not None and not tables:
-        raise DataError(f"--column {column} is of Parquet files, and none is named *{_PARQUET}")
+        raise DataError(f"--column {column} needs Parquet files; name files *{_PARQUET}, or leave it out")
     parts = [part for name in tables for part in find_parts(name, column)]
     total = sum(part.rows for part in parts) if tables else len(names)
     if not total:
@@ -106,7 +106,7 @@ def read_on_cluster(
     with connected(address, workers) as processors, plain_errors():
         from ray.data import DataContext
 
-        size = max(1, min(MAX_BATCH, -(-total // (processors * BATCHES_A_WORKER))))
+        size = max(1, min(MAX_BATCH_PICTURES, -(-total // (processors * MIN_BATCHES_PER_WORKER))))
         with DataContext.current(_settings()):
             batches = _load_batches(parts, size, processors) if tables else _name_batches(names, size)
             answers = _answer_batches(batches, read, dpi, processors)
@@ -116,7 +116,7 @@ def read_on_cluster(
 def _answer_batches(batches: Dataset, read: Reader, dpi: int, workers: int) -> Dataset:
     import ray
 
-    return batches.map_batches(  # Ray starts a worker anew where one dies, and gives it the batch again
+    return batches.map_batches(  # Ray replaces a worker that dies, and repeats its batch
         _Worker,
         fn_constructor_args=(ray.put(read), dpi, str(Path.cwd())),
         batch_size=None,
@@ -127,7 +127,7 @@ def _answer_batches(batches: Dataset, read: Reader, dpi: int, workers: int) -> D
 
 
 def make_batch(first: int, pictures: Sequence[Picture]) -> pyarrow.Table:
-    """Pictures that are read together, and how many come before them, as a table of one row."""
+    """A table with one row: pictures to read together, and how many come before them."""
     batch = {
         "first": first,
         "names": [os.fsencode(picture.name) for picture in pictures],
@@ -137,12 +137,12 @@ def make_batch(first: int, pictures: Sequence[Picture]) -> pyarrow.Table:
 
 
 def answer_batch(batch: pyarrow.Table, read: Reader, *, dpi: int = PDF_DPI) -> Iterator[pyarrow.Table]:
-    """What a worker says to a batch: tables of ANSWER, cut in the same places each time.
+    """Read a batch; gives tables of ANSWER, divided in the same places each time.
 
     Args:
         batch: as `make_batch` gives it.
-        read: what reads a page.
-        dpi: pixels an inch at which the pages of a PDF are rendered.
+        read: the reader.
+        dpi: resolution at which the pages of a PDF are rendered.
     """
     (values,) = batch.to_pylist()
     names = [os.fsdecode(name) for name in values["names"]]
@@ -154,8 +154,8 @@ def answer_batch(batch: pyarrow.Table, read: Reader, *, dpi: int = PDF_DPI) -> I
 
     rows = read_sources(names, read, dpi=dpi, open_image=open_image)
     for part in count():
-        some = list(islice(rows, ROWS_AT_ONCE))
-        is_last = len(some) < ROWS_AT_ONCE
+        some = list(islice(rows, MAX_ANSWER_ROWS))
+        is_last = len(some) < MAX_ANSWER_ROWS
         answer = {
             "first": values["first"],
             "part": part,
@@ -172,25 +172,25 @@ def check_answers(answers: Iterable[pyarrow.Table], total: int) -> Iterator[Row]
 
     Args:
         answers: tables of ANSWER, in the order of the pictures.
-        total: how many pictures were sent out.
+        total: the number of pictures that were sent.
 
     Raises:
-        ClusterError: an answer is missing, doubled or out of order; rows before it have been given.
+        ClusterError: an answer is missing, doubled or out of order; the rows before it are given first.
     """
     expected = (0, 0)
     for table in answers:
         for answer in table.to_pylist():
             first, part, pictures = answer["first"], answer["part"], answer["pictures"]
             if (first, part) != expected:
-                raise ClusterError(f"answer {first, part} came in place of {expected}; read again")
+                raise ClusterError(f"the cluster gave answer {first, part} instead of {expected}; read again")
             expected = (first, part + 1) if pictures is None else (first + pictures, 0)
             yield from (Row(**values) for values in json.loads(answer["rows"]))
     if expected != (total, 0):
-        raise ClusterError(f"the answers end before {expected} of {total:,} pictures; read again")
+        raise ClusterError(f"the cluster's answers end before {expected} of {total:,} pictures; read again")
 
 
 class _Worker:
-    """What a process of the cluster reads with; Ray makes one in each."""
+    """The reader in a process of the cluster; Ray makes one in each."""
 
     def __init__(self, reader: ObjectRef[Reader], dpi: int, folder: str) -> None:
         import ray
@@ -209,7 +209,7 @@ def _plain(row: Row) -> dict[str, Any]:
 
 
 def _name_batches(names: Sequence[str], size: int) -> Dataset:
-    """Files; each batch is a block of the data set, and so a task of its own."""
+    """Batches of files; each is a block of the data set, and so a task of its own."""
     import ray
 
     pictures = [Picture(name, None) for name in names]
@@ -219,7 +219,7 @@ def _name_batches(names: Sequence[str], size: int) -> Dataset:
 
 
 def _load_batches(parts: Sequence[Part], size: int, workers: int) -> Dataset:
-    """The pictures of Parquet files, loaded beside the reading, a few parts at once."""
+    """Batches of the pictures in Parquet files, loaded a few parts at a time while others are read."""
     import ray
 
     firsts = accumulate((part.rows for part in parts), initial=0)
@@ -231,7 +231,7 @@ def _load_batches(parts: Sequence[Part], size: int, workers: int) -> Dataset:
         batch_size=None,
         batch_format="pyarrow",
         compute=ray.data.TaskPoolStrategy(size=1 + workers // 8),
-        num_cpus=0,  # the workers have all processors, and this takes little of one
+        num_cpus=0,  # the workers use all processors, and this needs little of one
     )
 
 
@@ -247,18 +247,18 @@ def _load(parts: pyarrow.Table, *, size: int, folder: str) -> Iterator[pyarrow.T
 
 
 def _enter(folder: str) -> None:
-    """Go to the folder of the driver, from which names lead to files; whole paths need none."""
+    """Go to the working folder of the driver, so that relative names lead to the same files."""
     with contextlib.suppress(OSError):
         os.chdir(folder)
 
 
 def _settings() -> DataContext:
-    """Batches stay as they are cut, and in order; nothing is shown."""
+    """Keep batches as they are divided, and in order; show nothing."""
     from ray.data import DataContext
 
     settings = DataContext.get_current().copy()
     settings.execution_options.preserve_order = True
-    settings.target_max_block_size = 1  # byte: each row, which is a batch or an answer, is a block
+    settings.target_max_block_size = 1  # byte: so each row, a batch or an answer, is a block
     settings.raise_original_map_exception = True
     settings.enable_progress_bars = False
     return settings

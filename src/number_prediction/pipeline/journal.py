@@ -1,9 +1,9 @@
-"""Rows of results -> a file that a killed batch goes on with, no row lost or doubled.
+"""Rows of results -> a CSV or JSON Lines file that an interrupted batch can resume, no row lost or doubled.
 
-The rows themselves, as JSON lines or CSV, say what is done. Each is handed to the operating system before the
-next one is asked for; a line that a kill has cut off is removed when the batch goes on. Beside the file lies
-its manifest, as JSON lines: the settings that the rows are made with, then size and time of change of each
-source, noted before its first row. By these, sources that have changed since are found, and read again.
+The rows themselves record the progress. Each row is handed to the operating system before the next one is
+read. When a batch is resumed, a half-written last line is removed. Beside the file lies its manifest, as JSON
+lines: first the settings of the batch, then the size and the modification time of each source. A source that
+differs from its entry is read again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import contextlib
 import json
 import os
 import stat
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeAlias
+
+from filelock import FileLock, Timeout
 
 from number_prediction.errors import DataError
 from number_prediction.files import write_atomically
@@ -25,18 +26,18 @@ from number_prediction.pipeline.layouts import ColumnLayout
 from number_prediction.pipeline.rows import Row
 from number_prediction.pipeline.writers import check_header, format_header, format_row, parse_row
 
-_VERSION = 1
+MANIFEST_VERSION = 1
 _Identity: TypeAlias = tuple[int, int]
 """Bytes of a file, and the time of its last change in ns."""
 
 
 def journal_manifest_path(path: Path) -> Path:
-    """Where the manifest of a file of results lies."""
+    """The manifest of a file of results."""
     return path.with_name(f"{path.name}.manifest")
 
 
 class Journal:
-    """A file of results to append to; a context manager. One process at a time has it open."""
+    """A file of results to append to; a context manager. Only one process at a time can have it open."""
 
     def __init__(
         self,
@@ -48,52 +49,52 @@ class Journal:
         settings: Mapping[str, Any],
         resume: bool = False,
     ) -> None:
-        """Begin a file, or go on with one.
+        """Start a file, or resume one.
 
         Args:
-            path: the file; it must not be there yet, unless `resume`.
-            sources: what is going to be read, as `find_sources` gives it.
+            path: the file; without `resume` it must not exist.
+            sources: the pictures to read, as `find_sources` gives them.
             output_format: "jsonl" or "csv".
             layout: how values become cells.
-            settings: all that decides what rows say, ready for JSON.
-            resume: go on where the file ends; where there is none, begin it.
+            settings: everything that decides the rows, ready for JSON.
+            resume: continue the file if it exists.
 
         Raises:
-            DataError: the file is there already, of other settings, not one of these, or being written; stdin
-                cannot be gone on with.
+            DataError: the file exists, has other settings, is damaged, or is being written; its folder is
+                missing; or stdin is to be resumed.
             OSError: the file cannot be read or written.
         """
         self.path = path
         self.kept = 0
-        """Rows that were there already."""
+        """Rows of an earlier run."""
         self.failed = 0
-        """Errors among the rows of `sources`."""
+        """Rows of `sources` with an error."""
         self.changed = 0
-        """Sources that have changed since they were read, and are to be read again."""
+        """Sources that changed since an earlier run, and are to be read again."""
         self._format, self._layout = output_format, layout
-        self._finished: dict[str, set[int]] = {_key(source): set() for source in sources}
+        self._finished: dict[str, set[int]] = {_escaped(source): set() for source in sources}
         self.finished: Mapping[str, Collection[int]] = {
-            source: self._finished[_key(source)] for source in sources
+            source: self._finished[_escaped(source)] for source in sources
         }
-        """Numbers of the pages of each source that have their row."""
+        """For each source, the numbers of the pages that have a row."""
         if resume and STDIN in sources:
-            raise DataError("stdin cannot be read a second time; resume with names of files")
+            raise DataError("stdin cannot be read a second time; name files to resume a batch")
         _check_existing(path, resume)
-        settings = {"version": _VERSION, "format": output_format, **settings}
+        settings = json.loads(_json_line({"version": MANIFEST_VERSION, "format": output_format, **settings}))
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_locked(path))
+            resumes = _check_existing(path, resume)  # again: another process may just have ended
             manifest = stack.enter_context(journal_manifest_path(path).open("a+b", buffering=0))
-            _lock(manifest, path)
-            goes_on = _check_existing(path, resume)  # again: another process may just have ended
-            known = _read_manifest(manifest, settings, path) if goes_on else {}
-            if not goes_on:
+            recorded = _read_manifest(manifest, settings, path) if resumes else {}
+            if not resumes:
                 manifest.truncate(0)
                 _append(manifest, _json_line(settings))
-            found = {_key(source): _identify(source) for source in sources}
-            news = {source: now for source, now in found.items() if now and now != known.get(source)}
-            if goes_on:
-                self._keep_rows_but_of(news)
-            _append(manifest, "".join(map(_source_line, news, news.values())))
-            self._stream = stack.enter_context(path.open("ab" if goes_on else "xb", buffering=0))
+            found = {_escaped(source): _identify(source) for source in sources}
+            outdated = {source: now for source, now in found.items() if now and now != recorded.get(source)}
+            if resumes:
+                self._keep_rows_except(outdated)
+            _append(manifest, "".join(map(_source_line, outdated, outdated.values())))
+            self._stream = stack.enter_context(path.open("ab" if resumes else "xb", buffering=0))
             if os.fstat(self._stream.fileno()).st_size == 0:
                 _append(self._stream, format_header(output_format, layout))
             self._closing = stack.pop_all()
@@ -108,19 +109,19 @@ class Journal:
             os.fsync(self._stream.fileno())
 
     def add(self, row: Row) -> None:
-        """Append a row; once this returns, no kill of the process takes it back."""
+        """Append a row; once this returns, the row survives a kill of the process."""
         self.failed += row.error is not None
         _append(self._stream, format_row(row, self._format, self._layout))
 
-    def _keep_rows_but_of(self, news: Collection[str]) -> None:
-        """Note what is finished; remove a line that was cut off, and rows of sources that have changed."""
+    def _keep_rows_except(self, outdated: Collection[str]) -> None:
+        """Note the finished pages; remove a half-written line and the rows of outdated sources."""
         end, changed = 0, set()
         for record, row in self._records():
             end += len(record)
             if row is None:
                 continue
-            source = _key(row.path)
-            if source in news:
+            source = _escaped(row.path)
+            if source in outdated:
                 changed.add(source)
                 continue
             self.kept += 1
@@ -131,7 +132,11 @@ class Journal:
         if changed:
             write_atomically(
                 self.path,
-                (record for record, row in self._records() if row is None or _key(row.path) not in changed),
+                (
+                    record
+                    for record, row in self._records()
+                    if row is None or _escaped(row.path) not in changed
+                ),
             )
         else:
             os.truncate(self.path, end)
@@ -141,14 +146,15 @@ class Journal:
         needs_header = bool(format_header(self._format, self._layout))
         line = 1
         with self.path.open("rb") as stream:
-            for record in _split(stream, self._format):
+            for record in _split_records(stream, self._format):
                 try:
                     if needs_header:
                         check_header(record.decode("utf-8-sig"), self._layout)
                     row = None if needs_header else parse_row(record.decode(), self._format)
                 except ValueError as error:
                     raise DataError(
-                        f"{self.path}: line {line}: {error}; mend or remove it, or choose another output"
+                        f"{self.path}: line {line}: {error}; correct or remove the line, or choose another "
+                        "output"
                     ) from error
                 yield record, row
                 needs_header = False
@@ -156,23 +162,43 @@ class Journal:
 
 
 def _check_existing(path: Path, resume: bool) -> bool:
-    """Whether there is a file to go on with; raises DataError where one is in the way."""
+    """Whether there is a file to resume; raises DataError if one is in the way."""
     if not path.exists():
+        if not path.parent.is_dir():
+            raise DataError(f"{path.parent}: no such folder; create it, or choose another output")
         return False
     if not resume:
-        raise DataError(f"{path}: is there already; go on with it (--resume), or choose another output")
+        raise DataError(f"{path}: already exists; resume it with --resume, or choose another output")
     if not journal_manifest_path(path).exists():
-        raise DataError(f"{path}: has no manifest beside it to go on by; choose another output")
+        raise DataError(
+            f"{path}: cannot be resumed, as {journal_manifest_path(path).name} is missing beside it; choose "
+            "another output"
+        )
     return True
 
 
-def _key(source: str) -> str:
-    """A source as files of results name it, whatever bytes are in its name."""
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes from writing the same file; a killed process loses its lock."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
+    with contextlib.suppress(OSError, NotImplementedError):  # a network file system without locks
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise DataError(f"{path}: another process is writing this file; wait until it ends") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _escaped(source: str) -> str:
+    """A source as files of results name it: bytes that are not UTF-8 are escaped."""
     return source.encode("utf-8", "backslashreplace").decode()
 
 
 def _identify(source: str) -> _Identity | None:
-    """What changes when a file does; None for what is no file."""
+    """Values that change when a file does; None if the source is not a file."""
     try:
         status = Path(source).stat()
     except (OSError, ValueError):
@@ -181,22 +207,26 @@ def _identify(source: str) -> _Identity | None:
 
 
 def _read_manifest(manifest: BinaryIO, settings: Mapping[str, Any], path: Path) -> dict[str, _Identity]:
-    """Cut off what was not written whole; the identities of sources, if the settings are these."""
+    """The identities of sources at the time they were read; raises DataError for other settings.
+
+    A half-written last line is removed.
+    """
     manifest.seek(0)
     content = manifest.read()
     content = content[: content.rfind(b"\n") + 1]
     manifest.truncate(len(content))
     try:
         then, *sources = map(json.loads, content.splitlines())
-        known = {source["path"]: (source["bytes"], source["changed_ns"]) for source in sources}
+        recorded = {source["path"]: (source["bytes"], source["changed_ns"]) for source in sources}
         differing = [name for name in settings.keys() | then.keys() if settings.get(name) != then.get(name)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: the manifest beside it is damaged; choose another output") from error
+        raise DataError(f"{path}: its manifest is damaged; choose another output") from error
     if differing:
         raise DataError(
-            f"{path}: was begun with another {', '.join(sorted(differing))}; choose another output"
+            f"{path}: started with another {', '.join(sorted(differing))}; repeat the settings of the first "
+            "run, or choose another output"
         )
-    return known
+    return recorded
 
 
 def _source_line(source: str, identity: _Identity) -> str:
@@ -207,8 +237,8 @@ def _json_line(values: Mapping[str, Any]) -> str:
     return json.dumps(values) + "\n"
 
 
-def _split(stream: BinaryIO, output_format: str) -> Iterator[bytes]:
-    """The whole lines of a file; of CSV, a line that ends inside quotes goes on with the next one."""
+def _split_records(stream: BinaryIO, output_format: str) -> Iterator[bytes]:
+    """The whole lines of a file; a CSV record with a line break inside quotes is one."""
     pending, is_open = [], False
     for line in stream:
         pending.append(line)
@@ -219,20 +249,7 @@ def _split(stream: BinaryIO, output_format: str) -> Iterator[bytes]:
 
 
 def _append(stream: BinaryIO, text: str) -> None:
-    """Hand text to the operating system, all of it; the stream is not buffered."""
+    """Hand all of a text to the operating system; the stream has no buffer."""
     content = memoryview(text.encode("utf-8", "backslashreplace"))
     while content:
         content = content[stream.write(content) :]
-
-
-def _lock(manifest: BinaryIO, path: Path) -> None:
-    """Keep other processes out until the manifest is closed, by a kill too (not on Windows)."""
-    if sys.platform != "win32":
-        import fcntl
-
-        try:
-            fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(f"{path}: another process is writing it; wait for its end") from error
-        except OSError:  # some network file systems have no locks; the file is written all the same
-            return

@@ -1,4 +1,4 @@
-"""Column layouts: how the values of each reader become cells of a table, CSV or Parquet file."""
+"""Column layouts: the values of each reader -> cells of a table, CSV or Parquet file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 from number_prediction.numbers.prediction import LEAST_FIT
 
-ABSTAINED = "not a digit"
-SHOW_ALTERNATIVES_BELOW = 0.9
-"""Confidence below which a table names a digit's alternatives."""
-NOTHING = "nothing written"
+ABSTAINED_CELL = "not a digit"
+EMPTY_LINE_CELL = "nothing written"
+NO_FIT_CELL = "no allowed number fits"
+UNLIKELY_CELL = "unlikely to be an allowed number"
+SHOW_ALTERNATIVES_BELOW_CONFIDENCE = 0.9
+"""A table lists the alternatives of less confident digits."""
 _LINE_COLUMNS = {"text": str, "shown": str, "confidence": float, "fit": float}
 _PAGE_COLUMNS = {"numbers": str, "confidences": str}
 
@@ -22,21 +24,21 @@ class ColumnLayout:
     """How the values of one reader become cells."""
 
     columns: Mapping[str, type]
-    """Names of the columns of a CSV or Parquet file, between path, and page and error; str, int or float."""
+    """Names and types (str, int or float) of a file's columns between path, and page and error."""
     flatten: Callable[[Mapping[str, Any]], Mapping[str, Any]]
-    """Values -> cells of such a file by the names of their columns; what is missing stays empty."""
+    """Values -> cells of a file by the names of their columns; a missing one stays empty."""
     headings: tuple[str, ...]
-    """Of a table, after the picture."""
+    """Headings of a table, after the picture."""
     show: Callable[[Mapping[str, Any]], Sequence[str]]
-    """Values -> cells of a table, as many as headings."""
+    """Values -> cells of a table, one for each heading."""
     footnotes: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda _: {}
-    """Values -> words in these cells, and the sentences that stand for them below the table."""
+    """Values -> words of these cells, with the sentences that explain them below the table."""
     parse: Callable[[Mapping[str, str]], dict[str, Any]] | None = None
-    """Cells -> values, as far as cells hold them, where `flatten` can be undone; raises ValueError."""
+    """Cells -> the values that they hold, raising ValueError; None if `flatten` cannot be undone."""
 
 
 def digit_layout(top: int, *, explain: bool = False) -> ColumnLayout:
-    """How `read_digits` is shown, with the `top` best classes; with `explain`, after `save_drawings`."""
+    """Columns of `read_digits`; with `explain` a column for the path that `save_drawings` adds."""
     columns: dict[str, type] = {"label": int, "text": str, "confidence": float}
     columns |= {"is_digit": float, "warnings": str}
     for rank in range(1, top + 1):
@@ -51,7 +53,7 @@ def digit_layout(top: int, *, explain: bool = False) -> ColumnLayout:
 
 
 def line_layout(*, annotated: bool = False) -> ColumnLayout:
-    """How lines are shown; with `annotated`, after `save_drawings`."""
+    """Columns of a line; with `annotated` a column for the path that `save_drawings` adds."""
     return ColumnLayout(
         columns={**_LINE_COLUMNS, **_explanation(annotated)},
         flatten=lambda values: values,
@@ -62,7 +64,7 @@ def line_layout(*, annotated: bool = False) -> ColumnLayout:
 
 
 def page_layout(*, annotated: bool = False) -> ColumnLayout:
-    """How pages are shown: the numbers of a page in one cell, in reading order."""
+    """Columns of a page: its numbers in one cell, in reading order."""
 
     def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -73,12 +75,12 @@ def page_layout(*, annotated: bool = False) -> ColumnLayout:
 
     def show(values: Mapping[str, Any]) -> tuple[str, ...]:
         numbers = values["numbers"]
-        least = f"{100 * min(number['confidence'] for number in numbers):.1f}%" if numbers else ""
-        return "  ".join(number["shown"] for number in numbers) or "none found", least
+        lowest = f"{100 * min(number['confidence'] for number in numbers):.1f}%" if numbers else ""
+        return "  ".join(number["shown"] for number in numbers) or "none found", lowest
 
     def parse(cells: Mapping[str, str]) -> dict[str, Any]:
         confidences = cells["confidences"].split()
-        shown = cells["numbers"].split(" ") if confidences else []  # a number that is none leaves two spaces
+        shown = cells["numbers"].split(" ") if confidences else []  # an empty number leaves two spaces
         numbers = [
             {"shown": text, "confidence": float(confidence)}
             for text, confidence in zip(shown, confidences, strict=True)
@@ -88,14 +90,14 @@ def page_layout(*, annotated: bool = False) -> ColumnLayout:
     return ColumnLayout(
         columns={**_PAGE_COLUMNS, **_explanation(annotated)},
         flatten=flatten,
-        headings=("numbers", "least confidence"),
+        headings=("numbers", "lowest confidence"),
         show=show,
         parse=parse,
     )
 
 
 def form_layout(fields: Sequence[str], *, annotated: bool = False) -> ColumnLayout:
-    """How forms are shown: a column a field, and in a CSV file its confidence beside it."""
+    """Columns of a form: one for each field, in a CSV file with its confidence beside it."""
 
     def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
         cells = dict(values)
@@ -120,7 +122,7 @@ def form_layout(fields: Sequence[str], *, annotated: bool = False) -> ColumnLayo
 
 
 def find_layout(columns: Sequence[str]) -> ColumnLayout:
-    """The layout of numbers with these columns of a CSV file; raises ValueError where there is none."""
+    """The layout of numbers with these columns of a CSV file; raises ValueError if there is none."""
     named = tuple(columns)
     annotated = named[-1:] == tuple(_explanation(annotated=True))
     named = named[:-1] if annotated else named
@@ -130,7 +132,7 @@ def find_layout(columns: Sequence[str]) -> ColumnLayout:
         return page_layout(annotated=annotated)
     fields = named[::2]
     if not fields or named[1::2] != tuple(map(_confidence_of, fields)):
-        raise ValueError("the columns are not those of numbers")
+        raise ValueError("its columns are not those of numbers")
     return form_layout(fields, annotated=annotated)
 
 
@@ -145,15 +147,15 @@ def _explanation(annotated: bool) -> dict[str, type]:
 
 def _show_line(values: Mapping[str, Any]) -> tuple[str, ...]:
     if values["text"] is None:
-        return "fits nothing that is allowed", "", ""
+        return NO_FIT_CELL, "", ""
     doubtful = [
         f"{glyph['glyph']} or {' '.join(other for other, _ in glyph['alternatives'][:2] if other)}"
         for glyph in values["glyphs"]
-        if glyph["confidence"] < SHOW_ALTERNATIVES_BELOW
+        if glyph["confidence"] < SHOW_ALTERNATIVES_BELOW_CONFIDENCE
     ]
     if values["fit"] < LEAST_FIT:
-        doubtful = ["hardly a number that is allowed"]
-    return values["shown"] or NOTHING, f"{100 * values['confidence']:.1f}%", ", ".join(doubtful)
+        doubtful = [UNLIKELY_CELL]
+    return values["shown"] or EMPTY_LINE_CELL, f"{100 * values['confidence']:.1f}%", ", ".join(doubtful)
 
 
 def _flatten_digit(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +168,7 @@ def _flatten_digit(values: Mapping[str, Any]) -> dict[str, Any]:
 def _show_digit(values: Mapping[str, Any], *, with_others: bool) -> tuple[str, ...]:
     warnings = ", ".join(_describe_warnings(values))
     if values["text"] is None:
-        return (ABSTAINED, *[""] * (2 if with_others else 1), warnings)
+        return (ABSTAINED_CELL, *[""] * (2 if with_others else 1), warnings)
     others = values.get("top", [])[1:]
     also = ", ".join(f"{entry['text']} {100 * entry['probability']:.1f}%" for entry in others)
     return (

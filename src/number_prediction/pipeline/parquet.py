@@ -18,12 +18,13 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError.of(error, "cluster") from error
 
-COLUMNS = ("picture", "image", "bytes", "path")
-"""Where pictures are looked for, unless their column is named."""
+PICTURE_COLUMNS = ("picture", "image", "bytes", "path")
+"""Names of columns that hold pictures by default, the preferred one first."""
 
 _ENCODED, _PATHS = (pyarrow.binary(), pyarrow.large_binary()), (pyarrow.string(), pyarrow.large_string())
 _TYPES = {int: pyarrow.int64(), float: pyarrow.float64(), str: pyarrow.string()}
-_ROWS_AT_ONCE = 1000  # that are written
+WRITTEN_ROWS = 1000
+"""Rows of a row group that is written."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class Part:
 
     path: str
     column: str
-    """What holds the pictures."""
+    """Holds the pictures."""
     group: int
     """Its index in the file."""
     begin: int
     """Index in the file of its first row."""
     rows: int
     size: int
-    """Bytes of its content, not compressed."""
+    """Bytes of its content before compression."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Picture:
     """A cell of a column of pictures."""
 
     name: str
-    """Its path; without one, the file and the index of the row, as FILE.parquet#17."""
+    """Its path, else the file and the index of the row, such as FILE.parquet#17."""
     content: bytes | None
-    """What is encoded, nothing where the cell is empty; None where the file `name` is meant."""
+    """The encoded picture, empty for an empty cell; None if the picture is the file `name`."""
 
 
 def find_parts(path: str, column: str | None = None) -> list[Part]:
@@ -57,26 +58,26 @@ def find_parts(path: str, column: str | None = None) -> list[Part]:
 
     Args:
         path: the file.
-        column: what holds the pictures: encoded (binary, or a struct with such a field `bytes`), or paths
-            (text); by default the first of COLUMNS that the file has.
+        column: the column of pictures: encoded (binary, or a struct with a binary field `bytes`) or paths
+            (text). By default the first of PICTURE_COLUMNS that the file has.
 
     Raises:
-        DataError: missing, no Parquet, or without such a column.
+        DataError: the file is missing, not Parquet, or has no such column.
     """
     try:
         with parquet.ParquetFile(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
     except (OSError, pyarrow.ArrowException) as error:
-        raise DataError(f"{path}: not a Parquet file that can be read ({error}); check the path") from error
-    chosen = column or next((name for name in COLUMNS if name in schema.names), "")
+        raise DataError(f"{path}: not a readable Parquet file ({error}); check the path") from error
+    chosen = column or next((name for name in PICTURE_COLUMNS if name in schema.names), "")
     if chosen not in schema.names:
         raise DataError(
-            f"{path}: no column {column or ', '.join(COLUMNS)}; name the one of the pictures: "
+            f"{path}: no column {column or ', '.join(PICTURE_COLUMNS)}; name the column of pictures with "
             f"--column {'|'.join(schema.names)}"
         )
     kind = schema.field(chosen).type
     if kind not in (*_ENCODED, *_PATHS) and not _has_bytes(kind):
-        raise DataError(f"{path}: column {chosen} holds {kind}, neither encoded pictures nor paths")
+        raise DataError(f"{path}: column {chosen} holds {kind}; choose one of encoded pictures or paths")
     groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
     begins = accumulate((group.num_rows for group in groups), initial=0)
     return [
@@ -89,7 +90,7 @@ def read_part(part: Part, *, rows: int) -> Iterator[list[Picture]]:
     """The pictures of a part, `rows` at a time.
 
     Raises:
-        DataError: the file is damaged, or has changed.
+        DataError: the file is damaged, or has changed since `find_parts`.
     """
     index = part.begin
     try:
@@ -111,26 +112,24 @@ def read_part(part: Part, *, rows: int) -> Iterator[list[Picture]]:
         ) from error
 
 
-def write_parquet(rows: Iterable[Row], layout: ColumnLayout, stream: BinaryIO) -> int:
-    """Write rows, with the columns of a CSV file; returns how many are errors."""
+def write_parquet(rows: Iterable[Row], layout: ColumnLayout, stream: BinaryIO) -> None:
+    """Write rows, with the columns of a CSV file."""
     schema = pyarrow.schema([(name, _TYPES[kind]) for name, kind in column_types(layout)])
-    failed, remaining = 0, iter(rows)
+    remaining = iter(rows)
     with parquet.ParquetWriter(stream, schema) as writer:
-        while batch := list(islice(remaining, _ROWS_AT_ONCE)):
-            failed += sum(row.error is not None for row in batch)
+        while batch := list(islice(remaining, WRITTEN_ROWS)):
             columns = zip(*(map(_storable, row_cells(row, layout)) for row in batch), strict=True)
             arrays = [pyarrow.array(cells, kind) for cells, kind in zip(columns, schema.types, strict=True)]
             writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
-    return failed
 
 
 def _has_bytes(kind: pyarrow.DataType) -> bool:
-    """Whether this is a struct of encoded pictures, as Hugging Face's data sets hold them."""
+    """Whether this is a struct of encoded pictures, as in Hugging Face's data sets."""
     return pyarrow.types.is_struct(kind) and any(
         field.name == "bytes" and field.type in _ENCODED for field in kind
     )
 
 
 def _storable(cell: object) -> object:
-    """Text in UTF-8, whatever bytes are in the name of a file; all else as it is."""
+    """Escape the bytes of a file name that are not UTF-8; leave other cells as they are."""
     return cell.encode("utf-8", "backslashreplace").decode() if isinstance(cell, str) else cell

@@ -1,7 +1,7 @@
-"""The pages of sources -> a reader -> one row of results a page.
+"""Pages of sources -> a reader -> one row of results for each page.
 
-A reader is whatever takes pages and gives plain values for each; `read_digits` is one. Pages that cannot be
-decoded never reach it: their rows hold the error.
+A reader is any function from pages to plain values, such as `read_digits`. A page that cannot be decoded
+never reaches the reader: its row holds the error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from number_prediction.constants import PDF_DPI
+from number_prediction.constraints.spec import Spec
 from number_prediction.errors import ImageError
 from number_prediction.files import write_atomically
 from number_prediction.images.decode import ImageInput, Page
@@ -21,34 +22,34 @@ from number_prediction.images.sources import STDIN, iterate_pages, open_source
 
 @dataclass(frozen=True, eq=False)
 class Doubt:
-    """A number that a person should look at."""
+    """A number that a person should check."""
 
     name: str
-    """Of the form's field, else the number of the number on its page, from "1"."""
+    """The form's field; on other pictures the position of the number on its page, from "1"."""
     text: str | None
-    """What was read; None where nothing fits what is known."""
+    """What was read; None if nothing fits the constraints."""
     masked: str
-    """The same with ? for each digit that is doubtful."""
+    """The text with ? for each doubtful digit."""
     alternatives: tuple[tuple[str, float], ...]
-    """Other texts with their probabilities, best first."""
-    known: Mapping[str, Any]
-    """What is known of it, as `knowledge` takes it."""
+    """Other texts with their probabilities, most probable first."""
+    spec: Spec
+    """The constraints of the number, see constraints/spec.py."""
     picture: Page
-    """(h, w) uint8: how it looks."""
+    """(h, w) uint8: the number as it looks."""
 
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """Values ready for JSON, and what led to them."""
+    """Values ready for JSON, with what explains them."""
 
     values: dict[str, Any]
     drawing: bytes | None
-    """PNG; None where none was asked for."""
+    """PNG; None if no drawing was asked for."""
     doubts: tuple[Doubt, ...] = ()
 
 
 Reader: TypeAlias = Callable[[Iterable[Page]], Iterable["dict[str, Any] | Explained | ImageError"]]
-"""Pages (H, W) uint8, taken one by one -> for each, in order, values ready for JSON, or an error."""
+"""Takes pages (H, W) uint8 one by one; gives for each, in order, values ready for JSON or an error."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +59,14 @@ class Row:
     path: str
     """The source, as it was named."""
     page: int
-    """From 1; 1 for a source of a single picture."""
+    """From 1; always 1 for a picture with one page."""
     values: dict[str, Any] = field(default_factory=dict)
-    """What the reader says, ready for JSON; empty where there is an error."""
+    """The reader's values, ready for JSON; empty in a row with an error."""
     error: str | None = None
     drawing: bytes | None = None
-    """PNG of what led to the values, where the reader explains them."""
+    """PNG that explains the values, if the reader draws one."""
     doubts: tuple[Doubt, ...] = ()
-    """What of the values a person should look at, where the reader was asked for it."""
+    """The values that a person should check, if the reader was asked for them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -81,16 +82,16 @@ def read_sources(
     finished: Mapping[str, Container[int]] | None = None,
     open_image: Callable[[str], ImageInput] = open_source,
 ) -> Iterator[Row]:
-    """One row a page, in the order of the sources.
+    """Read sources; gives one row for each page, in the order of the sources.
 
     Args:
         names: files, or "-" for stdin, as `find_sources` gives them.
-        read: what reads a page.
-        dpi: pixels an inch at which the pages of a PDF are rendered.
-        finished: numbers of the pages of a source that are not wanted any more.
-        open_image: what `iterate_pages` takes for a name, where that is not the file of this name.
+        read: the reader.
+        dpi: resolution at which the pages of a PDF are rendered.
+        finished: for each source, the numbers of the pages to skip.
+        open_image: gives the picture of a name; by default it opens the file of that name.
     """
-    waiting: deque[Row] = deque()  # of pages that the reader has taken, and of errors between them
+    waiting: deque[Row] = deque()  # rows of pages that the reader has taken, and of errors between them
 
     def pages() -> Iterator[Page]:
         for name in names:
@@ -116,16 +117,16 @@ def read_sources(
 
 
 def save_drawings(rows: Iterable[Row], names: Iterable[str], folder: Path) -> Iterator[Row]:
-    """Write the drawing of each row into a folder, and its path into the row's values, as "explanation".
+    """Write the drawing of each row into a folder, and its path into the values of the row as "explanation".
 
     Args:
         rows: as `read_sources` gives them.
-        names: the sources; a drawing is called after its source, FIVE.explained.png, by the whole path where
-            several have one name, and by the page from the second on.
-        folder: where to; it is made. An older drawing of the same name is replaced.
+        names: the sources. A drawing is named after its source, such as FIVE.explained.png. Sources of the
+            same name give drawings named after the whole path; from page 2 on, the page is added.
+        folder: made if missing. Older drawings of the same name are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stems = _stems(names)
+    stems = _unique_stems(names)
     for row in rows:
         if row.drawing is None:
             yield row
@@ -136,8 +137,8 @@ def save_drawings(rows: Iterable[Row], names: Iterable[str], folder: Path) -> It
         yield replace(row, values={**row.values, "explanation": str(path)}, drawing=None)
 
 
-def _stems(names: Iterable[str]) -> dict[str, str]:
-    """Names of sources -> beginnings of the names of their drawings, each once."""
+def _unique_stems(names: Iterable[str]) -> dict[str, str]:
+    """Names of sources -> beginnings of the names of their drawings, no two the same."""
     listed = list(names)
     stem_of = {name: "stdin" if name == STDIN else Path(name).stem for name in listed}
     seen = Counter(stem.casefold() for stem in stem_of.values())

@@ -111,7 +111,7 @@ class ReviewFolder:
             correction="",
             doubtful=doubt.masked,
             alternatives="; ".join(f"{text} {probability:.1%}" for text, probability in doubt.alternatives),
-            known=json.dumps(dict(doubt.known)),
+            known=json.dumps(dict(doubt.spec)),
             key=key,
         )
 

@@ -9,34 +9,38 @@ from typing import Annotated
 import typer
 
 from number_prediction.cli.console import read_text, say
-from number_prediction.cli.options import Format, OutputOption
-from number_prediction.cli.output import check_new, format_of
+from number_prediction.cli.reading_options import OutputOption
+from number_prediction.pipeline.formats import Format, format_of
 
 
 def merge(
-    result: Annotated[
-        Path, typer.Argument(metavar="RESULT", help="A json, jsonl or csv file that read wrote.")
-    ],
-    review: Annotated[Path, typer.Argument(metavar="REVIEW.csv", help="The review of it, with corrections.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A .json, .jsonl or .csv file from read.")],
+    review: Annotated[Path, typer.Argument(metavar="REVIEW.csv", help="Its review, with corrections.")],
     output: OutputOption = None,
 ) -> None:
-    """Put the corrections of a review into the results that it was made with.
+    """Merge the corrections of a review into the results of read.
 
-    The format stays. Corrected numbers have confidence 1, and what was read instead stands under "corrected".
-    A review of other results is refused, and so are corrections that are not what is known of their numbers.
+    The format stays the same. A corrected number has confidence 1; its first reading is kept under
+    "corrected". Corrections that break a constraint are refused, and so is the review of another result.
     """
     output_format = format_of(result)
-    if output_format in (None, Format.table, Format.parquet):
-        raise typer.BadParameter("give a file that read wrote, .json, .jsonl or .csv", param_hint="RESULT")
-    if output is not None:
-        if format_of(output) is not output_format:
-            raise typer.BadParameter(f"the format stays; give a file .{output_format}", param_hint="--output")
-        check_new(output)
+    if output_format not in (Format.json, Format.jsonl, Format.csv):
+        raise typer.BadParameter(
+            f"{result} is not a .json, .jsonl or .csv file; give a file from read", param_hint="RESULT"
+        )
+    if output is not None and format_of(output) is not output_format:
+        raise typer.BadParameter(
+            f"{output}: the format stays {output_format}; end the name in .{output_format}",
+            param_hint="--output",
+        )
 
     from number_prediction.files import write_atomically
+    from number_prediction.pipeline.batch import check_new
     from number_prediction.review.merge import merge_review
     from number_prediction.review.table import parse_review
 
+    if output is not None:
+        check_new(output)
     merged = merge_review(
         read_text(result),
         str(output_format),
@@ -49,4 +53,4 @@ def merge(
     else:
         write_atomically(output, merged.content)
         print(output)
-    say(f"{merged.corrected:,} corrected, {merged.confirmed:,} confirmed, {merged.left:,} left as they were")
+    say(f"{merged.corrected:,} corrected, {merged.confirmed:,} confirmed, {merged.left:,} unchanged")

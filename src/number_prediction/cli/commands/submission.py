@@ -12,14 +12,14 @@ from number_prediction.cli.options import ThreadsOption
 
 
 def submission(
-    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL.onnx", help="What reads.")],
+    model: Annotated[Path, typer.Argument(metavar="RUN|MODEL.onnx", help="Model that reads.")],
     pictures: Annotated[Path, typer.Argument(metavar="TEST.csv", help="Pictures without labels, one a row.")],
     output: Annotated[Path, typer.Option(metavar="FILE", help="File to write.")] = Path("submission.csv"),
     threads: ThreadsOption = None,
 ) -> None:
     """Answer the test.csv of Kaggle's Digit Recognizer; prints the file of answers.
 
-    Each picture gets its most probable class; the model abstains from none.
+    Each picture gets its most probable class; the model never abstains here.
     """
     from number_prediction.datasets.load import EMBEDDED
     from number_prediction.digits.predictor import Predictor
@@ -30,8 +30,7 @@ def submission(
     say(f"{count:,} pictures answered")
     if trained_on(predictor) == EMBEDDED:
         say(
-            "warning: this model was trained on MNIST, and the pictures of Kaggle's Digit Recognizer are "
-            "MNIST's, so it has seen labels of the test pictures: to submit its answers there would be "
-            "cheating. Train one on train.csv alone: number-prediction train --data train.csv"
+            "warning: do not submit these answers. The model was trained on MNIST, which holds the labels of "
+            "Kaggle's test pictures. Train a model on Kaggle's data: number-prediction train --data train.csv"
         )
     print(output)
