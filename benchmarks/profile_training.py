@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from number_prediction.datasets.mnist import load_mnist
 from number_prediction.datasets.split import Splits
-from number_prediction.training.experiments.session import start_run
+from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.loop.memory import keep_freed_memory
 from number_prediction.training.loop.state import TrainingState, initial_state
 from number_prediction.training.loop.tasks import Task, make_task
@@ -92,7 +92,7 @@ def main() -> None:
 
 def prepare(recipe: Recipe, splits: Splits, threads: int) -> tuple[TrainingState, Task, str]:
     with tempfile.TemporaryDirectory() as folder:
-        settings = start_run(recipe, Path(folder), command="a benchmark", threads=threads).settings()
+        settings = start_run(recipe, Path(folder), threads=threads).settings()
     task = make_task(recipe, settings, splits)
     return initial_state(recipe, settings, task), task, settings.precision
 

@@ -34,8 +34,9 @@ from number_prediction.datasets.split import Splits
 from number_prediction.errors import TrainingError
 from number_prediction.files import write_atomically
 from number_prediction.machine import describe_environment
-from number_prediction.training.experiments.session import start_run
+from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.loop.fit import fit
+from number_prediction.training.loop.memory import tune_process
 from number_prediction.training.loop.state import load_trained
 from number_prediction.training.loop.tasks import compute_logits
 from number_prediction.training.recipes import Recipe, get_recipe
@@ -234,7 +235,8 @@ def train(book: Book, splits: Splits, recipe: Recipe, seed: int, threads: int) -
     """Train one seed of a recipe, measure it on the test part, and keep both."""
     shortened = splits._replace(validation=splits.validation.select(slice(0, 10)))
     with tempfile.TemporaryDirectory() as folder:
-        run = start_run(recipe, Path(folder), command="a benchmark", seed=seed, threads=threads)
+        run = start_run(recipe, Path(folder), seed=seed, threads=threads)
+        tune_process(threads)
         begun = time.perf_counter()
         for _ in fit(run, shortened):
             pass

@@ -63,7 +63,8 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits, request: 
 
     The processes of pytest-xdist share one: the first makes it, the others wait.
     """
-    from number_prediction.training.experiments.session import finish_run, start_run
+    from number_prediction.training.experiments.setup import start_run
+    from number_prediction.training.experiments.train import finish_run
     from number_prediction.training.loop.fit import fit
     from number_prediction.training.recipes import get_recipe
 
@@ -75,7 +76,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits, request: 
     with FileLock(folder / "shared.lock"):
         if not finished.exists():
             recipe = replace(get_recipe("cnn"), epochs=0.2, min_batches=0)
-            start_run(recipe, run.folder, command="a test")
+            start_run(recipe, run.folder)
             for _ in fit(run, mnist._replace(validation=mnist.validation.select(slice(0, 500)))):
                 pass
             finish_run(run, mnist)

@@ -329,7 +329,7 @@ def test_compare_refuses_runs_of_other_settings(
 def test_what_reads_numbers_is_not_compared_with_what_reads_digits(command_line: CommandLine) -> None:
     done = command_line("compare", "cnn", "number", "--seeds", "1")
     assert done.returncode == 1
-    assert b"number reads numbers, and digits are compared; leave it out" in done.stderr
+    assert b"recipe number reads numbers, but compare measures single digits; leave it out" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["missing.png", "*.tiff", "empty", "x" * 300])
@@ -370,6 +370,6 @@ def test_compare_writes_a_table_and_keeps_what_is_finished(
     assert table.loc[0, "accuracy_sd"] == pytest.approx(0.02 / 2**0.5)
     done = command_line("compare", "mlp", "--seeds", "2")
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stderr.count(b"finished already") == 2
+    assert done.stderr.count(b"already finished") == 2
     assert (tmp_path / "runs" / "comparison" / "comparison.png").stat().st_size > 5000
     assert b"mlp" in done.stdout

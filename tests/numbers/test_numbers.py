@@ -27,7 +27,7 @@ from number_prediction.images.geometry import LEFT_AS_IT_IS, box_of, rotation
 from number_prediction.numbers.prediction import LEAST_FIT, NumberPrediction, locate
 from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.runs.run import Run
-from number_prediction.training.experiments.session import start_run
+from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.export import numbers as numbers_export
 from number_prediction.training.export.export import export_run
 from number_prediction.training.graph.line_framing import DIGIT_HEIGHT_PX, LineFraming
@@ -72,7 +72,7 @@ def few(mnist: Splits) -> Splits:
 
 
 def start(folder: Path) -> Run:
-    return start_run(RECIPE, folder, command="a test", threads=1)
+    return start_run(RECIPE, folder, threads=1)
 
 
 @pytest.fixture(scope="module")

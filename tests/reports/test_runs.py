@@ -23,7 +23,7 @@ from number_prediction.models.manifest import read_manifest, write_manifest
 from number_prediction.reports import runs as runs_report
 from number_prediction.reports.plots.runs import class_recall, learning_curves, pair_differences
 from number_prediction.runs.run import Record, Run
-from number_prediction.training.experiments.session import start_run
+from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.frames import load_frames
 from number_prediction.training.recipes import get_recipe
 from tests.conftest import CommandLine, save_perceptron
@@ -42,7 +42,7 @@ def make_run(
 ) -> Run:
     """A finished run, whose model compares a picture with the mean of each class; the rest is of `base`."""
     changed = replace(get_recipe(recipe), epochs=epochs, min_batches=0)
-    run = start_run(changed, folder, command="a test", data=data, seed=seed)
+    run = start_run(changed, folder, data=data, seed=seed)
     for record in base.records():
         run.append(record)
     frames = np.asarray(pictures.images).reshape(len(pictures), -1) / np.float32(255)

@@ -15,7 +15,8 @@ from number_prediction.datasets.split import Split, Splits
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import TrainingError
 from number_prediction.training.augmentation.handwriting import Rewriting
-from number_prediction.training.experiments.session import finish_run, start_run
+from number_prediction.training.experiments.setup import start_run
+from number_prediction.training.experiments.train import finish_run
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.networks.digits import CNN
 from number_prediction.training.recipes import RECIPES, Recipe, get_recipe
@@ -119,7 +120,7 @@ def test_a_model_trained_with_companions_abstains(mnist: Splits, tmp_path: Path)
         get_recipe("handwriting"), architecture=CNN, epochs=2, min_batches=0, batch_size=50, ema_decay=0.9
     )
     few = Splits(part(mnist, 2000), mnist.validation.select(np.arange(300)), mnist.test)
-    run = start_run(recipe, tmp_path / "run", command="a test")
+    run = start_run(recipe, tmp_path / "run")
     RECIPES["handwriting"], kept = recipe, RECIPES["handwriting"]
     try:
         for _ in fit(run, few):

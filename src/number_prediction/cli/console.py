@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -62,13 +61,6 @@ def make_console() -> Console:
 def say(message: str) -> None:
     """Print for people, on stderr."""
     print(message, file=sys.stderr, flush=True)
-
-
-def command_typed(processes: int = 1) -> str:
-    """The command line as it was typed, for as many processes, to be kept with what it made."""
-    from number_prediction.runs.run import name_program
-
-    return f"{name_program(processes)} {shlex.join(sys.argv[1:])}"
 
 
 def new_folder(name: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_RECIPE = "cnn"
-RECIPE_HELP = "fast, mlp, cnn, resnet, best, micro, tiny, handwriting, number or one of your own."
+RECIPE_HELP = "Recipe; see train --list."
 
 DataOption = Annotated[
     str,
@@ -41,8 +41,3 @@ MeasuredOption = Annotated[
     ),
 ]
 OpenOption = Annotated[bool, typer.Option("--open", help="Open the report in the browser.")]
-
-
-def describe_part(data: str, part: Part, *, is_own: bool) -> str:
-    """What is measured on, in words; a data set that no run was trained on is not divided."""
-    return f"{data}, {part.value} part" if is_own else data

@@ -1,26 +1,46 @@
-"""Records of a training -> what a person sees: a live bar on a terminal, plain lines on a pipe. On stderr."""
+"""Records of a training -> a live bar on a terminal, or plain lines on a pipe. On stderr."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from number_prediction.runs.run import Record
 
-LINE_EVERY = 100
-"""Batches between two plain lines, besides those of validations."""
+BATCHES_PER_LINE = 100
+"""Batches between two plain lines; each validation gets a line too."""
 
 
 def show_progress(records: Iterable[Record], console: Console) -> None:
     """Show records as they come."""
-    if console.is_terminal:
-        _show_bar(records, console)
-    else:
+    with reporting(console) as report:
         for record in records:
-            if record.validation_accuracy is not None or record.step % LINE_EVERY == 0:
-                console.print(describe(record), highlight=False, soft_wrap=True)
+            report(record)
+
+
+@contextmanager
+def reporting(console: Console) -> Iterator[Callable[[Record], None]]:
+    """A function that shows one record."""
+    if not console.is_terminal:
+        yield lambda record: _print_line(record, console)
+        return
+    columns = (TextColumn("{task.percentage:>3.0f}%"), BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("starting", total=None)
+        parts = {"training": "", "validation": ""}
+
+        def update(record: Record) -> None:
+            if record.validation_accuracy is not None:
+                parts["validation"] = f"validation {100 * record.validation_accuracy:.2f}%  "
+            else:
+                parts["training"] = f"loss {record.loss:.3f}  {record.images_per_second:,.0f} images/s  "
+            description = "".join(parts.values()) + f"{seconds_left(record):.0f} s left"
+            progress.update(task, total=record.steps, completed=record.step, description=description)
+
+        yield update
 
 
 def describe(record: Record) -> str:
@@ -41,15 +61,6 @@ def seconds_left(record: Record) -> float:
     return record.seconds / record.step * (record.steps - record.step)
 
 
-def _show_bar(records: Iterable[Record], console: Console) -> None:
-    columns = (TextColumn("{task.percentage:>3.0f}%"), BarColumn(), TextColumn("{task.description}"))
-    training = validation = ""
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("starting", total=None)
-        for record in records:
-            if record.validation_accuracy is not None:
-                validation = f"validation {100 * record.validation_accuracy:.2f}%  "
-            else:
-                training = f"loss {record.loss:.3f}  {record.images_per_second:,.0f} images/s  "
-            description = f"{training}{validation}{seconds_left(record):.0f} s left"
-            progress.update(task, total=record.steps, completed=record.step, description=description)
+def _print_line(record: Record, console: Console) -> None:
+    if record.validation_accuracy is not None or record.step % BATCHES_PER_LINE == 0:
+        console.print(describe(record), highlight=False, soft_wrap=True)

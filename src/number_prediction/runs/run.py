@@ -10,6 +10,8 @@ validation/, test/       metrics.json, report.html and figures of each evaluatio
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -34,7 +36,7 @@ class Settings:
     precision: str
     """"bf16" or "fp32": what the device could do of what the recipe asked for."""
     command: str
-    """What started the run."""
+    """How the run was started; see `describe_start`."""
     environment: Mapping[str, Any]
     """Versions, processor and commit; see `describe_environment`."""
     processes: int = 1
@@ -151,6 +153,19 @@ def name_program(processes: int) -> str:
     if processes > 1:
         return f"torchrun --nproc_per_node {processes} -m number_prediction"
     return "number-prediction"
+
+
+def describe_start(processes: int = 1) -> str:
+    """How this process was started, to be kept with its results.
+
+    Out: the command line of number-prediction, as typed for this many processes; "Python" in any other
+    program.
+    """
+    program = Path(sys.argv[0])
+    is_module = (program.parent.name, program.name) == ("number_prediction", "__main__.py")
+    if not (is_module or program.stem == "number-prediction"):
+        return "Python"
+    return f"{name_program(processes)} {shlex.join(sys.argv[1:])}"
 
 
 def _to_line(record: Record) -> str:

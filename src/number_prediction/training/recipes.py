@@ -1,7 +1,7 @@
-"""Recipes: an architecture and everything that decides a training run. The registry is at the end.
+"""Recipes: an architecture and everything that decides a training. The table of all recipes is at the end.
 
-To add one, write a class or function in architectures.py that takes the number of classes and returns
-a module, and add one entry to RECIPES.
+To add one, write a class or function in `networks/digits.py` that takes the number of classes and returns a
+module, and add an entry to RECIPES. `train --list` then shows it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from number_prediction.errors import TrainingError
@@ -24,17 +25,17 @@ from number_prediction.training.synthesis.glyphs import LineRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that decides a run besides data, seed, threads and machine."""
+    """Everything that decides a training besides data, seed, threads and machine."""
 
     name: str
     architecture: Callable[[int], nn.Module]
     """Number of classes -> network from (N, 1, 28, 28) to logits (N, C)."""
     summary: str
-    """One line for people."""
+    """One line for `train --list` and the model card."""
     epochs: float
-    """Passes over the training images; the last may be a part of one."""
+    """Passes over the training images; 2.5 is two passes and a half."""
     min_batches: int = 400
-    """Batches at least, so that a small data set is gone through more often."""
+    """Fewest batches of a training, so that a small data set gets more passes."""
     batch_size: int = 256
     learning_rate: float = 0.2
     """Peak of the one-cycle schedule (Smith and Topin, 2018)."""
@@ -43,34 +44,39 @@ class Recipe:
     momentum: float = 0.9
     """Nesterov momentum of stochastic gradient descent; the first beta of AdamW."""
     weight_decay: float = 5e-4
-    """On weight matrices and filters; never on biases and batch normalisation."""
+    """Weight decay of matrices and filters; biases and batch normalisation have none."""
     label_smoothing: float = 0.1
     """Share of the target spread evenly over the classes (Szegedy et al., 2016)."""
     ema_decay: float = 0.0
-    """Decay a step of the averaged weights that are kept in the end; 0 keeps the last weights."""
+    """Decay per step of the averaged weights that are kept in the end; 0 keeps the last weights."""
     optimizer: Literal["sgd", "adamw", "muon"] = "sgd"
     """Gradient descent with Nesterov momentum, AdamW (Loshchilov, Hutter, 2019), or Muon (Jordan et al.,
     2024) for all but the last layer."""
     largest_gradient: float = 0.0
-    """Norm to which the gradient is clipped; 0 leaves it as it is."""
+    """Norm to which the gradient is clipped; 0 does not clip."""
     augmentation: Augmentation | Rewriting | None = field(default_factory=Augmentation)
-    """Of frames; lines are varied as they are composed."""
+    """Random changes of frames; None for lines, which vary as they are composed."""
     augmented: float = 1.0
-    """Share of the batches that are augmented; the last ones are the pictures as they are."""
+    """Share of the batches that are augmented; the last batches of a training are not."""
     companions: Companions | None = None
-    """Generated writers and non-digits that are trained on beside the data set; with them, the model
-    abstains."""
+    """Generated hands and non-digits to train on beside the data set; with them, the model abstains."""
     lines: LineRecipe | None = None
-    """Lines of digits and signs that are composed of the data set; with them, the model reads numbers."""
+    """Lines composed of the data set's digits; with them, the model reads numbers."""
     validations: int = 8
-    """In a training, evenly spread; more where it has more epochs."""
+    """Validations in a training, evenly spread; at least one per epoch."""
     precision: Literal["bf16", "fp32"] = "bf16"
-    """Arithmetic of forward and backward pass, where the device has it; weights are always fp32."""
+    """Arithmetic of forward and backward pass, if the device is fast in it; weights are always fp32."""
 
     @property
     def learns_data_as_it_is(self) -> bool:
-        """Whether its answers are the classes of the data set, and nothing is generated beside it."""
+        """Whether its classes are those of the data set, and nothing generated is added."""
         return self.companions is None and self.lines is None
+
+    def count_parameters(self) -> int:
+        """Parameters of the network for the ten digits, or for lines."""
+        with torch.random.fork_rng(()):
+            network = self.architecture(10)
+        return sum(parameter.numel() for parameter in network.parameters())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; the architecture goes by the recipe's name."""
@@ -84,8 +90,8 @@ class Recipe:
         known = {each.name for each in fields(cls)} - {"architecture"}
         if set(values) != known:
             raise TrainingError(
-                f"the recipe has fields {sorted(set(values) ^ known)} that this version does not share; "
-                "use the version of number_prediction that trained it"
+                f"the fields {', '.join(sorted(set(values) ^ known))} of the recipe are not those of this "
+                "version; use the version of number_prediction that trained it"
             )
         recipe = get_recipe(values["name"])
         parts: dict[str, Callable[..., Any]] = {
@@ -100,18 +106,18 @@ class Recipe:
 
 
 def get_recipe(name: str) -> Recipe:
-    """The recipe of that name; an unknown name raises TrainingError and lists the known ones."""
+    """The recipe of that name; raises TrainingError, which lists all recipes, for any other name."""
     try:
         return RECIPES[name]
     except KeyError:
-        raise TrainingError(f"no recipe {name!r}; there are {', '.join(RECIPES)}") from None
+        raise TrainingError(f"no recipe named {name!r}; choose one of {', '.join(RECIPES)}") from None
 
 
 RECIPES = {
     "fast": Recipe(
         name="fast",
         architecture=FastCNN,
-        summary="small convolutional network, 95 thousand parameters; in a second or two",
+        summary="small convolutional network; trains in a second or two",
         epochs=0.8,
         min_batches=100,
         batch_size=192,
@@ -135,7 +141,7 @@ RECIPES = {
     "cnn": Recipe(
         name="cnn",
         architecture=CNN,
-        summary="four convolutions, 109 thousand parameters; the default",
+        summary="four convolutions; the default",
         epochs=3,
         weight_decay=0.0,
         optimizer="muon",
@@ -145,14 +151,14 @@ RECIPES = {
     "resnet": Recipe(
         name="resnet",
         architecture=ResNet,
-        summary="residual network, 154 thousand parameters; accurate in minutes",
+        summary="residual network; accurate in minutes",
         epochs=8,
         augmentation=Augmentation(rotation=15, scale=0.15, shear=0.15),
     ),
     "micro": Recipe(
         name="micro",
         architecture=MicroCNN,
-        summary="fewer than 2,000 parameters",
+        summary="convolutional network of fewer than 2,000 parameters",
         epochs=12,
         weight_decay=0.0,
         label_smoothing=0.05,
@@ -163,7 +169,7 @@ RECIPES = {
     "tiny": Recipe(
         name="tiny",
         architecture=TinyCNN,
-        summary="fewer than 10,000 parameters",
+        summary="convolutional network of fewer than 10,000 parameters",
         epochs=20,
         weight_decay=0.0,
         optimizer="muon",
@@ -173,7 +179,7 @@ RECIPES = {
     "best": Recipe(
         name="best",
         architecture=partial(ResNet, width=48),
-        summary="wider residual network, 342 thousand parameters; the most accurate",
+        summary="wider residual network; the most accurate",
         epochs=12,
         ema_decay=0.995,
         augmentation=Augmentation(rotation=15, scale=0.15, shear=0.15, elastic=1.0),
@@ -182,7 +188,7 @@ RECIPES = {
     "handwriting": Recipe(
         name="handwriting",
         architecture=ResNet,
-        summary="residual network for people's own digits; abstains from what is none",
+        summary="residual network for anyone's handwriting; abstains from pictures that are not a digit",
         epochs=28,
         label_smoothing=0.05,
         ema_decay=0.998,
@@ -205,4 +211,4 @@ RECIPES = {
         lines=LineRecipe(),
     ),
 }
-"""Every recipe by its name."""
+"""All recipes by name."""

@@ -45,7 +45,7 @@ def few(mnist: Splits) -> Splits:
 
 @contextmanager
 def open_sweep(folder: Path, *, seed: int = 0, space: tuple[Dimension, ...] = SPACE) -> Iterator[Sweeper]:
-    sweeper = Sweeper(RECIPE, space, folder, command="a test", data="mnist", seed=seed, threads=1)
+    sweeper = Sweeper(RECIPE, space, folder, data="mnist", seed=seed, threads=1)
     with closing(sweeper):
         yield sweeper
 

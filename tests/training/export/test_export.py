@@ -17,7 +17,7 @@ from number_prediction.digits.predictor import MEASURES_KEY, Predictor
 from number_prediction.digits.warnings import MEASURES
 from number_prediction.errors import ModelError, TrainingError
 from number_prediction.runs.run import Run
-from number_prediction.training.experiments.session import start_run
+from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.export.digits import check_parity
 from number_prediction.training.export.export import export_run
 from number_prediction.training.finetuning.weights import open_model
@@ -47,7 +47,7 @@ def test_the_network_of_a_recipe_is_exported_and_found_again(
 ) -> None:
     few = Splits(mnist.train.select(slice(0, 300)), mnist.validation.select(slice(0, 50)), mnist.test)
     recipe = replace(get_recipe(name), epochs=0, min_batches=3, batch_size=32)
-    run = start_run(recipe, tmp_path / "run", command="a test", threads=1)
+    run = start_run(recipe, tmp_path / "run", threads=1)
     for _ in fit(run, few):
         pass
     export_run(run)  # compares it with torch
@@ -142,7 +142,7 @@ def test_what_is_no_digit_graph_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_run_is_not_exported(tmp_path: Path, mnist: Splits) -> None:
-    run = start_run(get_recipe("mlp"), tmp_path / "run", command="a test")
+    run = start_run(get_recipe("mlp"), tmp_path / "run")
     records = fit(run, mnist)
     next(records)
     records.close()

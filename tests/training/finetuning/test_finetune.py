@@ -20,8 +20,12 @@ from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import DataError, ModelError, TrainingError
 from number_prediction.runs.run import Run
 from number_prediction.training.finetuning.finetune import Finetuned, Tuning, finetune
-from number_prediction.training.finetuning.guard import HELD_OUT, MNIST, OWN, REPLAY, Figure
-from number_prediction.training.finetuning.pictures import FEWEST_TO_HOLD_OUT, hold_out, load_corrections
+from number_prediction.training.finetuning.forgetting import HELD_OUT, MNIST, OWN, REPLAY, Figure
+from number_prediction.training.finetuning.pictures import (
+    MIN_PICTURES_TO_HOLD_OUT,
+    hold_out,
+    load_corrections,
+)
 from number_prediction.training.finetuning.replay import draw_replay
 from number_prediction.training.finetuning.weights import open_model
 from number_prediction.training.loop.state import load_trained
@@ -87,7 +91,7 @@ class Adapted:
 def adapted(tmp_path_factory: pytest.TempPathFactory) -> Adapted:
     folder = tmp_path_factory.mktemp("adapted")
     data = save_style(folder / "my hand", 16, seed=1)
-    done = finetune(str(data), folder / "model", command="a test", tuning=QUICK, threads=1)
+    done = finetune(str(data), folder / "model", tuning=QUICK, threads=1)
     return Adapted(data, done, Predictor(folder / "model"))
 
 
@@ -165,7 +169,7 @@ def test_harm_is_refused_and_the_old_model_stays(adapted: Adapted, mnist: Splits
     output = adapted.model.path.parent
     before = {path.name: path.read_bytes() for path in output.iterdir()}
     most = replace(QUICK, fewest_new=60, most_new=60, tolerance=Tuning().tolerance)
-    done = finetune(str(data), output, model=output, command="a test", tuning=most, threads=1)
+    done = finetune(str(data), output, model=output, tuning=most, threads=1)
     assert done.model is None
     assert any(REPLAY in reason for reason in done.reasons)
     assert figure(done, REPLAY).fall > 0.01
@@ -179,17 +183,17 @@ def test_a_training_that_runs_away_is_said_and_the_old_model_stays(
     output = adapted.model.path.parent
     before = {path.name: path.read_bytes() for path in output.iterdir()}
     fastest = replace(QUICKEST, learning_rate=1e30)
-    with pytest.raises(TrainingError, match=r"no finite number.* nothing was written.* another seed"):
-        finetune(str(data), output, model=output, command="a test", tuning=fastest, threads=1)
+    with pytest.raises(TrainingError, match=r"no longer finite.* nothing was written.* another seed"):
+        finetune(str(data), output, model=output, tuning=fastest, threads=1)
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 
 def test_a_model_that_learned_nothing_is_not_written(tmp_path: Path, mnist: Splits) -> None:
     data = save_digits(tmp_path / "wrong", mnist.train.select(np.arange(12)), shift=3)
-    done = finetune(str(data), tmp_path / "out", command="a test", tuning=QUICKEST, threads=1)
+    done = finetune(str(data), tmp_path / "out", tuning=QUICKEST, threads=1)
     assert done.model is None
     assert done.reasons == (
-        "of your 12 pictures 0 would be answered rightly, and 0 are; look for wrong labels",
+        "the new model reads 0 of your 12 pictures, the old one 0; look for wrong labels",
     )
     assert any("held out" in doubt for doubt in done.doubts)
     assert any("100% of the pictures" in doubt for doubt in done.doubts)
@@ -198,18 +202,18 @@ def test_a_model_that_learned_nothing_is_not_written(tmp_path: Path, mnist: Spli
 
 def test_nothing_is_written_where_nothing_is_to_be_learned(tmp_path: Path, mnist: Splits) -> None:
     data = save_digits(tmp_path / "right", mnist.train.select(np.arange(12)))
-    done = finetune(str(data), tmp_path / "out", command="a test", tuning=QUICKEST, threads=1)
+    done = finetune(str(data), tmp_path / "out", tuning=QUICKEST, threads=1)
     assert done.model is None
-    assert done.reasons == ("your 12 pictures are all answered rightly without it",)
+    assert done.reasons == ("the old model already reads all of your 12 pictures",)
 
 
-def test_nothing_that_was_trained_on_or_chosen_by_guards() -> None:
+def test_the_forgetting_check_has_pictures_of_its_own() -> None:
     replay = draw_replay(200, abstains=True, seed=0)
-    parts = (replay.trained, replay.chosen_by.mnist, replay.guarded.mnist)
+    parts = (replay.trained, replay.chosen_by.mnist, replay.checked.mnist)
     seen = [{frame.tobytes() for frame in np.asarray(part.images)} for part in parts]
     assert not seen[2] & (seen[0] | seen[1])
     assert (len(seen[1]), len(seen[2])) == (80, 120)
-    companions = {frame.tobytes() for frame in np.asarray(replay.guarded.accompanied.images[120:])}
+    companions = {frame.tobytes() for frame in np.asarray(replay.checked.accompanied.images[120:])}
     assert not companions & seen[0]
 
 
@@ -223,7 +227,6 @@ def test_the_same_seed_gives_the_same_model_also_of_one_that_cannot_abstain(
             str(adapted.data),
             folder,
             model=small_run.folder,
-            command="a test",
             seed=seed,
             threads=1,
             tuning=tuning,
@@ -249,7 +252,7 @@ def test_pictures_that_cannot_be_learned_from_are_refused(tmp_path: Path) -> Non
     assert len(load_corrections(str(tmp_path / "none"), (*digits, "none"))) == 10
     save_style(tmp_path / "blank", 5, seed=1)
     Image.new("L", (40, 40), 255).save(tmp_path / "blank" / "6" / "paper.png")
-    with pytest.raises(DataError, match=r"no ink is found in .*paper\.png, a 6"):
+    with pytest.raises(DataError, match=r"found no ink in .*paper\.png, a 6"):
         load_corrections(str(tmp_path / "blank"), digits)
     with pytest.raises(DataError, match="55,000 pictures"):
         load_corrections("mnist", digits)
@@ -257,15 +260,15 @@ def test_pictures_that_cannot_be_learned_from_are_refused(tmp_path: Path) -> Non
 
 def test_models_that_cannot_be_adapted_are_refused(tmp_path: Path, small_run: Run, adapted: Adapted) -> None:
     data = str(adapted.data)
-    with pytest.raises(DataError, match="holds a run, whose model is not replaced"):
-        finetune(data, small_run.folder, command="a test")
+    with pytest.raises(DataError, match="holds a run, whose model is never replaced"):
+        finetune(data, small_run.folder)
     weights = [np.ones((10, 784), np.float32)]
     other = save_perceptron(tmp_path / "other.onnx", weights, [str(digit) for digit in range(10)])
-    with pytest.raises(ModelError, match=r"other\.onnx: its weights are those of no recipe"):
-        finetune(data, tmp_path / "out", model=other, command="a test")
+    with pytest.raises(ModelError, match=r"other\.onnx: its weights fit no recipe"):
+        finetune(data, tmp_path / "out", model=other)
     letters = save_perceptron(tmp_path / "letters.onnx", weights, list("abcdefghij"))
     with pytest.raises(ModelError, match="only models of the ten digits can be adapted"):
-        finetune(data, tmp_path / "out", model=letters, command="a test")
+        finetune(data, tmp_path / "out", model=letters)
 
 
 @given(st.lists(st.integers(0, 10), min_size=1, max_size=80), st.integers(0, 9))
@@ -275,7 +278,7 @@ def test_each_class_that_is_held_out_is_trained_on(labels: list[int], seed: int)
     kept, held_out = hold_out(split, 0.2, seed=seed)
     assert sorted([*kept.images.ravel(), *held_out.images.ravel()]) == list(range(len(labels)))
     assert set(held_out.labels) <= set(kept.labels)
-    if len(labels) < FEWEST_TO_HOLD_OUT:
+    if len(labels) < MIN_PICTURES_TO_HOLD_OUT:
         assert len(held_out) == 0
     else:
         assert len(held_out) <= 0.2 * len(labels) + 1
@@ -300,8 +303,8 @@ def test_the_command_fails_where_the_old_model_is_kept(
     save_digits(tmp_path / "wrong", mnist.train.select(np.arange(12)), shift=3)
     done = command_line("finetune", "wrong", "--steps", "1", "--replay", "100", "--threads", "1")
     assert done.returncode == 1
-    assert b"error: of your 12 pictures 0 would be answered rightly" in done.stderr
-    assert b"the old model is kept, nothing was written" in done.stderr
+    assert b"error: the new model reads 0 of your 12 pictures" in done.stderr
+    assert b"kept the old model; nothing was written" in done.stderr
     assert not (tmp_path / "runs").exists()
 
 

@@ -24,7 +24,7 @@ from number_prediction.errors import TrainingError
 from number_prediction.runs.run import Run
 from number_prediction.training.augmentation.affine import Augmentation
 from number_prediction.training.augmentation.handwriting import Rewriting
-from number_prediction.training.experiments.session import start_run
+from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.loop.batches import LINE_WIDTHS, Batches, LineBatches
 from number_prediction.training.loop.checkpoint import load_checkpoint
 from number_prediction.training.loop.distributed import ALONE, World
@@ -109,7 +109,7 @@ def part(mnist: Splits) -> Splits:
 
 
 def start(folder: Path, recipe: Recipe = CNN, world: World = TWO[0]) -> Run:
-    return start_run(recipe, folder, command="a test", threads=1, world=world)
+    return start_run(recipe, folder, threads=1, world=world)
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +267,7 @@ def test_a_process_with_other_data_is_refused(together: Together) -> None:
 
 def test_a_run_goes_on_with_as_many_processes_as_it_began_with(tmp_path: Path, part: Splits) -> None:
     run = start(tmp_path / "run")
-    with pytest.raises(TrainingError, match=r"begun by 2 processes.*torchrun --nproc_per_node 2"):
+    with pytest.raises(TrainingError, match=r"started with 2 processes.*torchrun --nproc_per_node 2"):
         next(fit(run, part))
 
 
@@ -290,7 +290,9 @@ def test_the_command_line_under_torchrun(
         printed, messages = process.communicate()
     assert process.returncode != 0
     assert printed == ""
-    how = "stopped and saved; go on with: torchrun --nproc_per_node 2 -m number_prediction train --resume run"
+    how = (
+        "stopped and saved; resume with: torchrun --nproc_per_node 2 -m number_prediction train --resume run"
+    )
     assert messages.count(how) == 1
     with torchrun(*command, "--resume", "run", folder=tmp_path) as process:
         printed, messages = process.communicate()

@@ -21,7 +21,7 @@ from number_prediction.digits.prediction import DEFAULT_THRESHOLD
 from number_prediction.errors import DataError, TrainingError
 from number_prediction.runs.run import Run
 from number_prediction.training.augmentation.affine import Augmentation
-from number_prediction.training.experiments.session import start_run
+from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.loop import devices
 from number_prediction.training.loop.batches import Batches
 from number_prediction.training.loop.calibration import HIGHEST, LOWEST, choose_threshold, fit_temperature
@@ -62,7 +62,7 @@ def part(mnist: Splits) -> Splits:
 
 
 def start(folder: Path, recipe: Recipe = RECIPE, seed: int = 0) -> Run:
-    return start_run(recipe, folder, command="a test", seed=seed, threads=1)
+    return start_run(recipe, folder, seed=seed, threads=1)
 
 
 def train(run: Run, splits: Splits) -> dict[str, torch.Tensor]:

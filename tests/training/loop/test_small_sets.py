@@ -20,7 +20,8 @@ from number_prediction.reports import exploration as exploration_report
 from number_prediction.reports.evaluation import report_on_run
 from number_prediction.reports.labels import write_label_report
 from number_prediction.training.experiments import cross_validation
-from number_prediction.training.experiments.session import finish_run, start_run
+from number_prediction.training.experiments.setup import start_run
+from number_prediction.training.experiments.train import finish_run
 from number_prediction.training.frames import load_frames
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.recipes import get_recipe
@@ -81,7 +82,6 @@ def test_its_labels_are_judged(data: tuple[Path, int], tmp_path: Path) -> None:
             splits,
             QUICK,
             tmp_path / "out",
-            command="a test",
             data=str(folder),
             seed=0,
             threads=1,
@@ -104,7 +104,7 @@ def test_its_labels_are_judged(data: tuple[Path, int], tmp_path: Path) -> None:
 def test_a_model_of_it_is_trained_exported_and_evaluated(data: tuple[Path, int], tmp_path: Path) -> None:
     folder, class_count = data
     splits = load_frames(str(folder))
-    run = start_run(QUICK, tmp_path / "run", command="a test", data=str(folder), threads=1)
+    run = start_run(QUICK, tmp_path / "run", data=str(folder), threads=1)
     for _ in fit(run, splits):
         pass
     finish_run(run, splits)

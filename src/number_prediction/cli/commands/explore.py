@@ -17,22 +17,23 @@ def explore(
     data: Annotated[str, typer.Argument(metavar="mnist|PATH", help="Data set, as for train.")] = "mnist",
     other: Annotated[
         str | None,
-        typer.Option("--compare", metavar="mnist|PATH", help="A second data set, to be put beside it."),
+        typer.Option("--compare", metavar="mnist|PATH", help="Second data set, shown beside the first."),
     ] = None,
     sample: Annotated[
         int | None,
-        typer.Option(min=2, metavar="N", help="Pictures to draw at random first.", show_default="all"),
+        typer.Option(min=2, metavar="N", help="Pictures to draw at random.", show_default="all"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of samples and maps.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of samples and maps.")] = 0,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder.", show_default="runs/explore-TIME")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the page.", show_default="runs/explore-TIME")
     ] = None,
     open_report: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Show what a data set holds: samples, shapes, maps, neighbours, outliers, duplicates.
 
-    Writes explore.html, figures as PNG and tables as CSV; prints the path of the page. Every picture is
-    compared with every other one: of more than 150,000, explore a --sample, in which they are then numbered.
+    Writes explore.html, figures as PNG and tables as CSV; prints the path of the page. Each picture is
+    compared with all others, so explore a --sample of more than 150,000; the page then numbers the pictures
+    of the sample.
     """
     with extra("train"):
         from number_prediction.datasets.exploration import require_size, sample_splits
@@ -45,7 +46,7 @@ def explore(
         return splits if sample is None else sample_splits(splits, sample, seed=seed)
 
     pages = load(data)
-    require_size(pages)  # framing that many would take long
+    require_size(pages)  # before framing, which takes long
     splits = frame_splits(pages, data)
     found = exploration_report.explore(splits, seed=seed)
     title = display_name(data)

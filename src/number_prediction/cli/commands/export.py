@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from number_prediction.cli.console import extra
-
-if TYPE_CHECKING:
-    pass
 
 
 def export(
@@ -21,8 +18,8 @@ def export(
 ) -> None:
     """Write a run's model as ONNX, with manifest and model card; prints the file.
 
-    The graph holds everything from the picture's pixels to the probabilities. It is written only if it
-    answers as torch does over 10,000 pictures.
+    The file holds everything from the picture's pixels to the probabilities. It is written only if it answers
+    like torch on 10,000 pictures.
     """
     with extra("train"):
         from number_prediction.runs.run import Run

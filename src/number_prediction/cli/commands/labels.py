@@ -7,43 +7,47 @@ from typing import Annotated
 
 import typer
 
-from number_prediction.cli.console import command_typed, extra, make_console, open_in_browser, say, stoppable
+from number_prediction.cli.console import extra, make_console, open_in_browser, say, stoppable
 from number_prediction.cli.options import DEFAULT_RECIPE, ThreadsOption
 
 
 def labels(
     data: Annotated[str, typer.Argument(metavar="mnist|PATH", help="Data set, as for train.")] = "mnist",
     recipe: Annotated[
-        str, typer.Option(metavar="RECIPE", help="Of the networks that judge.")
+        str, typer.Option(metavar="RECIPE", help="Recipe of the networks that judge; see train --list.")
     ] = DEFAULT_RECIPE,
     folds: Annotated[
-        int, typer.Option(min=2, metavar="K", help="Networks; each judges what it did not see.")
+        int, typer.Option(min=2, metavar="K", help="Networks; each judges the pictures that it did not see.")
     ] = 5,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of folds and networks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of folds and networks.")] = 0,
     threads: ThreadsOption = None,
     output: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder; networks that are trained there are kept.")
+        Path, typer.Option(metavar="DIR", help="Folder; trained networks in it are kept.")
     ] = Path("runs/labels"),
     open_report: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Find labels that are probably wrong, in training and test part.
 
-    Trains one network a fold and lets it judge the pictures that it was not trained on. Writes labels.html
-    and every label, the most suspicious first, as CSV; prints the path of the page.
+    Trains one network per fold, which judges the pictures that it was not trained on. Writes labels.html, and
+    all labels as CSV, the most suspicious first; prints the path of the page. Repeat the same command to
+    resume.
     """
     with extra("train"):
         from number_prediction.cli.progress import show_progress
         from number_prediction.datasets.label_errors import rank
         from number_prediction.datasets.load import display_name
+        from number_prediction.machine import usable_cores
         from number_prediction.reports.labels import write_label_report
         from number_prediction.training.experiments import cross_validation
         from number_prediction.training.frames import load_frames
+        from number_prediction.training.loop.memory import tune_process
         from number_prediction.training.recipes import get_recipe
 
     chosen = get_recipe(recipe)
     splits = load_frames(data)
     divided = cross_validation.divide_into_folds(splits.train, folds, seed=seed)
-    with stoppable("the same command goes on"):
+    tune_process(threads or usable_cores())
+    with stoppable("repeat the same command to resume"):
         for fold in range(folds):
             say(f"fold {fold + 1} of {folds}")
             records = cross_validation.train_fold(
@@ -52,7 +56,6 @@ def labels(
                 splits,
                 chosen,
                 output,
-                command=command_typed(),
                 data=data,
                 seed=seed,
                 threads=threads,

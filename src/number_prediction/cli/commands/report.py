@@ -14,13 +14,12 @@ from number_prediction.cli.options import (
     Part,
     PartOption,
     ThreadsOption,
-    describe_part,
 )
 
 
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs with the same classes.")
+        list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs that know the same classes.")
     ],
     data: MeasuredOption = None,
     part: PartOption = Part.test,
@@ -31,10 +30,10 @@ def report(
     threads: ThreadsOption = None,
     open_report: OpenOption = False,
 ) -> None:
-    """Put runs side by side, and say whether a difference means anything.
+    """Compare runs side by side, and test whether their differences are significant.
 
-    All runs read the same pictures; each pair is compared by McNemar's test and the paired bootstrap. Writes
-    runs.html, figures as PNG and tables as CSV; prints the path of the page.
+    All runs read the same pictures. Each pair is compared with McNemar's test and the paired bootstrap.
+    Writes runs.html, figures as PNG and tables as CSV; prints the path of the page.
     """
     with extra("train"):
         from number_prediction.datasets.load import canonical_source, display_name, load_evaluation_split
@@ -45,7 +44,7 @@ def report(
     source = canonical_source(data) if data else evaluation_runs.shared_data(runs)
     is_own = any(run.settings().data == source for run in runs.values())
     split = load_evaluation_split(source, part, divided=is_own)
-    words = describe_part(display_name(source), part, is_own=is_own)
+    words = evaluation_runs.describe_part(display_name(source), part, is_own=is_own)
     measured = []
     for name, run in runs.items():
         say(f"{name}: reading {len(split):,} pictures")

@@ -11,7 +11,6 @@ import typer
 
 from number_prediction.cli.console import (
     EXIT_INTERRUPTED,
-    command_typed,
     extra,
     given_options,
     make_console,
@@ -22,20 +21,36 @@ from number_prediction.cli.console import (
 from number_prediction.cli.options import DEFAULT_RECIPE, RECIPE_HELP, DataOption, ThreadsOption
 
 if TYPE_CHECKING:
+    from number_prediction.datasets.split import Splits
     from number_prediction.runs.run import Record, Run
+    from number_prediction.training.loop.distributed import World
+    from number_prediction.training.recipes import Recipe
+
+
+def list_recipes(wanted: bool) -> None:
+    """Print name, number of parameters and summary of each recipe, and exit."""
+    if not wanted:
+        return
+    with extra("train"):
+        from number_prediction.training.recipes import RECIPES
+    for recipe in RECIPES.values():
+        print(f"{recipe.name:12} {recipe.count_parameters():>9,} parameters  {recipe.summary}")
+    raise typer.Exit
 
 
 def train(
     context: typer.Context,
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=RECIPE_HELP)] = DEFAULT_RECIPE,
     data: DataOption = "mnist",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of weights, order and augmentation.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed of weights, order and augmentation.")
+    ] = 0,
     epochs: Annotated[
         float | None,
         typer.Option(min=0, metavar="X", help="Passes over the images.", show_default="the recipe's"),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=2, metavar="N", help="Images a batch.", show_default="the recipe's")
+        int | None, typer.Option(min=2, metavar="N", help="Images per batch.", show_default="the recipe's")
     ] = None,
     learning_rate: Annotated[
         float | None,
@@ -46,96 +61,117 @@ def train(
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="Another number of the recipe, such as augmentation.rotation=12. May be repeated.",
+            help="Change another number of the recipe, such as augmentation.rotation=12. Repeatable.",
             show_default="the recipe's",
         ),
     ] = None,
     threads: ThreadsOption = None,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cuda, mps or cpu.", show_default="the best there is")
+        str | None,
+        typer.Option(metavar="NAME", help="cuda, mps or cpu.", show_default="the first of these found"),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run.", show_default="runs/RECIPE-SEED-TIME"),
     ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")
-    ] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Resume an interrupted run.")] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also log for TensorBoard, in RUN/tensorboard.")
+    ] = False,
+    _list: Annotated[
+        bool, typer.Option("--list", callback=list_recipes, is_eager=True, help="List all recipes and exit.")
     ] = False,
 ) -> None:
     """Train a recipe; prints the folder of the run.
 
-    The run holds its settings, log, checkpoint, exported model and a report on the validation part.
-    Ctrl-C saves; --resume goes on, also after a crash, and ends with the same weights. On several devices
+    The run holds its settings, log, checkpoint, exported model and a report on the validation part. Ctrl-C
+    saves; --resume continues, also after a crash, and ends with the same weights. To train on several devices
     or machines: torchrun --nproc_per_node N -m number_prediction train RECIPE, see docs/training.md.
     """
     with extra("train"):
         from number_prediction.cli.progress import show_progress
-        from number_prediction.runs.run import Run
-        from number_prediction.runs.sweep import parse_value
-        from number_prediction.training.experiments.search_space import change
-        from number_prediction.training.experiments.session import finish_run, start_run
-        from number_prediction.training.frames import load_frames
+        from number_prediction.training.experiments.train import finish_run
         from number_prediction.training.loop.distributed import join_world
         from number_prediction.training.loop.fit import fit
-        from number_prediction.training.recipes import get_recipe
+        from number_prediction.training.loop.memory import tune_process
 
         if tensorboard:
             from number_prediction.training.tensorboard import log_to_tensorboard
 
-    if resume is not None:
-        given = given_options(context) - {"resume", "tensorboard"}
-        if given:
-            raise typer.BadParameter(
-                f"a resumed run keeps its settings; leave out {', '.join(sorted(given))}",
-                param_hint="--resume",
-            )
     with join_world() as world:
         if resume is not None:
-            run = Run(resume)
-            splits = load_frames(world.from_main(run.settings).data)
+            _require_no_settings(context)
+            run, splits = _open(resume, world)
         else:
             changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-            if epochs is not None:
-                changes["min_batches"] = 0  # what was asked for, no more
-            chosen = replace(
-                get_recipe(recipe),
-                **{name: value for name, value in changes.items() if value is not None},  # type: ignore[arg-type]
-            )
-            chosen = change(chosen, dict(map(parse_value, settings or ())))
-            splits = load_frames(data)
-            run = world.from_main(
-                lambda: start_run(
-                    chosen,
-                    output or new_folder(f"{chosen.name}-{seed}"),
-                    command=command_typed(world.size),
-                    data=data,
-                    seed=seed,
-                    threads=threads,
-                    device=device,
-                    world=world,
-                )
-            )
+            chosen = _change(recipe, changes, settings or [])
+            folder = output or new_folder(f"{chosen.name}-{seed}")
+            run, splits = _start(chosen, folder, data, seed, threads, device, world)
+        tune_process(world.from_main(run.settings).threads)
         records = fit(run, splits, world)
         if not world.is_main:
             _follow(records)
             return
         _introduce(run)
-        how_to_go_on = f"go on with: {run.how_to_resume(world.size)}"
-        with stoppable(how_to_go_on):
+        how_to_resume = f"resume with: {run.how_to_resume(world.size)}"
+        with stoppable(how_to_resume):
             if tensorboard:
                 records = log_to_tensorboard(records, run.folder / "tensorboard")
             show_progress(records, make_console())
-    with stoppable(how_to_go_on):
-        say("exporting, and checking that ONNX Runtime answers as torch does")
+    with stoppable(how_to_resume):
+        say("exporting, and checking that ONNX Runtime answers like torch")
         accuracy = finish_run(run, splits)
     say(
-        f"validation accuracy {100 * accuracy:.2f}%; on the test part: "
+        f"validation accuracy {100 * accuracy:.2f}%; to measure it on the test part: "
         f"number-prediction evaluate {run.folder}"
     )
     print(run.folder)
+
+
+def _require_no_settings(context: typer.Context) -> None:
+    """Refuse options that a resumed run would ignore."""
+    given = given_options(context) - {"resume", "tensorboard"}
+    if given:
+        raise typer.BadParameter(
+            f"a resumed run keeps its settings; leave out {', '.join(sorted(given))}",
+            param_hint="--resume",
+        )
+
+
+def _change(name: str, changes: dict[str, float | None], settings: list[str]) -> Recipe:
+    """The recipe of that name with the values that were given."""
+    from number_prediction.runs.sweep import parse_value
+    from number_prediction.training.experiments.search_space import change
+    from number_prediction.training.recipes import get_recipe
+
+    given = {field: value for field, value in changes.items() if value is not None}
+    if "epochs" in given:
+        given["min_batches"] = 0  # exactly the epochs asked for
+    chosen = replace(get_recipe(name), **given)  # type: ignore[arg-type]
+    return change(chosen, dict(map(parse_value, settings)))
+
+
+def _open(folder: Path, world: World) -> tuple[Run, Splits]:
+    """A run to resume, and its frames."""
+    from number_prediction.runs.run import Run
+    from number_prediction.training.frames import load_frames
+
+    run = Run(folder)
+    return run, load_frames(world.from_main(run.settings).data)
+
+
+def _start(
+    recipe: Recipe, folder: Path, data: str, seed: int, threads: int | None, device: str | None, world: World
+) -> tuple[Run, Splits]:
+    """A new run, made by the main process, and its frames."""
+    from number_prediction.training.experiments.setup import start_run
+    from number_prediction.training.frames import load_frames
+
+    splits = load_frames(data)
+    run = world.from_main(
+        lambda: start_run(recipe, folder, data=data, seed=seed, threads=threads, device=device, world=world)
+    )
+    return run, splits
 
 
 def _introduce(run: Run) -> None:
@@ -149,13 +185,13 @@ def _introduce(run: Run) -> None:
     )
     if find_csv(settings.data) is not None:
         say(
-            "note: the pictures of Kaggle's Digit Recognizer are MNIST's, its test pictures too; "
+            "note: all pictures of Kaggle's Digit Recognizer, its test pictures too, come from MNIST; "
             "to add MNIST to them would be cheating"
         )
 
 
 def _follow(records: Iterable[Record]) -> None:
-    """Train beside the main process, which says all there is to say."""
+    """Train beside the main process, which prints all messages."""
     from number_prediction.training.loop.fit import Interrupted
 
     try:

@@ -1,1 +1,1 @@
-"""Several runs: comparison, cross-validation, sweeps."""
+"""Whole runs: training one, measuring it, comparing several, cross-validation, sweeps."""

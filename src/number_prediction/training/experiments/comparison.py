@@ -1,4 +1,4 @@
-"""Several recipes over several seeds, each trained and evaluated in its own run -> a table and a figure."""
+"""Several recipes with several seeds, each trained and evaluated in its own run -> a table and a figure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ from number_prediction.models.manifest import read_manifest
 from number_prediction.reports.evaluation import report_on_run
 from number_prediction.reports.plots.evaluation import accuracy_comparison
 from number_prediction.runs.run import Record, Run
-from number_prediction.training.experiments.session import finish_run, open_run, require_same_settings
+from number_prediction.training.experiments.setup import open_run, require_same_settings
+from number_prediction.training.experiments.train import finish_run
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.recipes import Recipe
 
 LATENCY_CALLS = 1000
+"""Timed predictions of one picture each."""
+WARM_UP_CALLS = 50
+"""Predictions before the timed ones."""
 TABLE_FILE, FIGURE_FILE = "comparison.csv", "comparison.png"
 
 
@@ -45,15 +49,17 @@ class Entry:
 
 
 def plan(recipes: Sequence[Recipe], seeds: int, folder: Path, *, data: str = EMBEDDED) -> list[Entry]:
-    """The runs of a comparison, `seeds` (0, 1, ...) for each recipe.
+    """The runs of a comparison: each recipe with the seeds 0, 1, ... (`seeds` of them).
 
     Raises:
-        DataError: a run of that name is there already, with another recipe or data set.
-        TrainingError: a recipe reads numbers, which are no answers to single digits.
+        DataError: the folder holds a run of the same name with another recipe or data set.
+        TrainingError: a recipe reads numbers, which cannot be compared with single digits.
     """
     for recipe in recipes:
         if recipe.lines is not None:
-            raise TrainingError(f"{recipe.name} reads numbers, and digits are compared; leave it out")
+            raise TrainingError(
+                f"recipe {recipe.name} reads numbers, but compare measures single digits; leave it out"
+            )
     entries = [
         Entry(recipe, seed, Run(folder / f"{recipe.name}-{seed}"))
         for recipe in recipes
@@ -65,13 +71,13 @@ def plan(recipes: Sequence[Recipe], seeds: int, folder: Path, *, data: str = EMB
 
 
 def train_entry(
-    entry: Entry, splits: Splits, *, data: str = EMBEDDED, threads: int | None, command: str
+    entry: Entry, splits: Splits, *, data: str = EMBEDDED, threads: int | None
 ) -> Iterator[Record]:
-    """Train one run, export it and evaluate it on the test part; yields the records of the training.
+    """Train one run on `splits`, the frames of `data`, export it and evaluate it on the test part.
 
-    `splits` are the frames of `data`.
+    Yields the records of the training.
     """
-    open_run(entry.recipe, entry.run.folder, command=command, data=data, seed=entry.seed, threads=threads)
+    open_run(entry.recipe, entry.run.folder, data=data, seed=entry.seed, threads=threads)
     yield from fit(entry.run, splits)
     finish_run(entry.run, splits)
     evaluation = evaluate(
@@ -87,7 +93,7 @@ def write_comparison(entries: Sequence[Entry], folder: Path) -> pandas.DataFrame
     """Write comparison.csv and comparison.png of finished runs.
 
     Returns:
-        One row a recipe: mean and deviation of the test accuracy, size, training time and latency.
+        One row per recipe: mean and deviation of the test accuracy, size, training time and latency.
     """
     by_recipe: dict[str, list[Run]] = {}
     for entry in entries:
@@ -116,15 +122,15 @@ def write_comparison(entries: Sequence[Entry], folder: Path) -> pandas.DataFrame
 
 
 def measure_latency(predictor: Predictor) -> float:
-    """Median milliseconds for one 28x28 picture, warm, over LATENCY_CALLS calls."""
+    """Median milliseconds for one 28x28 picture over LATENCY_CALLS calls, after warming up."""
     pictures = load_mnist().test.images[:LATENCY_CALLS]
     assert isinstance(pictures, np.ndarray)
     times = []
-    for index in range(-50, len(pictures)):  # the first fifty warm up
+    for index in range(-WARM_UP_CALLS, len(pictures)):
         begun = time.perf_counter()
         predictor.predict_digits([pictures[max(index, 0)]])
         times.append(time.perf_counter() - begun)
-    return float(np.median(times[50:])) * 1000
+    return float(np.median(times[WARM_UP_CALLS:])) * 1000
 
 
 def _test_accuracy(run: Run) -> float:

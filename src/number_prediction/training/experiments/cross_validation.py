@@ -1,4 +1,4 @@
-"""K-fold cross-validation: every training picture is judged by a network that was not trained on it."""
+"""K-fold cross-validation: each training picture is judged by a network that was not trained on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from number_prediction.datasets.split import Split, Splits
 from number_prediction.errors import DataError
 from number_prediction.runs.run import Record, Run
-from number_prediction.training.experiments.session import open_run
+from number_prediction.training.experiments.setup import open_run
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.loop.state import load_trained
 from number_prediction.training.loop.tasks import compute_logits
@@ -25,20 +25,20 @@ class Folds:
     """A stratified division of N pictures into K folds."""
 
     assignment: NDArray[np.intp]
-    """(N,) fold of each picture, 0..K-1."""
+    """(N,) fold of each picture, from 0 to K - 1."""
     count: int
 
     def outside(self, fold: int) -> NDArray[np.intp]:
-        """Indices of the pictures that are not in a fold: what its network is trained on."""
+        """Indices of the pictures outside a fold, on which its network is trained."""
         return np.flatnonzero(self.assignment != fold)
 
     def inside(self, fold: int) -> NDArray[np.intp]:
-        """Indices of the pictures of a fold: what its network judges."""
+        """Indices of the pictures of a fold, which its network judges."""
         return np.flatnonzero(self.assignment == fold)
 
 
 def divide_into_folds(split: Split, count: int, *, seed: int) -> Folds:
-    """Divide a split, each class in equal proportion.
+    """Divide a split into folds with equal shares of each class.
 
     Raises:
         DataError: a class has fewer pictures than there are folds.
@@ -48,7 +48,9 @@ def divide_into_folds(split: Split, count: int, *, seed: int) -> Folds:
     for label, name in enumerate(split.classes):
         members = generator.permutation(np.flatnonzero(split.labels == label))
         if len(members) < count:
-            raise DataError(f"class {name!r} has {len(members)} pictures; {count} folds need as many")
+            raise DataError(
+                f"class {name!r} has {len(members)} pictures, too few for {count} folds; use fewer --folds"
+            )
         assignment[members] = np.arange(len(members)) % count
     return Folds(assignment, count)
 
@@ -60,24 +62,22 @@ def train_fold(
     recipe: Recipe,
     folder: Path,
     *,
-    command: str,
     data: str,
     seed: int,
     threads: int | None,
 ) -> Iterator[Record]:
-    """Train the network of one fold in a run of its own, from its checkpoint where there is one."""
-    place = fold_run(folder, fold).folder
-    run = open_run(recipe, place, command=command, data=data, seed=seed, threads=threads)
+    """Train the network of one fold in its own run, from its checkpoint if it has one."""
+    run = open_run(recipe, fold_run(folder, fold).folder, data=data, seed=seed, threads=threads)
     yield from fit(run, splits._replace(train=splits.train.select(folds.outside(fold))))
 
 
 def fold_run(folder: Path, fold: int) -> Run:
-    """The run of a fold."""
+    """The run of one fold."""
     return Run(folder / f"fold-{fold}")
 
 
 def out_of_fold_probabilities(folds: Folds, folder: Path, train: Split) -> NDArray[np.float32]:
-    """Probabilities (N, C) of each training picture, by the network that was not trained on it."""
+    """Probabilities (N, C) of the training pictures, each by the network that was not trained on it."""
     probabilities = np.empty((len(train), len(train.classes)), np.float32)
     for fold in range(folds.count):
         inside = folds.inside(fold)
@@ -86,7 +86,7 @@ def out_of_fold_probabilities(folds: Folds, folder: Path, train: Split) -> NDArr
 
 
 def mean_probabilities(folds: Folds, folder: Path, split: Split) -> NDArray[np.float32]:
-    """Probabilities (M, C) of pictures that no network was trained on: the mean over the networks."""
+    """Mean probabilities (M, C) over all networks, for pictures that no network was trained on."""
     each = [_probabilities(fold_run(folder, fold), split) for fold in range(folds.count)]
     return np.asarray(np.mean(each, axis=0), dtype=np.float32)
 

@@ -1,8 +1,8 @@
-"""Sweep: trainings of one recipe with other values, which Optuna chooses by what came of those before.
+"""Sweep: repeated trainings of one recipe; Optuna chooses the values of each from the earlier results.
 
-In: a recipe, dimensions, splits. Out: a folder with a run for each trial and an SQLite file that knows them.
-Only the validation part says what is better. What a trial tries is a function of the seed, its number and the
-trials before it, so that a sweep that was killed and goes on tries the same.
+In: a recipe, dimensions, splits. Out: a folder with a run for each trial and Optuna's SQLite file. Accuracy
+on the validation part decides which values are better. A trial's values depend only on the seed, its number
+and the earlier trials. So a sweep that was killed and resumed tries the same values.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from number_prediction.training.experiments.search_space import (
     require_dimensions,
     whole_fields,
 )
-from number_prediction.training.experiments.session import open_run
+from number_prediction.training.experiments.setup import open_run
 from number_prediction.training.loop.fit import DivergedError, fit
 from number_prediction.training.recipes import Recipe
 
 DATABASE = "sweep.db"
 RANDOM_TRIALS = 8
-"""Trials that are drawn at random before others are chosen by what came of them."""
-COMPARED_TRIALS, COMPARED_FROM = 5, 2
-"""A trial is stopped early where, from its third validation on, it is worse than the median of others."""
-EXPLAINED_TRIALS = 10
-"""Finished trials before it is estimated which field matters."""
+"""First trials, whose values are drawn at random; later values depend on results."""
+MIN_COMPARED_TRIALS, UNCOMPARED_VALIDATIONS = 5, 2
+"""Trials and validations before a trial is compared; if it is worse than the median, it stops early."""
+MIN_EXPLAINED_TRIALS = 10
+"""Finished trials needed to estimate how much each field matters."""
 OUTCOMES: dict[TrialState, Outcome] = {
     TrialState.COMPLETE: "finished",
     TrialState.PRUNED: "stopped early",
@@ -53,7 +53,7 @@ OUTCOMES: dict[TrialState, Outcome] = {
 
 
 class Sweeper:
-    """A sweep in its folder, to go on with, and to be closed in the end."""
+    """A new or resumed sweep in its folder; close it in the end."""
 
     def __init__(
         self,
@@ -61,43 +61,24 @@ class Sweeper:
         dimensions: Sequence[Dimension],
         folder: Path,
         *,
-        command: str,
         data: str,
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
-        """Open the sweep in `folder`, or begin it with a trial of the recipe as it is.
+        """Open the sweep in `folder`, or begin one, whose first trial is the unchanged recipe.
 
         Raises:
-            TrainingError: the recipe cannot be varied so.
-            DataError: a sweep of other settings is there, or what is there is none.
+            TrainingError: the recipe has no such fields, or cannot have these values.
+            DataError: the folder holds a sweep with other settings, or its database is damaged.
         """
         require_dimensions(recipe, dimensions)
         self._recipe, self._dimensions, self._folder = recipe, tuple(dimensions), folder
-        self._command, self._data, self._seed, self._threads = command, data, seed, threads
+        self._data, self._seed, self._threads = data, seed, threads
         self._usual = {dimension.field: get_value(recipe, dimension.field) for dimension in dimensions}
-        self._space = {dimension.field: self._distribution(dimension) for dimension in dimensions}
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._space = {dimension.field: _distribution(recipe, dimension) for dimension in dimensions}
         folder.mkdir(parents=True, exist_ok=True)
-        database = folder / DATABASE
-        try:
-            self._storage = RDBStorage(f"sqlite:///{database.resolve().as_posix()}")
-            self._study = optuna.create_study(
-                storage=self._storage,
-                study_name=recipe.name,
-                direction="maximize",
-                pruner=MedianPruner(COMPARED_TRIALS, COMPARED_FROM),
-                load_if_exists=True,
-            )
-        except (SQLAlchemyError, StorageInternalError) as error:
-            raise DataError(f"{database}: not the database of a sweep; choose another --output") from error
+        self._storage, self._study = _open_study(folder / DATABASE, recipe.name)
         self._require_same_settings()
-
-    def _distribution(self, dimension: Dimension) -> BaseDistribution:
-        low, high, is_log = dimension.low, dimension.high, dimension.is_log
-        if whole_fields(self._recipe)[dimension.field]:
-            return IntDistribution(int(low), int(high), log=is_log)
-        return FloatDistribution(low, high, log=is_log)
 
     def _require_same_settings(self) -> None:
         settings = {
@@ -115,12 +96,12 @@ class Sweeper:
         elif known != settings:
             differing = ", ".join(name for name, value in settings.items() if known.get(name) != value)
             raise DataError(
-                f"{self._folder}: a sweep of other settings ({differing}); repeat its command to go on with "
-                "it, or choose another --output"
+                f"{self._folder}: holds a sweep with other settings ({differing}); repeat its command to "
+                "resume it, or choose another --output"
             )
 
     def begin(self) -> optuna.Trial:
-        """The trial that was interrupted, or the next one."""
+        """The interrupted trial, or the next one."""
         running = self._study.get_trials(states=[TrialState.RUNNING])
         if running:
             study_id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -132,14 +113,13 @@ class Sweeper:
         return self._study.ask(self._space)
 
     def train(self, trial: optuna.Trial, splits: Splits) -> Iterator[Record]:
-        """Train a trial in its run, from its checkpoint where it has one; yields the records of the training.
+        """Train a trial in its run, from its checkpoint if it has one; yields the records of the training.
 
-        It is stopped early where it falls behind the others.
+        A trial that falls behind the others stops early.
         """
         run = open_run(
             change(self._recipe, trial.params),
             self.run_of(trial.number).folder,
-            command=self._command,
             data=self._data,
             seed=self._seed,
             threads=self._threads,
@@ -166,19 +146,19 @@ class Sweeper:
         return Run(self._folder / f"trial-{number:03}")
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._storage.remove_session()
         self._storage.engine.dispose()
 
     def trials(self) -> tuple[Trial, ...]:
-        """The trials that have ended."""
+        """All trials that have ended."""
         return tuple(
             Trial(trial.number, trial.params, OUTCOMES[trial.state], trial.value)
             for trial in self._study.get_trials(states=tuple(OUTCOMES))
         )
 
     def summarize(self, splits: Splits) -> Sweep:
-        """All that is known by now."""
+        """The sweep's results so far."""
         return Sweep(
             recipe=self._recipe.name,
             data=display_name(canonical_source(self._data)),
@@ -188,17 +168,41 @@ class Sweeper:
             dimensions=self._dimensions,
             usual=self._usual,
             trials=self.trials(),
-            importances=self._importances(),
+            importances=_importances(self._study, self.trials()),
         )
 
-    def _importances(self) -> dict[str, float]:
-        accuracies = [trial.accuracy for trial in self.trials() if trial.outcome == "finished"]
-        if len(accuracies) < EXPLAINED_TRIALS or len(set(accuracies)) == 1:
-            return {}
-        return get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=0))
+
+def _open_study(database: Path, name: str) -> tuple[RDBStorage, optuna.Study]:
+    try:
+        storage = RDBStorage(f"sqlite:///{database.resolve().as_posix()}")
+        study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            direction="maximize",
+            pruner=MedianPruner(MIN_COMPARED_TRIALS, UNCOMPARED_VALIDATIONS),
+            load_if_exists=True,
+        )
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise DataError(f"{database}: not the database of a sweep; choose another --output") from error
+    return storage, study
+
+
+def _distribution(recipe: Recipe, dimension: Dimension) -> BaseDistribution:
+    low, high, is_log = dimension.low, dimension.high, dimension.is_log
+    if whole_fields(recipe)[dimension.field]:
+        return IntDistribution(int(low), int(high), log=is_log)
+    return FloatDistribution(low, high, log=is_log)
+
+
+def _importances(study: optuna.Study, trials: Sequence[Trial]) -> dict[str, float]:
+    """How much each field matters, from 0 to 1; empty if too few trials differ."""
+    accuracies = [trial.accuracy for trial in trials if trial.outcome == "finished"]
+    if len(accuracies) < MIN_EXPLAINED_TRIALS or len(set(accuracies)) == 1:
+        return {}
+    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
 
 
 def _accuracies(run: Run) -> list[float]:
-    """Of all validations of a run so far."""
+    """Accuracy of each validation of a run so far."""
     found = (record.validation_accuracy for record in run.records())
     return [accuracy for accuracy in found if accuracy is not None]

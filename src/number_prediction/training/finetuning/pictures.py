@@ -1,4 +1,4 @@
-"""Labelled pictures of one hand or form -> frames to adapt a model to, and some to measure it on."""
+"""Labelled pictures of one hand or form -> frames for adapting a model, and frames for measuring it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from number_prediction.datasets.split import PictureFiles, Split, divide, join
 from number_prediction.errors import DataError
 from number_prediction.training.frames import to_frames
 
-FEWEST, MOST = 10, 1000
-"""Pictures that a model can be adapted to."""
-FEWEST_TO_HOLD_OUT = 30
-"""Pictures from which on some are held out."""
+MIN_PICTURES, MAX_PICTURES = 10, 1000
+"""Numbers of pictures that a model can be adapted to."""
+MIN_PICTURES_TO_HOLD_OUT = 30
+"""With fewer pictures, none is held out."""
 
 
 def load_corrections(data: str, classes: tuple[str, ...]) -> Split:
     """Frames (N, 28, 28) uint8 of the pictures to adapt to, with labels by the model's classes.
 
     Raises:
-        DataError: fewer than FEWEST or more than MOST, a class that is not among `classes`, or a digit
-            without ink.
+        DataError: fewer than MIN_PICTURES or more than MAX_PICTURES, a class that is not among `classes`, or
+        a
+            digit without ink.
     """
     split = load_evaluation_split(data, "train", divided=False)
     unknown = [name for name in split.classes if name not in classes]
     if unknown:
         hint = " (it cannot learn to refuse)" if NOT_A_DIGIT in unknown else ""
         raise DataError(
-            f"{data}: the model has no class {', '.join(unknown)}{hint}; it has {', '.join(classes)}. Name "
-            "the folders after those, or leave the others out"
+            f"{data}: the model has no class {', '.join(unknown)}{hint}; it has {', '.join(classes)}. Rename "
+            "the folders, or leave these out"
         )
-    if not FEWEST <= len(split) <= MOST:
+    if not MIN_PICTURES <= len(split) <= MAX_PICTURES:
         raise DataError(
-            f"{data}: {len(split):,} pictures to train on; a model is adapted to {FEWEST} to {MOST:,}. With "
-            "more, train one: number-prediction train --data"
+            f"{data}: {len(split):,} pictures to train on; a model is adapted to {MIN_PICTURES} to "
+            f"{MAX_PICTURES:,}. With more, train a new one: number-prediction train --data"
         )
     labels = np.array([classes.index(name) for name in split.classes], np.uint8)[split.labels]
     frames = to_frames(split.images)
@@ -43,16 +44,16 @@ def load_corrections(data: str, classes: tuple[str, ...]) -> Split:
     if len(blank):
         index = int(blank[0])
         name = split.images.paths[index] if isinstance(split.images, PictureFiles) else f"picture {index}"
-        raise DataError(f"{data}: no ink is found in {name}, a {classes[labels[index]]}; leave it out")
+        raise DataError(f"{data}: found no ink in {name}, a {classes[labels[index]]}; leave it out")
     return Split(frames, labels, classes)
 
 
 def hold_out(split: Split, share: float, *, seed: int) -> tuple[Split, Split]:
-    """What to train on, and a share of each class to measure on: none of fewer than FEWEST_TO_HOLD_OUT.
+    """The pictures to train on, and a share of each class to measure on.
 
-    A class of one picture is trained on.
+    Splits of fewer than MIN_PICTURES_TO_HOLD_OUT and classes of one picture are trained on in whole.
     """
-    if len(split) < FEWEST_TO_HOLD_OUT:
+    if len(split) < MIN_PICTURES_TO_HOLD_OUT:
         return split, split.select(slice(0))
     several = np.bincount(split.labels, minlength=len(split.classes))[split.labels] > 1
     alone, shared = (split.select(np.flatnonzero(rows)) for rows in (~several, several))

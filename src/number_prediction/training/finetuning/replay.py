@@ -1,7 +1,7 @@
-"""What a model that is trained on must not forget: MNIST and what the repository generates, as frames.
+"""The replay set, which an adapted model must not forget: MNIST and generated companions, as frames.
 
-Out: pictures to train on beside new ones (rehearsal; Robins, "Catastrophic forgetting, rehearsal and
-pseudorehearsal", 1995), others to choose by, and others again to measure on.
+Out: frames to train on beside new pictures (rehearsal; Robins, "Catastrophic forgetting, rehearsal and
+pseudorehearsal", 1995), others for choosing weights, and others again for the forgetting check.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from number_prediction.datasets.split import Split, divide
 from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.synthesis.companions import Companions, add_companions
 
-TRAINED_SEED, CHOSEN_SEED, GUARDED_SEED = 2_000_000, 3_000_000, 4_000_000
-"""Added to the seed: the companions are none of those that a recipe was trained or validated with."""
+TRAINED_SEED, CHOSEN_SEED, CHECKED_SEED = 2_000_000, 3_000_000, 4_000_000
+"""Added to the seed, so that no companion is one that a recipe was trained or validated with."""
 CHOSEN_SHARE = 0.4
-"""Of MNIST's validation part, to choose by; the rest is measured on."""
+"""Share of MNIST's validation part for choosing; the rest is for the forgetting check."""
 _CHUNK = 500
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What a model knows, as frames of the ten digits and, for a model that abstains, of NOT_A_DIGIT."""
+    """Frames that a model knows how to read: of the ten digits and, if it abstains, of NOT_A_DIGIT."""
 
     mnist: Split
-    """Of MNIST alone."""
+    """Frames of MNIST."""
     accompanied: Split
-    """The same with companions."""
+    """The same frames and companions."""
     rewritten: Split
-    """Those, each changed as `Rewriting` changes it."""
+    """All of these, each changed by `Rewriting`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,29 +40,29 @@ class Replay:
     """Three sets without a picture in common."""
 
     trained: Split
-    """Of MNIST's training part, and companions."""
+    """From MNIST's training part, with companions."""
     chosen_by: Known
-    """Of MNIST's validation part; sets what is not trained."""
-    guarded: Known
-    """The rest of it; nothing is chosen by these."""
+    """From MNIST's validation part, for choosing share, temperature and threshold."""
+    checked: Known
+    """The rest of that part, only for the forgetting check."""
 
 
 def draw_replay(count: int, *, abstains: bool, seed: int) -> Replay:
-    """Draw `count` pictures of MNIST's training part, and as many as there are of its validation part.
+    """Draw `count` pictures each of MNIST's training and validation part, fewer if a part is smaller.
 
     Args:
-        count: pictures of MNIST; the companions that go with them come on top.
-        abstains: whether non-digits belong to it.
-        seed: of all that is random in it.
+        count: pictures of MNIST; companions are added to them.
+        abstains: whether the set has non-digits.
+        seed: decides everything random in the set.
     """
     mnist = load_mnist()
     chosen = np.sort(np.random.default_rng(seed).permutation(len(mnist.train))[:count])
     held_out = mnist.validation.select(slice(count))
-    guarded, chosen_by = divide(held_out, round(CHOSEN_SHARE * len(held_out)), seed=seed)
+    checked, chosen_by = divide(held_out, round(CHOSEN_SHARE * len(held_out)), seed=seed)
     return Replay(
         trained=_accompany(mnist.train.select(chosen), abstains=abstains, seed=seed + TRAINED_SEED),
         chosen_by=_know(chosen_by, abstains=abstains, seed=seed + CHOSEN_SEED),
-        guarded=_know(guarded, abstains=abstains, seed=seed + GUARDED_SEED),
+        checked=_know(checked, abstains=abstains, seed=seed + CHECKED_SEED),
     )
 
 
@@ -76,7 +76,7 @@ def _know(mnist: Split, *, abstains: bool, seed: int) -> Known:
 
 
 def _accompany(mnist: Split, *, abstains: bool, seed: int) -> Split:
-    """Digits with their companions; without non-digits for a model that does not abstain."""
+    """Digits with their companions, without non-digits if the model does not abstain."""
     accompanied = add_companions(mnist, Companions(), seed=seed)
     if abstains:
         return accompanied
@@ -85,7 +85,7 @@ def _accompany(mnist: Split, *, abstains: bool, seed: int) -> Split:
 
 
 def _rewrite(split: Split, *, seed: int) -> Split:
-    """A split of frames (N, 28, 28) uint8, each changed as `Rewriting` changes it."""
+    """A split of frames (N, 28, 28) uint8, each changed by `Rewriting`."""
     frames = np.asarray(split.images)
     generator = torch.Generator().manual_seed(seed)
     rewriting = Rewriting()

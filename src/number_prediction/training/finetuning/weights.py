@@ -1,9 +1,9 @@
-"""An exported model -> its network, to be trained on; and that, trained -> the same model with its weights.
+"""An exported model -> its network for further training; the trained network -> the model with new weights.
 
-In: a loaded model (ONNX). Out: the network of the recipe that fits the file, with the file's weights, and an
-ONNX file that differs from the first in weights and temperature alone: nothing is exported anew. An export
-folds a batch normalisation into the weights right before it; such a one is left out of the network, and the
-layer before it has a bias instead.
+In: a loaded model (ONNX). Out: the network of the recipe that fits the file, with the file's weights; and an
+ONNX file that differs from the first only in weights and temperature, without a new export. An export folds a
+batch normalisation into the layer before it. The network then has no such normalisation, and the layer has a
+bias instead.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from number_prediction.training.loop.state import TrainedNetwork, build_network
 from number_prediction.training.recipes import RECIPES, Recipe
 
 TEMPERATURE = "calibration.temperature"
-"""Name of the temperature in a file that was written here."""
+"""Name of the temperature in a file written by this module."""
 _PREFIX = "network."
-"""Before the names of the network's weights in a file: it is a part of the digit graph."""
+"""Prefix of the names of the network's weights in a file; the network is a part of the digit graph."""
 _WEIGHTED = ("Conv", "Gemm")
 _CUTTING = ("Slice", "Softmax")
 """Operators between the division by the temperature and the probabilities."""
@@ -35,18 +35,18 @@ _CUTTING = ("Slice", "Softmax")
 
 @dataclass(frozen=True, eq=False)
 class OpenedModel:
-    """An exported model as something to train on."""
+    """An exported model and its network."""
 
     trained: TrainedNetwork
-    """In evaluation mode; trained in that mode, its batch normalisations keep their statistics."""
+    """In evaluation mode; training in that mode keeps the statistics of batch normalisations."""
     recipe: Recipe
-    """The first whose network has the file's weights."""
+    """The first recipe whose network has the file's weights."""
     model: onnx.ModelProto
     initializers: dict[str, str]
     """Name in the network's state -> name in the file."""
 
     def to_onnx(self, trained: TrainedNetwork) -> bytes:
-        """The file with the weights and the temperature of a network that this one was trained to."""
+        """The file with the weights and the temperature of the trained network."""
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         tensors = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -54,7 +54,7 @@ class OpenedModel:
         for name, initializer in self.initializers.items():
             values = state[name].detach().cpu().contiguous().numpy()
             tensors[initializer].CopyFrom(numpy_helper.from_array(values, initializer))
-        if TEMPERATURE not in tensors:  # the number that stands there may serve elsewhere too
+        if TEMPERATURE not in tensors:  # other nodes may share the constant that the file has there
             _find_division(model).input[1] = TEMPERATURE
             model.graph.initializer.add(name=TEMPERATURE)
             tensors[TEMPERATURE] = model.graph.initializer[-1]
@@ -66,10 +66,10 @@ class OpenedModel:
 
 
 def open_model(predictor: Predictor) -> OpenedModel:
-    """The network inside a loaded model, with its weights; no step of a training is counted yet.
+    """The network inside a loaded model, with its weights; its count of training steps is 0.
 
     Raises:
-        ModelError: no recipe has a network of these weights, or the file was altered since it was loaded.
+        ModelError: no recipe has a network of these weights, or the file was changed after it was loaded.
     """
     model = onnx.load_model_from_string(predictor.read_model())
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -79,7 +79,7 @@ def open_model(predictor: Predictor) -> OpenedModel:
         initializers = _match(network, model, weights)
         if initializers is not None:
             state = {name: torch.tensor(weights[each]) for name, each in initializers.items()}
-            network.load_state_dict(state, strict=False)  # the counts of batches are in no file
+            network.load_state_dict(state, strict=False)  # files have no counts of batches
             trained = TrainedNetwork(
                 network=network.eval().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
                 temperature=float(weights[_find_division(model).input[1]]),
@@ -90,17 +90,17 @@ def open_model(predictor: Predictor) -> OpenedModel:
             )
             return OpenedModel(trained, recipe, model, initializers)
     raise ModelError(
-        f"{predictor.path}: its weights are those of no recipe ({', '.join(RECIPES)}), so it cannot be "
-        "trained on; give a model that number-prediction train or export wrote"
+        f"{predictor.path}: its weights fit no recipe ({', '.join(RECIPES)}), so it cannot be adapted; "
+        "give a model written by number-prediction train or export"
     )
 
 
 def _match(
     network: nn.Module, model: onnx.ModelProto, weights: dict[str, NDArray[Any]]
 ) -> dict[str, str] | None:
-    """Name in the network's state -> name in the file, or None where they do not fit.
+    """Name in the network's state -> name in the file; None if they do not fit.
 
-    Batch normalisations that the export folded are taken out of the network.
+    Batch normalisations that the export folded are removed from the network.
     """
     biases = {
         node.input[1]: node.input[2]
@@ -130,7 +130,7 @@ def _match(
 
 
 def _find_division(model: onnx.ModelProto) -> onnx.NodeProto:
-    """The division of the logits by the temperature."""
+    """Find the division of the logits by the temperature."""
     makers = {output: node for node in model.graph.node for output in node.output}
     node = makers[OUTPUTS[1]]
     while node.op_type in _CUTTING:

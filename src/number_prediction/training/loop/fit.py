@@ -1,11 +1,11 @@
-"""The training loop: settings and splits -> weights in the run's checkpoint, and records as it goes.
+"""The training loop: a run's settings and splits -> weights in its checkpoint, and records along the way.
 
-`fit` is a generator. Whoever drives it shows each record as it likes; the run's log and checkpoint are
-written here. Every random number comes from generators whose state is in the checkpoint, so a run that
-was killed at any moment and resumed ends with the weights it would have had.
+`fit` is a generator that yields each record and writes the run's log and checkpoint. All random numbers come
+from generators whose state is in the checkpoint. So a run that was killed at any moment and resumed ends with
+the weights that it would have had.
 
-Several processes go through the same loop side by side: each learns from its share of every batch, gradients
-and the statistics of batch normalisation are averaged, and all hold the same state. One of them writes.
+Several processes can run the same loop side by side. Each learns from its share of every batch. Gradients and
+the statistics of batch normalisation are averaged, so all processes hold the same state. One of them writes.
 """
 
 from __future__ import annotations
@@ -25,77 +25,74 @@ from number_prediction.datasets.split import Splits
 from number_prediction.errors import TrainingError
 from number_prediction.runs.run import Record, Run, Settings
 from number_prediction.training.loop.checkpoint import load_checkpoint
-from number_prediction.training.loop.devices import pick_device
+from number_prediction.training.loop.devices import computing_with, pick_device
 from number_prediction.training.loop.distributed import ALONE, ProcessLostError, World
-from number_prediction.training.loop.memory import keep_freed_memory
 from number_prediction.training.loop.state import TrainingState, initial_state, running_statistics
 from number_prediction.training.loop.tasks import Task, make_task
 from number_prediction.training.recipes import Recipe
 
-LOG_EVERY = 20
+LOG_EVERY_BATCHES = 20
 """Batches between two records."""
-SAVE_EVERY = 30.0
-"""Seconds between two checkpoints besides those after a validation."""
+SAVE_EVERY_SECONDS = 30.0
+"""Seconds between two checkpoints; each validation saves one too."""
 
 
 Target = TypeVar("Target")
-"""What the network should say of a batch."""
+"""The right answers of a batch."""
 
 
 class DivergedError(TrainingError):
-    """The loss is no finite number any more."""
+    """The loss is no longer finite."""
 
 
-class Interrupted(Exception):  # noqa: N818 it is no error
+class Interrupted(Exception):  # noqa: N818 not an error
     """Ctrl-C: the run is saved and can be resumed."""
 
 
 def fit(run: Run, splits: Splits, world: World = ALONE) -> Iterator[Record]:
-    """Train as the run's settings say, from its checkpoint where it has one.
+    """Train as the run's settings say, from its checkpoint if it has one.
 
     Args:
-        run: a run that was created; its log and checkpoint are written. Only the main process needs it.
-        splits: frames (N, 28, 28) uint8; train and validation are used, test is not looked at.
-        world: the processes that train together, each of which has to call this.
+        run: a run that was started; its log and checkpoint are written by the main process.
+        splits: frames (N, 28, 28) uint8; the test part is not used.
+        world: the processes that train together; each of them calls this.
 
     Yields:
-        The records that go into log.jsonl, every LOG_EVERY batches and after each validation.
+        The records of log.jsonl, every LOG_EVERY_BATCHES batches and after each validation.
 
     Raises:
-        Interrupted: on SIGINT (Ctrl-C), after saving.
-        DivergedError: the loss is no number any more.
-        TrainingError: the disk is full, or another process has ended; the last checkpoint stays. Or the run
-            was begun by another number of processes.
+        Interrupted: on SIGINT (Ctrl-C), after saving. DivergedError: the loss is no longer finite.
+        TrainingError: the disk is full or another process has ended; the last checkpoint stays. Or the run
+        was
+            started with another number of processes.
     """
     settings = world.from_main(run.settings)
     if settings.processes != world.size:
         raise TrainingError(
-            f"{run.folder}: begun by {settings.processes} processes, not by {world.size}, which would give "
-            f"other weights; go on with: {run.how_to_resume(settings.processes)}"
+            f"{run.folder}: started with {settings.processes} processes, not {world.size}, which would give "
+            f"other weights; resume it with: {run.how_to_resume(settings.processes)}"
         )
     recipe = Recipe.from_dict(settings.recipe)
     pick_device(settings.device, world.place)
-    torch.set_num_threads(settings.threads)
-    keep_freed_memory()
-    task = make_task(recipe, settings, splits, world)
-    state = initial_state(recipe, settings, task)
     try:
-        with world.noticing_loss():
+        with computing_with(settings.threads, settings.device), world.noticing_loss():
+            task = make_task(recipe, settings, splits, world)
+            state = initial_state(recipe, settings, task)
             _begin(run, state, world)
             yield from _steps(run, recipe, settings, state, task, world)
     except OSError as error:
         raise TrainingError(
-            f"{run.folder}: {error.strerror or error}; the last good checkpoint stays. "
-            f"Free space or mend access, then: {run.how_to_resume(world.size)}"
+            f"{run.folder}: {error.strerror or error}; the last checkpoint stays. "
+            f"Free space or fix the access rights, then: {run.how_to_resume(world.size)}"
         ) from error
     except ProcessLostError as error:
         raise ProcessLostError(
-            f"{error}; the last checkpoint stays. Go on with: {run.how_to_resume(world.size)}"
+            f"{error}; the last checkpoint stays. Resume with: {run.how_to_resume(world.size)}"
         ) from error
 
 
 def _begin(run: Run, state: TrainingState, world: World) -> None:
-    """Bring every process to the run's checkpoint, or keep the first one."""
+    """Bring every process to the run's checkpoint, or save the first one."""
     kept = world.from_main(
         lambda: load_checkpoint(run.checkpoint_path) if run.checkpoint_path.exists() else None
     )
@@ -108,7 +105,7 @@ def _begin(run: Run, state: TrainingState, world: World) -> None:
     data_sha256 = world.from_main(lambda: state.batches.data_sha256)
     if state.batches.data_sha256 != data_sha256:
         raise TrainingError(
-            f"process {world.rank} has another data set than process 0; copy the same files to each machine"
+            f"process {world.rank} has another data set than process 0; copy the same files to every machine"
         )
 
 
@@ -128,14 +125,14 @@ def _steps(
             state.step += 1
             ends_training = state.step == state.steps
             is_validated = state.step % validate_every == 0 or ends_training
-            is_logged = state.step % LOG_EVERY == 0 or ends_training
+            is_logged = state.step % LOG_EVERY_BATCHES == 0 or ends_training
             mean_loss = _mean(losses, world) if is_logged else 0.0  # waits for the device
             state.seconds += time.perf_counter() - started
 
             if is_logged:
                 if not math.isfinite(mean_loss):
                     raise DivergedError(
-                        f"the loss is no finite number any more after {state.step} batches; "
+                        f"the loss is no longer finite after {state.step} batches; "
                         "train with a lower --learning-rate"
                     )
                 images = len(losses) * state.batches.batch_size
@@ -155,7 +152,7 @@ def _steps(
                 if ends_training:
                     state.temperature, state.threshold = task.calibrate(state.result)
             is_stopped = world.any(interrupted.is_set())
-            if is_validated or is_stopped or time.monotonic() - saved_at > SAVE_EVERY:
+            if is_validated or is_stopped or time.monotonic() - saved_at > SAVE_EVERY_SECONDS:
                 _save(run, state, world)
                 saved_at = time.monotonic()
             if is_stopped:
@@ -171,9 +168,9 @@ def _train_batch(
     world: World,
     rate: float,
 ) -> Tensor:
-    """The next batch; returns the loss of this process's share, a scalar tensor on the device.
+    """Train on the next batch; returns the loss of this process's share, a scalar tensor on the device.
 
-    `network` is that of the state, wrapped so that its gradients are averaged over the processes.
+    `network` is the state's network, wrapped so that its gradients are averaged over the processes.
     """
     loss = train_step(
         network,
@@ -200,15 +197,15 @@ def train_step(
     largest_gradient: float,
     precision: str,
 ) -> Tensor:
-    """One step of the optimiser; returns the loss, a scalar tensor on the device.
+    """Take one step of the optimiser; returns the loss, a scalar tensor on the device.
 
     Args:
-        network: frames -> logits, in training.
-        optimizer: of its weights.
-        batch: frames (B, H, W) float32 in [0, 1], and what the network should say of them.
-        loss_of: mean loss of logits, by what should be said.
+        network: frames -> logits.
+        optimizer: the optimiser of the network's weights.
+        batch: frames (B, H, W) float32 in [0, 1], and the right answers.
+        loss_of: logits and right answers -> mean loss.
         rate: the learning rate.
-        largest_gradient: norm to which the gradient of all weights is cut; 0 leaves it.
+        largest_gradient: norm to which the gradient of all weights is clipped; 0 does not clip.
         precision: "bf16" or "fp32".
     """
     for group in optimizer.param_groups:
@@ -244,7 +241,7 @@ def _save(run: Run, state: TrainingState, world: World) -> None:
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
-    """One cycle (Smith and Topin, 2018): linear up to the recipe's peak, then linear down to 0."""
+    """One-cycle schedule (Smith and Topin, 2018): linear up to the recipe's peak, then linear down to 0."""
     progress = (step + 1) / (steps + 1)
     rise = progress / recipe.warmup if recipe.warmup else 1.0
     return recipe.learning_rate * min(rise, (1 - progress) / (1 - recipe.warmup))
@@ -252,7 +249,7 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 @contextmanager
 def _ctrl_c_noted() -> Iterator[threading.Event]:
-    """Turn the first SIGINT into an event, so that a step is never cut in two; a second one stops at once."""
+    """Turn the first SIGINT into an event, so that a step is always completed; a second one stops at once."""
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield noted  # only the main thread may handle signals

@@ -1,7 +1,6 @@
-"""A network before and after it was trained on -> shares of right answers side by side, and what has fallen.
+"""The forgetting check: shares of right answers of a network before and after it was adapted.
 
-In: frames by name, see `Measured`. Right is a digit that is read and not refused, and a non-digit that is
-refused.
+In: frames by name, see `Measured`. An answer is right if it gives a digit its label, or refuses a non-digit.
 """
 
 from __future__ import annotations
@@ -16,33 +15,33 @@ from numpy.typing import NDArray
 
 from number_prediction.constants import NOT_A_DIGIT
 from number_prediction.datasets.split import Split
-from number_prediction.training.finetuning.pictures import FEWEST_TO_HOLD_OUT
+from number_prediction.training.finetuning.pictures import MIN_PICTURES_TO_HOLD_OUT
 from number_prediction.training.loop.state import TrainedNetwork
 
 OWN, HELD_OUT = "your pictures, trained on", "your pictures, held out"
 MNIST, REPLAY = "MNIST, validation part", "replay set"
 REPLAYED_DIGITS, REPLAYED_NONDIGITS = "replay set, digits read", "replay set, non-digits refused"
-GUARDED = (MNIST, REPLAY)
-"""Names of the figures that may not fall."""
-MOSTLY = 0.9
-"""Share of the pictures trained on that is to be answered as they are labelled."""
+CHECKED_FIGURES = (MNIST, REPLAY)
+"""Figures that must not fall."""
+MIN_OWN_SHARE = 0.9
+"""With fewer right answers on the pictures trained on, their labels are in doubt."""
 _CHUNK = 250
 
 Measured: TypeAlias = Mapping[str, Split]
-"""Name of a figure -> frames (N, 28, 28) uint8 with their labels, of the classes of the network."""
+"""Name of a figure -> frames (N, 28, 28) uint8, with labels by the network's classes."""
 
 
 class Answer(NamedTuple):
-    """What a network says of N frames."""
+    """A network's answers to N frames."""
 
     labels: NDArray[np.int64]
-    """(N,) the most probable class of those that are answered."""
+    """(N,) the most probable class other than "not a digit"."""
     is_digit: NDArray[np.float32]
     """(N,) in [0, 1]."""
 
 
 Answers: TypeAlias = Mapping[str, Answer]
-"""Name of a figure -> what is said of its frames."""
+"""Name of a figure -> the answers to its frames."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +55,21 @@ class Figure:
 
     @property
     def fall(self) -> float:
-        """By how much it fell; below 0 where it rose."""
+        """How much the share fell; negative if it rose."""
         return self.before - self.after
 
 
 def answer(trained: TrainedNetwork, measured: Measured) -> dict[str, Answer]:
-    """What a network says of all frames."""
+    """A network's answers to all frames."""
     return {name: _answer(trained, split) for name, split in measured.items()}
 
 
 def compare(
     measured: Measured, before: Answers, after: Answers, *, thresholds: tuple[float, float]
 ) -> tuple[Figure, ...]:
-    """Figures of the answers before and after, with the thresholds of `is_digit` that go with them.
+    """Figures of the answers before and after, with the `is_digit` thresholds of both networks.
 
-    The replay set has, where there are non-digits in it, two more for its parts.
+    A replay set with non-digits gets two more figures, one for its digits and one for its non-digits.
     """
     figures = []
     for name, split in measured.items():
@@ -89,15 +88,15 @@ def compare(
 
 
 def find_forgotten(figures: Sequence[Figure], *, tolerance: float) -> list[Figure]:
-    """The guarded figures that fell by more than `tolerance`."""
-    return [figure for figure in figures if figure.name in GUARDED and figure.fall > tolerance + 1e-9]
+    """The checked figures that fell by more than `tolerance`."""
+    return [figure for figure in figures if figure.name in CHECKED_FIGURES and figure.fall > tolerance + 1e-9]
 
 
 def find_reasons(figures: Sequence[Figure], *, tolerance: float) -> list[str]:
-    """Why the old model is the better one, in words: the new one forgot something, or learned nothing."""
+    """Why the old model is better, as sentences: the new one forgot something, or learned nothing."""
     reasons = [
-        f"{figure.name}: fell by {100 * figure.fall:.2f} points, and may fall by {100 * tolerance:.1f}; look "
-        "for wrong labels, or give more pictures"
+        f"{figure.name}: fell by {100 * figure.fall:.2f} points, but at most {100 * tolerance:.1f} are "
+        "allowed; look for wrong labels, or give more pictures"
         for figure in find_forgotten(figures, tolerance=tolerance)
     ]
     own = [figure for figure in figures if figure.name in (OWN, HELD_OUT)]
@@ -105,42 +104,42 @@ def find_reasons(figures: Sequence[Figure], *, tolerance: float) -> list[str]:
     before = round(sum(figure.before * figure.pictures for figure in own))
     after = round(sum(figure.after * figure.pictures for figure in own))
     if before == pictures:
-        reasons.append(f"your {pictures:,} pictures are all answered rightly without it")
+        reasons.append(f"the old model already reads all of your {pictures:,} pictures")
     elif after <= before:
         reasons.append(
-            f"of your {pictures:,} pictures {after:,} would be answered rightly, and {before:,} are; look "
-            "for wrong labels"
+            f"the new model reads {after:,} of your {pictures:,} pictures, the old one {before:,}; look for "
+            "wrong labels"
         )
     return reasons
 
 
 def find_doubts(figures: Sequence[Figure]) -> list[str]:
-    """What the figures of the new pictures leave open, in words."""
+    """What the figures of the new pictures leave open, as sentences."""
     by_name = {figure.name: figure for figure in figures}
     own, held_out = by_name[OWN], by_name.get(HELD_OUT)
     doubts = []
-    if own.after < MOSTLY:
+    if own.after < MIN_OWN_SHARE:
         doubts.append(
-            f"{100 * (1 - own.after):.0f}% of the pictures that were trained on are still not answered as "
-            "they are labelled: look at their labels"
+            f"{100 * (1 - own.after):.0f}% of the pictures that were trained on are still read wrong; check "
+            "their labels"
         )
     if held_out is None:
         doubts.append(
-            "no picture was held out, so no figure says how well others of the kind are read; from "
-            f"{FEWEST_TO_HOLD_OUT} pictures on, some are"
+            "no picture was held out, so no figure says how well others of the kind are read; give at least "
+            f"{MIN_PICTURES_TO_HOLD_OUT} pictures to hold some out"
         )
     elif held_out.after <= held_out.before:
-        doubts.append("the pictures that were held out are read no better than before")
+        doubts.append("the held-out pictures are read no better than before")
     return doubts
 
 
 def has_nondigits(split: Split) -> bool:
-    """Whether "not a digit" is a class of the split; it is the last then."""
+    """Whether "not a digit" is a class of the split, the last one."""
     return split.classes[-1] == NOT_A_DIGIT
 
 
 def is_digit_by_label(split: Split) -> NDArray[np.bool_]:
-    """(N,) which pictures are of a class that is answered."""
+    """(N,) whether each picture is of a class other than "not a digit"."""
     return np.asarray(split.labels < len(split.classes) - has_nondigits(split))
 
 

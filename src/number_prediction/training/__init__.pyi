@@ -1,0 +1,29 @@
+# The public names, each once; `__init__.py` loads a name's module when it is first used.
+
+from .attribution import integrated_gradients as integrated_gradients
+from .augmentation.affine import Augmentation as Augmentation
+from .augmentation.handwriting import Rewriting as Rewriting
+from .experiments.evaluate import Measurement as Measurement
+from .experiments.evaluate import evaluate_model as evaluate_model
+from .experiments.evaluate import evaluate_run as evaluate_run
+from .experiments.setup import start_run as start_run
+from .experiments.train import finish_run as finish_run
+from .experiments.train import resume as resume
+from .experiments.train import train as train
+from .export.export import export_run as export_run
+from .finetuning.finetune import Finetuned as Finetuned
+from .finetuning.finetune import Tuning as Tuning
+from .finetuning.finetune import finetune as finetune
+from .frames import load_frames as load_frames
+from .frames import to_frames as to_frames
+from .graph.digit_graph import DigitGraph as DigitGraph
+from .graph.digit_graph import Preparation as Preparation
+from .loop.fit import Interrupted as Interrupted
+from .loop.fit import fit as fit
+from .loop.state import TrainedNetwork as TrainedNetwork
+from .loop.state import load_trained as load_trained
+from .loop.tasks import compute_logits as compute_logits
+from .networks.blocks import Normalization as Normalization
+from .recipes import RECIPES as RECIPES
+from .recipes import Recipe as Recipe
+from .recipes import get_recipe as get_recipe

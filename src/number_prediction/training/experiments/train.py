@@ -1,0 +1,96 @@
+"""One run from beginning to end: recipe and data set -> folder with weights, exported model and report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from number_prediction.datasets.load import EMBEDDED, display_name
+from number_prediction.datasets.split import Splits
+from number_prediction.digits.predictor import Predictor
+from number_prediction.evaluation.digits import evaluate
+from number_prediction.reports.evaluation import report_on_run
+from number_prediction.runs.run import Record, Run
+from number_prediction.training.experiments.evaluate import evaluate_lines
+from number_prediction.training.experiments.setup import start_run
+from number_prediction.training.export.export import export_run
+from number_prediction.training.frames import load_frames
+from number_prediction.training.loop.fit import fit
+from number_prediction.training.recipes import Recipe, get_recipe
+
+
+def train(
+    recipe: str | Recipe = "cnn",
+    data: str = EMBEDDED,
+    output: Path | str | None = None,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    device: str | None = None,
+    splits: Splits | None = None,
+    progress: Callable[[Record], object] | None = None,
+) -> Run:
+    """Train a recipe, export its model and report on the validation part.
+
+    Args:
+        recipe: a recipe or its name.
+        data: "mnist" or a path that `load_dataset` takes.
+        output: the run's folder; by default runs/RECIPE-SEED-TIME.
+        seed: decides weights, order and augmentation; the same seed and threads give the same weights.
+        threads: processor threads; by default all cores.
+        device: "cuda", "mps" or "cpu"; by default the first of these that the machine has.
+        splits: the frames of `data`, or a sample of them, as `load_frames` returns them.
+        progress: called with each record of the training's log.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        DataError: the data set cannot be read, or the output holds a run.
+        TrainingError: no such recipe or device, or the loss is no longer finite.
+        Interrupted: on Ctrl-C, after saving; `resume` continues.
+    """
+    chosen = get_recipe(recipe) if isinstance(recipe, str) else recipe
+    splits = splits or load_frames(data)
+    folder = Path(output or f"runs/{chosen.name}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
+    run = start_run(chosen, folder, data=data, seed=seed, threads=threads, device=device)
+    return resume(run, splits=splits, progress=progress)
+
+
+def resume(
+    run: Run | Path | str,
+    *,
+    splits: Splits | None = None,
+    progress: Callable[[Record], object] | None = None,
+) -> Run:
+    """Continue an interrupted run to its end; it gets the weights that it would have had without the break.
+
+    Args:
+        run: a run or its folder.
+        splits: the frames that the training began with; by default those of the run's data set.
+        progress: called with each record of the training's log.
+
+    Raises:
+        DataError: not a run, or its data set cannot be read.
+        TrainingError: the data set has changed, or the loss is no longer finite.
+        Interrupted: on Ctrl-C, after saving.
+    """
+    run = run if isinstance(run, Run) else Run(Path(run))
+    splits = splits or load_frames(run.settings().data)
+    for record in fit(run, splits):
+        if progress is not None:
+            progress(record)
+    finish_run(run, splits)
+    return run
+
+
+def finish_run(run: Run, splits: Splits) -> float:
+    """Export a trained run and report on its validation part, in the run's folder; returns the accuracy."""
+    export_run(run)
+    data = f"{display_name(run.settings().data)}, validation part"
+    if run.settings().reads_numbers:
+        return evaluate_lines(run, splits.validation, "validation", data=data).accuracy
+    evaluation = evaluate(Predictor(run.folder), splits.validation, data=data)
+    report_on_run(run, evaluation, "validation")
+    return evaluation.accuracy
