@@ -23,7 +23,8 @@ QUICK = replace(get_recipe("mlp"), epochs=2, min_batches=0, batch_size=20)
 
 @pytest.fixture
 def few(mnist: Splits) -> Splits:
-    return Splits(*(split.select(slice(0, count)) for split, count in zip(mnist, (600, 100, 50), strict=True)))
+    counts = (600, 100, 50)
+    return Splits(*(part.select(slice(0, count)) for part, count in zip(mnist, counts, strict=True)))
 
 
 def test_a_run_is_trained_interrupted_resumed_and_measured(tmp_path: Path, few: Splits) -> None:

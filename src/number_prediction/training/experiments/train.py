@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from number_prediction.datasets.load import EMBEDDED, display_name
@@ -78,9 +79,10 @@ def resume(
     """
     run = run if isinstance(run, Run) else Run(Path(run))
     splits = splits or load_frames(run.settings().data)
-    for record in fit(run, splits):
-        if progress is not None:
-            progress(record)
+    with closing(fit(run, splits)) as records:
+        for record in records:
+            if progress is not None:
+                progress(record)
     finish_run(run, splits)
     return run
 

@@ -14,7 +14,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ class Interrupted(Exception):  # noqa: N818 not an error
     """Ctrl-C: the run is saved and can be resumed."""
 
 
-def fit(run: Run, splits: Splits, world: World = ALONE) -> Iterator[Record]:
+def fit(run: Run, splits: Splits, world: World = ALONE) -> Generator[Record, None, None]:
     """Train as the run's settings say, from its checkpoint if it has one.
 
     Args:

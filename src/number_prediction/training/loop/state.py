@@ -169,7 +169,8 @@ def load_trained(run: Run) -> TrainedNetwork:
             f"first: {run.how_to_resume(run.settings().processes)}"
         )
     classes = tuple(metadata["classes"])
-    network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
+    with torch.random.fork_rng(()):  # the network begins with random weights
+        network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
     network.load_state_dict(_under("average.module" if recipe.ema_decay else "network", tensors))
     return TrainedNetwork(
         network=network.eval(),
