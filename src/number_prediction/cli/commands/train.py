@@ -108,7 +108,7 @@ def train(
             folder = output or new_folder(f"{chosen.name}-{seed}")
             run, splits = _start(chosen, folder, data, seed, threads, device, world)
         tune_process(world.from_main(run.settings).threads)
-        records = fit(run, splits, world)
+        records: Iterable[Record] = fit(run, splits, world)
         if not world.is_main:
             _follow(records)
             return
