@@ -34,7 +34,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=find_chromium())
         page = browser.new_page()
         page.goto(served.url)
-        page.get_by_text("Works without a connection").wait_for()
+        page.get_by_text("Works offline").wait_for()
         print(f"first visit loads {sum(served.sent.values()) / 1e6:.2f} MB in {len(served.sent)} files")
         measure_answers(page)
         page = browser.new_context(bypass_csp=True).new_page()

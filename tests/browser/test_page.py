@@ -120,7 +120,7 @@ def test_a_drawn_seven_is_read(page: Page) -> None:
     assert page.locator(".winner").inner_text().startswith("7")
     expect(page.get_by_role("status")).to_contain_text("This is a 7")
     expect(page.get_by_role("heading", name="What the model saw")).to_be_visible()
-    chip = page.get_by_role("list", name="Digits on the picture").get_by_role("button")
+    chip = page.get_by_role("list", name="Digits in the picture").get_by_role("button")
     expect(chip).to_have_text("7")
     box, canvas = page.locator("#boxes li").bounding_box(), page.locator("#canvas").bounding_box()
     assert box is not None
@@ -174,7 +174,7 @@ def test_undo_redo_clear_and_eraser(page: Page) -> None:
     expect(button(page, "Eraser")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("slider", name="Pen width").fill("34")
     draw(page, [[(0.4, 0.05 + 0.1 * row), (1.6, 0.05 + 0.1 * row)] for row in range(10)])
-    expect(verdict(page)).to_have_text("Nothing stands out from the paper")
+    expect(verdict(page)).to_have_text("No writing found")
     expect(button(page, "Redo")).to_be_disabled()
 
 
@@ -203,7 +203,7 @@ def test_a_number_has_a_box_on_each_digit(page: Page) -> None:
     expect(verdict(page)).to_have_text("This is 42")
     expect(page.locator("#boxes li")).to_have_count(2)
     page.get_by_role("link", name="Inside", exact=True).click()
-    expect(page.get_by_text("What you drew was read as a number, by another network.")).to_be_visible()
+    expect(page.get_by_text("Another network read your drawing as a number.")).to_be_visible()
 
 
 def test_digits_can_be_read_before_numbers(context: BrowserContext, address: str) -> None:
@@ -218,12 +218,12 @@ def test_digits_can_be_read_before_numbers(context: BrowserContext, address: str
         expect(verdict(page)).to_have_text("Not a digit")
         expect(page.get_by_role("list", name="Warnings")).to_contain_text(soon)
         page.get_by_label("Open a picture").set_input_files(handed(b"words", media_type="text/plain"))  # type: ignore[arg-type]
-        expect(page.get_by_role("alert")).to_contain_text("That was no picture")
+        expect(page.get_by_role("alert")).to_contain_text("This file is not a picture")
         held[0].continue_()
         expect(foot).not_to_contain_text(soon)
         wait_for_answer(page)
         expect(verdict(page)).to_have_text("This is 42")
-        expect(page.get_by_role("alert")).to_contain_text("That was no picture")
+        expect(page.get_by_role("alert")).to_contain_text("This file is not a picture")
         draw(page, SEVEN)
         expect(page.get_by_role("alert")).to_be_hidden()
 
@@ -322,7 +322,7 @@ def test_a_picture_is_pasted_or_dropped(page: Page, mnist: Splits, way: str) -> 
     [
         (b"no picture at all", "image/png", "This picture cannot be read here"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "This picture cannot be read here"),
-        (b"words", "text/plain", "That was no picture"),
+        (b"words", "text/plain", "This file is not a picture"),
         (b"\0" * (64 * 2**20 + 1), "image/png", "at most 64 MB can be read"),
         ("large", "image/png", "has 56 megapixels; at most 50 megapixels can be read"),
     ],
@@ -357,7 +357,7 @@ def test_corrections_are_kept_listed_exported_and_deleted(page: Page, tmp_path: 
         expect(page.get_by_text(f"Keep this picture as “{name}”?")).to_be_visible()
         expect(button(page, "Keep the picture")).to_be_focused()
         page.keyboard.press("Enter")
-        expect(page.get_by_text("Kept. You find it under Corrections.").first).to_be_visible()
+        expect(page.get_by_text("Kept. You can find it under Corrections.").first).to_be_visible()
     page.get_by_role("link", name="Corrections").click()
     items = page.get_by_role("main").get_by_role("listitem")
     expect(items).to_have_count(3)
@@ -384,7 +384,7 @@ def test_corrections_are_kept_listed_exported_and_deleted(page: Page, tmp_path: 
     assert [answer.text for answer in answers] == ["7"] * 3
     page.get_by_role("button", name=re.compile("Delete the picture of no digit")).click()
     expect(items).to_have_count(2)
-    for answer, left in (("Keep them", 2), ("Delete them", 0)):
+    for answer, left in (("Keep", 2), ("Delete", 0)):
         button(page, "Delete all").click()
         button(page, answer).click()
         expect(items).to_have_count(left)
@@ -410,7 +410,7 @@ def test_by_keyboard_alone(page: Page, mnist: Splits) -> None:
 
     page.on("filechooser", lambda _: None)  # from now on Playwright takes them, not only when one is awaited
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     tab_to("Open a picture")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
@@ -423,7 +423,7 @@ def test_by_keyboard_alone(page: Page, mnist: Splits) -> None:
     page.keyboard.press("3")
     expect(button(page, "Keep the picture")).to_be_focused()
     page.keyboard.press("Space")
-    expect(page.get_by_text("Kept. You find it").first).to_be_visible()
+    expect(page.get_by_text("Kept. You can find it").first).to_be_visible()
     page.keyboard.press("Shift+Tab")
     for _ in range(12):
         page.keyboard.press("Shift+Tab")

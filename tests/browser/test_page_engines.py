@@ -128,7 +128,7 @@ def served(server: FakeServer) -> Iterator[Served]:
 def page(context: BrowserContext, served: Served) -> Iterator[Page]:
     page = context.new_page()
     page.goto(served.url)
-    expect(page.get_by_text("Read by the server that this page comes from.")).to_be_visible()
+    expect(page.get_by_text("Read by the server of this page.")).to_be_visible()
     yield page
     page.close()
 
@@ -139,7 +139,7 @@ def test_a_server_reads_a_seven(page: Page) -> None:
     expect(page.get_by_role("heading", name="What the model saw")).to_be_visible()
     expect(page.get_by_role("link", name="Look inside")).to_be_hidden()
     page.get_by_role("link", name="Inside", exact=True).click()
-    expect(page.get_by_text("sends answers and nothing of how they come about")).to_be_visible()
+    expect(page.get_by_text("This server sends only answers.")).to_be_visible()
     expect(page.locator("#learn code")).to_contain_text("make offline-app")
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("() => document.documentElement.scrollWidth") == 320
@@ -178,7 +178,7 @@ def test_the_next_answer_leaves_the_focus_on_its_digit(page: Page, server: FakeS
     server.reads_numbers = True
     page.reload()
     draw(page, FORTY_TWO)
-    for name in ("Digits on the picture", "Digits of the number"):
+    for name in ("Digits in the picture", "Digits of the number"):
         digit = page.get_by_role("list", name=name).get_by_role("button").nth(1)
         digit.focus()
         with page.expect_request(re.compile("number")):
@@ -236,7 +236,7 @@ def test_corrections_lie_on_the_server(page: Page, server: FakeServer) -> None:
         page.get_by_role("button", name="Download all").click()
     assert download.value.path().read_bytes() == b"a ZIP"
     page.get_by_role("button", name="Delete all").click()
-    page.get_by_role("button", name="Delete them").click()
+    page.get_by_role("button", name="Delete").click()
     expect(items).to_have_count(0)
     assert server.kept == {}
 
@@ -258,10 +258,10 @@ def test_a_server_that_is_down_is_said_to_be_and_asked_again(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (413, "The server refuses the picture: too large for me"),
-        (500, "The server has failed (too large for me)"),
-        (503, "The server has too much to do."),
-        (401, "The server does not accept the token."),
+        (413, "The server refused the request: too large for me"),
+        (500, "The server failed (too large for me)"),
+        (503, "The server is busy."),
+        (401, "The token is missing or wrong."),
     ],
 )
 def test_what_a_server_refuses_is_said(
@@ -275,9 +275,9 @@ def test_what_a_server_refuses_is_said(
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text(words)
     if status == 401:
-        page.get_by_label("This server wants a token").fill(TOKEN)
+        page.get_by_label("Token of this server").fill(TOKEN)
         with page.expect_request(re.compile("digits")) as request:
-            page.get_by_role("button", name="Use it").click()
+            page.get_by_role("button", name="Use token").click()
         assert request.value.headers["authorization"] == f"Bearer {TOKEN}"
     elif status != 503:  # then it is asked again by itself
         page.get_by_role("button", name="Try again").click()
@@ -290,7 +290,7 @@ def test_without_a_connection_it_reads_on(browser: Browser, app: Path) -> None:
     with open_context(browser) as context, serve(app) as served:
         page = context.new_page()
         page.goto(served.url)
-        expect(page.get_by_text("Works without a connection now.")).to_be_visible()
+        expect(page.get_by_text("Works offline now.")).to_be_visible()
         first = [
             size for path, size in served.sent.items() if not path.endswith("number.onnx")
         ]  # it comes after
@@ -300,13 +300,13 @@ def test_without_a_connection_it_reads_on(browser: Browser, app: Path) -> None:
         page.reload()
         draw(page, SEVEN)
         expect(page.locator("#verdict")).to_have_text("This is a 7")
-        expect(page.get_by_text("Works without a connection now.")).to_be_visible()
+        expect(page.get_by_text("Works offline now.")).to_be_visible()
         page.keyboard.press("4")
         page.get_by_role("button", name="Keep the picture").click()
         page.get_by_role("link", name="Corrections").click()
         expect(page.get_by_text("It is 4")).to_be_visible()
         page.get_by_role("link", name="Inside", exact=True).click()
-        expect(page.get_by_role("alert")).to_contain_text("What this view shows could not be loaded")
+        expect(page.get_by_role("alert")).to_contain_text("This view could not be loaded")
 
 
 def test_an_altered_model_is_not_run(browser: Browser, app: Path) -> None:
@@ -315,7 +315,7 @@ def test_an_altered_model_is_not_run(browser: Browser, app: Path) -> None:
         alter(page, app / "models" / "digit.onnx")
         page.goto(served.url)
         expect(page.get_by_role("alert")).to_contain_text(
-            "The model file is not the one that this page was built with."
+            "The model file differs from the one this page was built with."
         )
 
 
@@ -325,7 +325,7 @@ def test_digits_are_read_without_the_model_for_numbers(browser: Browser, app: Pa
         alter(page, app / "models" / "number.onnx")
         page.goto(served.url)
         alert = page.get_by_role("alert")
-        expect(alert).to_contain_text("The model file is not the one that this page was built with.")
+        expect(alert).to_contain_text("The model file differs from the one this page was built with.")
         draw(page, SEVEN)
         expect(page.locator("#verdict")).to_have_text("This is a 7")
         expect(alert).to_be_visible()

@@ -1,43 +1,27 @@
-// An answer of an engine -> what is seen and said of it.
+// The answer card: shows the answer of an engine and describes it in words.
 
+import { find, fit, make } from "./dom.js";
 import { drawInk } from "./picture.js";
 import { hasWords, say, sayNumber, sayShare } from "./strings.js";
 
-/** Confidence below which an answer is called unsure. */
-const SURE = 0.9;
-/** Name of the class of what is no digit. */
+/** An answer with less confidence is shown as unsure. */
+const SURE_CONFIDENCE = 0.9;
+/** Label of a picture without a digit. */
 export const NONE = "none";
 
-const find = (id) => document.getElementById(id);
-
-/** A new element with text and attributes. */
-export function make(name, { text, ...attributes } = {}, children = []) {
-  const element = document.createElement(name);
-  if (text !== undefined) element.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-
-/** How a label is written. */
+/** The words for a label. */
 export function sayLabel(label) {
   return label === NONE ? say("none") : label;
 }
 
-/** Bring a list to a count of items, made by `add(index)`. Those that are there stay, with the focus on them. */
-export function fit(list, count, add) {
-  while (list.childElementCount > count) list.lastElementChild.remove();
-  while (list.childElementCount < count) list.append(add(list.childElementCount));
-}
-
-/** The card of the answer. `onPick(glyph)` is called with the place of a glyph that is to be corrected. */
+/** The answer card. `onPick(index)` is called with the index of a digit that the person wants to correct. */
 export class AnswerCard {
   constructor(onPick) {
     this.onPick = onPick;
     this.bars = [];
   }
 
-  /** Say what is known. Returns the words, for those who cannot see them. */
+  /** Show an answer. Returns its description for screen readers. */
   show({ answer, engine, isReading, corrected, picked }) {
     const words = describe(answer, engine, isReading, corrected, picked);
     find("answer").dataset.state = words.state;
@@ -59,7 +43,7 @@ export class AnswerCard {
     list.replaceChildren(...warnings.map((text) => make("li", { text })));
   }
 
-  /** Ten bars, made once and changed, so that they glide. */
+  /** Show ten bars; they are created once and then changed, so that they move smoothly. */
   #showBars(shares, winner, model) {
     const list = find("bars");
     list.hidden = shares === null;
@@ -91,7 +75,7 @@ export class AnswerCard {
     glyphs.forEach(({ glyph, confidence, alternatives }, index) => {
       const [button, other] = list.children[index].children;
       button.setAttribute("aria-label", say("glyph.correct", { glyph, share: sayShare(confidence) }));
-      button.classList.toggle("unsure", confidence < SURE);
+      button.classList.toggle("unsure", confidence < SURE_CONFIDENCE);
       button.querySelector(".glyph").textContent = glyph;
       button.querySelector(".figure").textContent = sayShare(confidence);
       const also = alternatives.find(([name]) => name);
@@ -107,7 +91,7 @@ export class AnswerCard {
   }
 }
 
-/** The state of the card and its words. */
+/** The state of the card and its texts. */
 function describe(answer, engine, isReading, corrected, picked) {
   const words = { state: "empty", big: "", verdict: say("answer.empty"), sure: say("answer.empty.more"), warnings: [] };
   if (!engine && !answer) return { ...words, state: "loading", verdict: say("answer.loading"), sure: "" };
@@ -121,7 +105,7 @@ function describe(answer, engine, isReading, corrected, picked) {
     return { ...words, state: "corrected", big, verdict: say("answer.corrected", { label }), sure: "" };
   }
   if (answer.kind === "number") {
-    const isSure = answer.confidence >= SURE;
+    const isSure = answer.confidence >= SURE_CONFIDENCE;
     const key = isSure ? "answer.number" : "answer.unsure.alone";
     return { ...words, state: isSure ? "sure" : "unsure", big: answer.text, verdict: say(key, answer), sure };
   }
@@ -133,24 +117,30 @@ function describe(answer, engine, isReading, corrected, picked) {
     const closest = say("answer.none.more", { text: best.name });
     return { ...words, state: "none", big: "–", verdict: say("answer.none"), sure: closest, warnings: [...warnings, ...one] };
   }
-  if (answer.confidence >= SURE) {
-    return { ...words, state: "sure", big: answer.text, verdict: say("answer.digit", answer), sure, warnings };
+  if (answer.confidence >= SURE_CONFIDENCE) {
+    return { ...words, state: "sure", big: answer.text, verdict: sayDigit(answer), sure, warnings };
   }
   const verdict = say("answer.unsure", { text: answer.text, other: next.name });
   return { ...words, state: "unsure", big: answer.text, verdict, sure, warnings };
 }
 
-/** The text of a number one glyph of which was corrected; "?" where it is no digit. */
+/** "This is a 7", or "an 8". */
+function sayDigit({ text }) {
+  const key = `answer.digit.${text}`;
+  return say(hasWords(key) ? key : "answer.digit", { text });
+}
+
+/** The text of a number with one corrected glyph; "?" if that is no digit. */
 function withCorrection(glyphs, picked, label) {
   return glyphs.map(({ glyph }, index) => (index !== picked ? glyph : label === NONE ? "?" : label)).join("");
 }
 
-/** Whether nothing was found on the page. */
+/** Whether the page is blank. */
 export function isBlank(answer) {
   return answer.isDigit === 0 || answer.warnings?.some(({ code }) => code === "blank");
 }
 
-/** Classes with their probabilities, the most probable first. */
+/** Classes with their probabilities, most probable first. */
 function ranking({ probabilities }, { classes }) {
   return classes.map((name, index) => ({ name, share: probabilities[index] })).sort((one, two) => two.share - one.share);
 }

@@ -1,11 +1,12 @@
-// Choosing a part of a picture: a frame that is drawn by pointer, with two corners that the arrow keys move.
+// Cropping: a frame that the pointer draws, with two corners that the arrow keys move.
 
-const STEP = 0.01;
-const BIG_STEP = 0.1;
-const LEAST = 0.02;
-const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+/** Shares of the picture: how far an arrow key moves a corner, how far with Shift, and the smallest part. */
+const STEP_SHARE = 0.01;
+const BIG_STEP_SHARE = 0.1;
+const MIN_PART_SHARE = 0.02;
+const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** The part is left, top, right, bottom as shares of the picture, which lies at `place` of the stage, in shares. */
+/** The part is kept as shares of the picture; `place` is where the picture lies on the stage. */
 export class Crop {
   constructor({ layer, area, start, end }) {
     this.layer = layer;
@@ -17,7 +18,7 @@ export class Crop {
     this.corners.forEach((corner, index) => corner.addEventListener("keydown", (event) => this.#press(event, index)));
   }
 
-  /** Begin with the whole picture. */
+  /** Start with the whole picture. */
   open(place) {
     this.place = place;
     this.part = [[0, 0], [1, 1]];
@@ -68,24 +69,24 @@ export class Crop {
     } else {
       const [from, to] = [this.from, at];
       const part = [0, 1].map((end) => [0, 1].map((axis) => (end ? Math.max : Math.min)(from[axis], to[axis])));
-      if (part[1][0] - part[0][0] >= LEAST && part[1][1] - part[0][1] >= LEAST) this.part = part;
+      if (part[1][0] - part[0][0] >= MIN_PART_SHARE && part[1][1] - part[0][1] >= MIN_PART_SHARE) this.part = part;
       this.#show();
     }
   }
 
   #press(event, index) {
-    const direction = KEYS[event.key];
+    const direction = DIRECTIONS[event.key];
     if (!direction) return;
     event.preventDefault();
-    const step = event.shiftKey ? BIG_STEP : STEP;
+    const step = event.shiftKey ? BIG_STEP_SHARE : STEP_SHARE;
     this.#put(index, this.part[index].map((value, axis) => value + direction[axis] * step));
   }
 
-  /** Move a corner; it stays in the picture and on its side of the other one. */
+  /** Move a corner; it stays inside the picture and on its side of the other corner. */
   #put(index, at) {
     const other = this.part[1 - index];
     this.part[index] = at.map((value, axis) =>
-      index ? Math.min(1, Math.max(other[axis] + LEAST, value)) : Math.max(0, Math.min(other[axis] - LEAST, value)),
+      index ? Math.min(1, Math.max(other[axis] + MIN_PART_SHARE, value)) : Math.max(0, Math.min(other[axis] - MIN_PART_SHARE, value)),
     );
     this.#show();
   }

@@ -1,17 +1,17 @@
-// Two engines with one face: read(source) -> answer. The browser's runs the graphs in a worker, the server's asks
-// the REST interface; config.json, beside this file, says which one this copy of the page has.
+// Two engines with the same method: read(source) -> answer. The browser engine runs the models in a worker; the server
+// engine calls the REST API. config.json, next to this file, names the engine of this copy of the page.
 //
 // source: { page(): { width, height, grey }, file(): Promise<Blob>,
-//   written(): the part of the page that is written on, { left, top, width, height, grey }; where it is known }
+//   written(): the page trimmed to the strokes, { left, top, width, height, grey }; only for drawings }
 // answer: { kind: "digit" or "number", milliseconds, and
 //   of a digit: text (null for an abstention), confidence, isDigit, probabilities, warnings: [{ code, text }],
 //     frame and ink: { width, height, data } or null, box: [left, top, width, height] or null;
-//   of a number: text, confidence, fit (that any number is written there), glyphs: [{ glyph, confidence, alternatives: [[glyph, share]], box }] }
+//   of a number: text, confidence, fit (probability that there is a number), glyphs: [{ glyph, confidence, alternatives: [[glyph, share]], box }] }
 
 import { boxOf } from "./ink.js";
 import { isNumber } from "./lattice.js";
 
-/** An engine that cannot answer; `key` and `values` are its words. */
+/** An engine that cannot answer; `key` and `values` select the message. */
 export class EngineError extends Error {
   constructor(key, values = {}) {
     super(key);
@@ -20,7 +20,7 @@ export class EngineError extends Error {
   }
 }
 
-/** The engine that this copy of the page has, ready to read. Raises EngineError. */
+/** Start the engine of this copy of the page. Throws EngineError. */
 export async function startEngine() {
   const config = await fetchJson("config.json");
   return config.engine === "browser" ? BrowserEngine.start(config) : ServerEngine.start();
@@ -40,7 +40,7 @@ async function reach(address, options) {
   }
 }
 
-/** The graphs in a worker of this page. At first it reads single digits, and numbers once it is prepared. */
+/** Runs the models in a worker. It reads single digits at first, and numbers after `prepare`. */
 class BrowserEngine {
   kind = "browser";
   readsNumbers = false;
@@ -66,19 +66,19 @@ class BrowserEngine {
     return engine;
   }
 
-  /** Load what else can be read. Raises EngineError. */
+  /** Load the model for numbers. Throws EngineError. */
   async prepare() {
     await this.#ask("prepare");
     this.readsNumbers = this.model.hasNumber;
   }
 
-  /** Read what a source shows. */
+  /** Read a source. */
   async read(source) {
     const page = source.written?.() ?? source.page();
     return moved(await this.#ask("read", { page }), page);
   }
 
-  /** What each layer of the network makes of a frame: [{ name, dims, data }]. */
+  /** Compute each layer of the network for a frame: [{ dims, data }]. */
   layers(frame, learn) {
     return this.#ask("layers", { frame, learn });
   }
@@ -98,14 +98,14 @@ class BrowserEngine {
     else resolve(result);
   }
 
-  /** The worker itself is broken: nothing that waits will be answered. */
+  /** The worker has failed: reject all open requests. */
   #fail(detail) {
     for (const { reject } of this.waiting.values()) reject(new EngineError("error.engine", { detail }));
     this.waiting.clear();
   }
 }
 
-/** An answer whose boxes are those of a part of the page -> boxes of the page. */
+/** Convert the boxes of an answer from a part of the page to the whole page. */
 function moved(answer, { left = 0, top = 0 }) {
   const move = (found) => found.box && { ...found, box: [found.box[0] + left, found.box[1] + top, ...found.box.slice(2)] };
   if (answer.kind === "number") return { ...answer, glyphs: answer.glyphs.map(move) };
@@ -114,7 +114,7 @@ function moved(answer, { left = 0, top = 0 }) {
 
 const TOKEN = "token";
 
-/** A fetch of the REST interface, with the token that was given for it. Raises EngineError. */
+/** Call the REST API with the token, if there is one. Throws EngineError. */
 export async function callServer(address, options = {}) {
   const token = sessionStorage.getItem(TOKEN);
   const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
@@ -129,12 +129,12 @@ export async function callServer(address, options = {}) {
   throw new EngineError(response.status < 500 ? "error.refused" : "error.server", { detail });
 }
 
-/** Use a token from now on, until the tab is closed. */
+/** Use a token until the tab is closed. */
 export function useToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
-/** The server that the page comes from. */
+/** Calls the server that sent the page. */
 class ServerEngine {
   kind = "server";
 
@@ -153,7 +153,7 @@ class ServerEngine {
     return engine;
   }
 
-  /** Read what a source shows: as a number where the server can, a single digit with its probabilities. */
+  /** Read a source as a number if the server can; otherwise as a single digit. */
   async read(source) {
     const begun = performance.now();
     const body = await source.file();
@@ -169,7 +169,7 @@ class ServerEngine {
       confidence: digit.label === null ? 0 : Math.max(...digit.probabilities),
       isDigit: digit.is_digit,
       probabilities: digit.probabilities,
-      warnings: warningsOf(digit),
+      warnings: digit.warnings,
       frame: asGrid(digit.frame),
       ink,
       box: ink && boxOf(ink, source.page()),
@@ -184,13 +184,7 @@ class ServerEngine {
   }
 }
 
-/** Warnings as a list of codes and words, or as an object of words by code. */
-function warningsOf({ warnings, findings }) {
-  if (Array.isArray(warnings)) return warnings;
-  return Object.entries(findings ?? {}).map(([code, text]) => ({ code, text }));
-}
-
-/** Rows of numbers -> { width, height, data }; null where there are none. */
+/** Rows of values -> { width, height, data }; null without rows. */
 function asGrid(rows) {
   if (!rows?.length) return null;
   return { width: rows[0].length, height: rows.length, data: Float32Array.from(rows.flat()) };

@@ -1,6 +1,6 @@
-// RGBA values of a picture -> page, (H, W) grey: the same figures as images.py gives.
+// RGBA values of a picture -> page, (H, W) grey, with the same values as images/decode.py.
 
-/** Weights of ITU-R 601-2 in 1/65536, as Pillow has them. */
+/** Weights of ITU-R 601-2 in 1/65536, as in Pillow. */
 const RED = 19595;
 const GREEN = 38470;
 const BLUE = 7471;
@@ -16,7 +16,7 @@ export function greyOf(rgba) {
   return { grey, isTransparent };
 }
 
-/** Lay grey on the background that what is drawn stands out from: white, or black where it is light. */
+/** Put a transparent picture on a background: black if the picture is light, otherwise white. */
 export function layOnBackground(grey, opacity) {
   let drawn = 0;
   let light = 0;

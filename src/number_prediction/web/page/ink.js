@@ -1,14 +1,14 @@
-// Ink, { width, height, data } with 1 for ink -> where it stands.
+// Ink, { width, height, data } with 1 for ink -> its box.
 
-/** Ink from which a pixel is part of the digit's box. */
-const INKED = 0.3;
+/** A pixel with more ink than this belongs to the digit. */
+const MIN_PIXEL_INK = 0.3;
 
-/** Box of the ink on its page, [left, top, width, height]; null without ink. The ink is the page made smaller by a whole
+/** The box of the ink on its page, [left, top, width, height]; null without ink. The ink is the page, reduced by a whole
  * factor. */
 export function boxOf(ink, page) {
   let [left, top, right, bottom] = [ink.width, ink.height, -1, -1];
   ink.data.forEach((value, pixel) => {
-    if (value <= INKED) return;
+    if (value <= MIN_PIXEL_INK) return;
     const [x, y] = [pixel % ink.width, Math.floor(pixel / ink.width)];
     [left, right] = [Math.min(left, x), Math.max(right, x)];
     [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];

@@ -1,19 +1,19 @@
-// Corrections that a person asked to keep: on the server, or in this browser's IndexedDB, with one face.
+// The store of corrections: on the server, or in IndexedDB in this browser, with the same methods.
 //
 // A correction: { id, label: "0" to "9" or "none", prediction, model_sha256, time (ISO 8601) }.
 // add({ picture: Blob, strokes, prediction, label, model_sha256 }), list(), picture(id) -> Blob, remove(id),
-// clear(), export() -> Blob, a ZIP of one folder a label and corrections.jsonl, the same from either store.
+// clear(), export() -> Blob, a ZIP with one folder per label and corrections.jsonl, the same from either store.
 
 import { callServer } from "./engine.js";
 import { zip } from "./zip.js";
 
-/** The store of an engine's kind. */
+/** The store that belongs to a kind of engine. */
 export function openStore(kind) {
   return kind === "server" ? new ServerStore() : new BrowserStore();
 }
 
-/** Corrections that are listed at once. */
-const PART = 500;
+/** Corrections per request. */
+const MAX_LISTED = 500;
 
 class ServerStore {
   async add({ picture, ...correction }) {
@@ -25,7 +25,7 @@ class ServerStore {
   async list() {
     const corrections = [];
     for (let after = 0; after !== null; ) {
-      const part = await (await callServer(`corrections?after=${after}&limit=${PART}`)).json();
+      const part = await (await callServer(`corrections?after=${after}&limit=${MAX_LISTED}`)).json();
       corrections.push(...part.corrections);
       after = part.next;
     }

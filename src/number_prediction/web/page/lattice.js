@@ -1,12 +1,12 @@
 // A lattice of glyph probabilities -> the most probable text, its glyphs, and their boxes on the page.
-// The same search and the same figures as decoding.py and numbers.py, without constraints.
+// The same search and results as decoding/search.py and numbers/predictor.py, without constraints.
 
-/** Prefixes of each length that are looked into. */
+/** Number of prefixes of each length that are extended. */
 const BEAM_WIDTH = 64;
-/** Probability below which an alternative is left out. */
-const LEAST_ALTERNATIVE = 1e-4;
-/** Ink of the frame from which a pixel is part of a glyph's box. */
-const INKED = 0.3;
+/** Less probable alternatives are left out. */
+const MIN_ALTERNATIVE_PROBABILITY = 1e-4;
+/** A pixel of the frame with more ink than this belongs to a glyph. */
+const MIN_PIXEL_INK = 0.3;
 const BLANK = 0;
 
 /**
@@ -48,7 +48,7 @@ export function decode(probabilities, glyphs) {
   }
 }
 
-/** Into a queue that is sorted by rising mass; of equal masses the first comer leaves first. */
+/** Insert into a queue sorted by rising mass; of equal masses, the first one inserted leaves first. */
 function push(queue, item) {
   let low = 0;
   let high = queue.length;
@@ -64,7 +64,7 @@ function probability(lattice, step, glyph) {
   return lattice.probabilities[step * lattice.size + glyph];
 }
 
-/** Probabilities that the first t steps spell nothing, ending in a blank. */
+/** Probabilities that the first t steps contain only blanks. */
 function emptyPrefix(lattice) {
   const blank = new Float64Array(lattice.steps + 1);
   blank[0] = 1;
@@ -72,7 +72,7 @@ function emptyPrefix(lattice) {
   return { glyph: new Float64Array(lattice.steps + 1), blank };
 }
 
-/** A prefix with one glyph more; a repeat needs a blank between. */
+/** Extend a prefix by a glyph; a repeated glyph needs a blank before it. */
 function extend(lattice, prefix, glyph, isRepeat) {
   const inGlyph = new Float64Array(lattice.steps + 1);
   const inBlank = new Float64Array(lattice.steps + 1);
@@ -84,7 +84,7 @@ function extend(lattice, prefix, glyph, isRepeat) {
   return { glyph: inGlyph, blank: inBlank };
 }
 
-/** Each glyph of a text: where it stands, how sure it is, what else it may be. */
+/** Describe each glyph of a text: its steps, confidence and alternatives. */
 function describe(lattice, text, mass) {
   const spans = align(lattice, text);
   const glyphs = text.map((glyph, position) => {
@@ -104,7 +104,7 @@ function describe(lattice, text, mass) {
     );
     const alternatives = shares
       .map((share, other) => [other, share])
-      .filter(([other, share]) => other !== glyph && share >= LEAST_ALTERNATIVE)
+      .filter(([other, share]) => other !== glyph && share >= MIN_ALTERNATIVE_PROBABILITY)
       .sort((one, two) => two[1] - one[1])
       .map(([other, share]) => [lattice.glyphs[other], share]);
     return { glyph: lattice.glyphs[glyph], begin, end, confidence: shares[glyph], alternatives };
@@ -169,11 +169,11 @@ export function locate(reading, frame, steps, place) {
   });
 }
 
-/** Box on the page of the ink between two columns of the frame, about the column `middle`. */
+/** The box on the page of the ink between two columns of the frame, around the column `middle`. */
 function boxOf(frame, left, right, middle, [x, y, side]) {
   const begin = Math.max(0, round(left));
   const end = Math.min(frame.width, Math.max(round(left) + 1, round(right)));
-  const isInked = (column, row) => frame.data[row * frame.width + column] > INKED;
+  const isInked = (column, row) => frame.data[row * frame.width + column] > MIN_PIXEL_INK;
   const rows = [...Array(frame.height).keys()];
   const marked = [];
   for (let column = begin; column < end; column++) if (rows.some((row) => isInked(column, row))) marked.push(column);
@@ -187,7 +187,7 @@ function boxOf(frame, left, right, middle, [x, y, side]) {
   return [x + first * side, y + top * side, (last + 1 - first) * side, (bottom - top) * side];
 }
 
-/** First and last of the marked columns about `middle`, gaps of up to two pixels included. */
+/** First and last of the inked columns around `middle`; gaps of up to two pixels are included. */
 function runAbout(marked, middle, everything) {
   if (!marked.length) return everything;
   const parts = [[marked[0], marked[0]]];
@@ -199,16 +199,16 @@ function runAbout(marked, middle, everything) {
   return parts.reduce((best, part) => (distance(part) < distance(best) ? part : best));
 }
 
-/** As Python rounds: halves to the even number. */
+/** Round like Python: halves to the even number. */
 function round(value) {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }
 
-/** The least probability of a text of several glyphs: a drawing fits many texts, none of them well, and a word none. */
-const LEAST = 0.2;
+/** A less probable text is not read as a number: a scribble fits many texts badly, and a word fits none. */
+const MIN_NUMBER_PROBABILITY = 0.2;
 
-/** Whether a reading is a number of several glyphs; else the model for digits is asked. */
+/** Whether a reading is a number of several glyphs; otherwise the model for digits reads the page. */
 export function isNumber({ glyphs, confidence, fit }) {
-  return glyphs.length > 1 && confidence * fit >= LEAST;
+  return glyphs.length > 1 && confidence * fit >= MIN_NUMBER_PROBABILITY;
 }

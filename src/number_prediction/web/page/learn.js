@@ -1,28 +1,28 @@
-// For teachers and the curious: the network's layers on the current drawing, the nearest training digits, and hard
-// cases. Loaded when it is opened; its files are made by the offline app's build:
+// The view "Inside": the layers of the network for the current drawing, the nearest training digits, and hard cases.
+// It is loaded when it is opened. The build of the offline app writes its files:
 //
 // learn.json: { network: { file, sha256, layers: [names] },
 //   near: { sprite, embeddings, columns, size, scale: [size], labels: [N], indices: [N] },
 //   hard: { sprite, columns, cases: [{ label, text or null, confidence }] } }
 // Sprites are tiles of 28x28, ink 255; embeddings are N x size uint8, to be multiplied by scale.
 
-import { make } from "./answer.js";
+import { make } from "./dom.js";
 import { EngineError } from "./engine.js";
 import { drawInk } from "./picture.js";
 import { say, sayNumber, sayShare } from "./strings.js";
 
-const TILE = 28;
-const NEAREST = 12;
-/** Pixels a side that a map has at least, so that its pixels can be told apart. */
-const LEAST_MAP = 14;
-/** How to come to the page that can show all this. */
+const TILE_SIDE_PX = 28;
+const NEAREST_COUNT = 12;
+/** Shortest side of a map, so that its pixels can be told apart. */
+const MIN_MAP_SIDE_PX = 14;
+/** How to start the page that can show this view. */
 const COMMANDS = "make offline-app\nnumber-prediction serve --page build/offline";
 
 let learn;
-let asked; // the last answer that was to be shown: an earlier one that takes longer is not
-let hard; // the section of the hard cases: it stays as it is, with the focus in it
+let asked; // the last request to show an answer; an earlier one that takes longer is dropped
+let hard; // the section of hard cases; it is kept, as it may have the focus
 
-/** Fill the view. `answer` is the last one, `read(bitmap)` reads a picture of the gallery. Raises EngineError. */
+/** Fill the view with `answer`; `read(bitmap)` reads a picture of the gallery. Throws EngineError. */
 export async function showLearn({ engine, answer, read }) {
   const view = document.getElementById("learn");
   if (!engine.config?.learn) {
@@ -94,11 +94,11 @@ function section(key, text, content) {
 
 /** Values of one tile of a sprite, { width, height, data } in [0, 1]. */
 function frameOf(tiles, columns, index) {
-  const context = new OffscreenCanvas(TILE, TILE).getContext("2d", { willReadFrequently: true });
-  context.drawImage(tiles, (index % columns) * TILE, Math.floor(index / columns) * TILE, TILE, TILE, 0, 0, TILE, TILE);
-  const rgba = context.getImageData(0, 0, TILE, TILE).data;
-  const data = Float32Array.from({ length: TILE * TILE }, (_, pixel) => rgba[4 * pixel] / 255);
-  return { width: TILE, height: TILE, data };
+  const context = new OffscreenCanvas(TILE_SIDE_PX, TILE_SIDE_PX).getContext("2d", { willReadFrequently: true });
+  context.drawImage(tiles, (index % columns) * TILE_SIDE_PX, Math.floor(index / columns) * TILE_SIDE_PX, TILE_SIDE_PX, TILE_SIDE_PX, 0, 0, TILE_SIDE_PX, TILE_SIDE_PX);
+  const rgba = context.getImageData(0, 0, TILE_SIDE_PX, TILE_SIDE_PX).data;
+  const data = Float32Array.from({ length: TILE_SIDE_PX * TILE_SIDE_PX }, (_, pixel) => rgba[4 * pixel] / 255);
+  return { width: TILE_SIDE_PX, height: TILE_SIDE_PX, data };
 }
 
 function tile(tiles, columns, index, label) {
@@ -130,11 +130,11 @@ function step(title, text, content) {
   return make("li", { class: "card" }, [make("h3", { text: title }), make("p", { text, class: "soft" }), content]);
 }
 
-/** Maps side by side in full rows, each as bright as it is strong among all of the layer; small ones enlarged. */
+/** Draw the maps of a layer in full rows. Brightness is relative to the strongest value of the layer. */
 function mosaic(data, { count, height, width }, title) {
   let columns = Math.floor(Math.sqrt(2 * count));
   while (count % columns) columns--;
-  const zoom = height === 1 ? 1 : Math.ceil(LEAST_MAP / height);
+  const zoom = height === 1 ? 1 : Math.ceil(MIN_MAP_SIDE_PX / height);
   const gap = height === 1 ? 0 : 1;
   const [across, down] = [width * zoom, height * zoom];
   const canvas = make("canvas", { role: "img", "aria-label": title, class: "maps" });
@@ -158,7 +158,7 @@ function mosaic(data, { count, height, width }, title) {
   return canvas;
 }
 
-/** From night to a colour to white. */
+/** A colour between dark, `colour` and white, for a value from 0 to 1. */
 function glow(value, colour) {
   const strength = Math.sqrt(value);
   const night = [16, 22, 30];
@@ -181,7 +181,7 @@ function bars(shares, classes) {
   }));
 }
 
-/** Training digits by the angle between their last layer and this one's. */
+/** The training digits whose last layer has the smallest angle to this one. */
 function nearest({ data }) {
   const { values, size, scale, labels, indices, tiles, columns } = learn.near;
   const own = Math.hypot(...data);
@@ -196,7 +196,7 @@ function nearest({ data }) {
       return { item, label, likeness: product / (own * Math.sqrt(length) || 1) };
     })
     .sort((one, two) => two.likeness - one.likeness)
-    .slice(0, NEAREST);
+    .slice(0, NEAREST_COUNT);
   return make("ol", { class: "tiles-list" }, ranked.map(({ item, label, likeness }) =>
     make("li", { class: "card" }, [
       tile(tiles, columns, item, say("learn.near.one", { index: indices[item], label })),

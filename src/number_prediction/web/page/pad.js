@@ -1,14 +1,14 @@
-// The pad: pointer events -> strokes -> what is seen on the canvas, and the page that the model is given.
-// Both are drawn by the same segments, so undoing gives the very pixels that were there before.
+// The pad: pointer events -> strokes -> the visible canvas, and the page that the model reads. Both are drawn from the
+// same segments, so undoing restores exactly the earlier pixels.
 
-/** Size of the page that a drawing makes; strokes are in its pixels. */
+/** Size of the page of a drawing, in pixels; strokes use its coordinates. */
 export const PAD = { width: 480, height: 240 };
-/** Pixels of paper around what is written. */
-const PAPER = 16;
-/** Side of MNIST's pictures: pixels of such small ones stay visible. */
-const TINY = 28;
+/** Paper kept around the strokes when the page is trimmed. */
+const PAPER_PX = 16;
+/** Side of MNIST's pictures; pictures up to twice this size are shown without smoothing. */
+const MNIST_SIDE_PX = 28;
 
-/** A place to draw. `onChange(isFinished)` is called with every change, isFinished when the pen is up. */
+/** A place to draw. `onChange(isFinished)` is called with every change; isFinished means that the pen is up. */
 export class Pad {
   constructor(canvas, onChange) {
     this.canvas = canvas;
@@ -45,7 +45,7 @@ export class Pad {
     this.redraw();
   }
 
-  /** Where on the canvas the page lies: left, top, width, height as shares of it. */
+  /** Where the page lies on the canvas: left, top, width, height as shares of the canvas. */
   get place() {
     const { width, height } = this.picture ?? PAD;
     const scale = Math.min(PAD.width / width, PAD.height / height);
@@ -53,7 +53,7 @@ export class Pad {
     return { left: (1 - across) / 2, top: (1 - down) / 2, width: across, height: down };
   }
 
-  /** The page: dark on white, { left, top, width, height, grey }; or the part of it that a box holds. */
+  /** The page, dark on white, or a part of it: { left, top, width, height, grey }. */
   toPage({ left, top, width, height } = { left: 0, top: 0, ...PAD }) {
     const rgba = this.page.getImageData(left, top, width, height).data;
     const grey = new Uint8Array(width * height);
@@ -61,10 +61,10 @@ export class Pad {
     return { left, top, width, height, grey };
   }
 
-  /** What is written, with paper around it: as `toPage`, and read sooner, for most of the page is empty. */
+  /** The page trimmed to the strokes and some paper; it is read faster, as most of the page is empty. */
   toWritten() {
     const written = this.strokes.filter(({ tool }) => tool === "pen");
-    const reach = PAPER + Math.max(...written.map(({ width }) => width / 2));
+    const reach = PAPER_PX + Math.max(...written.map(({ width }) => width / 2));
     const [xs, ys] = [0, 1].map((axis) => written.flatMap(({ points }) => points.map((point) => point[axis])));
     const [left, top] = [xs, ys].map((values) => Math.max(0, Math.floor(Math.min(...values) - reach)));
     const right = Math.min(PAD.width, Math.ceil(Math.max(...xs) + reach));
@@ -98,7 +98,7 @@ export class Pad {
     this.onChange(true);
   }
 
-  /** Draw all strokes anew: the canvas has another size or other colours, or strokes went. */
+  /** Draw all strokes again, after a change of size, colours or strokes. */
   redraw() {
     const ratio = (this.canvas.clientWidth * devicePixelRatio || PAD.width) / PAD.width;
     this.canvas.width = Math.round(PAD.width * ratio);
@@ -113,7 +113,7 @@ export class Pad {
     if (this.picture) {
       const { left, top, width, height } = this.place;
       const [x, y] = [left * PAD.width, top * PAD.height];
-      this.seen.imageSmoothingEnabled = this.picture.width > 2 * TINY || this.picture.height > 2 * TINY;
+      this.seen.imageSmoothingEnabled = this.picture.width > 2 * MNIST_SIDE_PX || this.picture.height > 2 * MNIST_SIDE_PX;
       this.seen.drawImage(this.picture, x, y, width * PAD.width, height * PAD.height);
       return;
     }
@@ -138,7 +138,7 @@ export class Pad {
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
     if (!this.strokes.length) this.begun = event.timeStamp;
-    const tool = event.buttons & 32 ? "eraser" : this.tool; // the other end of a pen
+    const tool = event.buttons & 32 ? "eraser" : this.tool; // 32: the eraser end of a pen
     this.stroke = { tool, width: tool === "eraser" ? 2 * this.width : this.width, points: [this.#place(event)] };
     this.past.push(this.strokes);
     this.future = [];
@@ -167,7 +167,7 @@ export class Pad {
     this.onChange(true);
   }
 
-  /** The system took the pointer, for instance to scroll: what was begun is no stroke. */
+  /** The system took the pointer, for example to scroll: drop the unfinished stroke. */
   #cancel(event) {
     if (!this.stroke || event.pointerId !== this.pointer) return;
     this.stroke = undefined;
@@ -176,7 +176,7 @@ export class Pad {
     this.onChange(true);
   }
 
-  /** A dot for the first point; for others the curve between the middles of the lines that meet in the one before. */
+  /** Draw a dot for the first point, and a curve for each later one: between the middles of the last two lines. */
   #drawSegment({ tool, width, points }, index) {
     const [x, y] = points[index];
     this.#draw(tool, width, (path) => {
@@ -192,7 +192,7 @@ export class Pad {
     });
   }
 
-  /** From the middle of the last line to the last point. */
+  /** Draw from the middle of the last line to the last point. */
   #drawEnd({ tool, width, points }) {
     if (points.length < 2) return;
     const [[beforeX, beforeY], [x, y]] = points.slice(-2);

@@ -1,18 +1,18 @@
-// A file -> picture -> page. The browser decodes and turns it upright; grey.js makes the page.
+// A file -> picture -> page. The browser decodes the file and turns it upright; grey.js computes the page.
 
 import { greyOf, layOnBackground } from "./grey.js";
 
-/** Largest encoded and decoded picture, as in images.py. */
+/** Largest file and largest decoded picture, as in images/formats.py. */
 export const MAX_BYTES = 64 * 2 ** 20;
 export const MAX_PIXELS = 50_000_000;
-/** Side of the squares that are read at once: no canvas is larger, and memory stays small. */
-const TILE = 2048;
-/** Longest side of a picture that is kept with a correction; the model sees no more of it. */
-const MAX_KEPT_SIDE = 1024;
-/** As stored: Pillow ignores colour profiles too, and premultiplied colours would be rounded. */
+/** Side of the squares that are processed at once; it limits the size of the canvas. */
+const TILE_SIDE_PX = 2048;
+/** Longest side of a picture that is kept; the model uses no finer detail. */
+const MAX_KEPT_SIDE_PX = 1024;
+/** Pixel values as stored: Pillow ignores colour profiles too, and premultiplied colours would be rounded. */
 const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
-/** A picture that cannot be read; `key` and `values` are its words. */
+/** A picture that cannot be read; `key` and `values` select the message. */
 export class PictureError extends Error {
   constructor(key, values = {}) {
     super(key);
@@ -21,7 +21,7 @@ export class PictureError extends Error {
   }
 }
 
-/** Decode a file; the picture is upright. Raises PictureError. */
+/** Decode a file; the picture is upright. Throws PictureError. */
 export async function decodePicture(file) {
   if (file.size > MAX_BYTES) throw new PictureError("error.picture.large", { megabytes: [file.size, MAX_BYTES] });
   await checkSize(file);
@@ -32,7 +32,7 @@ export async function decodePicture(file) {
   }
 }
 
-/** Refuse a picture for its size before it is decoded; the browser reads the size from its first bytes. */
+/** Refuse a large picture before it is decoded; the browser reads the size from the first bytes. */
 async function checkSize(file) {
   const address = URL.createObjectURL(file);
   const probe = new Image();
@@ -56,11 +56,11 @@ export function toPage(bitmap, part = { left: 0, top: 0, width: bitmap.width, he
   const grey = new Uint8Array(width * height);
   const opacity = new Uint8Array(width * height);
   let isTransparent = false;
-  const canvas = new OffscreenCanvas(Math.min(TILE, width), Math.min(TILE, height));
+  const canvas = new OffscreenCanvas(Math.min(TILE_SIDE_PX, width), Math.min(TILE_SIDE_PX, height));
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  for (let y = 0; y < height; y += TILE) {
-    for (let x = 0; x < width; x += TILE) {
-      const [columns, rows] = [Math.min(TILE, width - x), Math.min(TILE, height - y)];
+  for (let y = 0; y < height; y += TILE_SIDE_PX) {
+    for (let x = 0; x < width; x += TILE_SIDE_PX) {
+      const [columns, rows] = [Math.min(TILE_SIDE_PX, width - x), Math.min(TILE_SIDE_PX, height - y)];
       context.clearRect(0, 0, columns, rows);
       context.drawImage(bitmap, left + x, top + y, columns, rows, 0, 0, columns, rows);
       const rgba = context.getImageData(0, 0, columns, rows).data;
@@ -79,7 +79,7 @@ export function toPage(bitmap, part = { left: 0, top: 0, width: bitmap.width, he
   return { width, height, grey };
 }
 
-/** A PNG of a page, or of a part of it; pages larger than a model looks at are made smaller. */
+/** A PNG of a page, or of a part of it; large ones are reduced. */
 export function toPng(page, part = { left: 0, top: 0, width: page.width, height: page.height }) {
   const whole = new OffscreenCanvas(part.width, part.height);
   const context = whole.getContext("2d");
@@ -89,7 +89,7 @@ export function toPng(page, part = { left: 0, top: 0, width: page.width, height:
     for (let column = 0; column < part.width; column++, at += 4) paint(image.data, at, page.grey[begin + column]);
   }
   context.putImageData(image, 0, 0);
-  const factor = Math.ceil(Math.max(part.width, part.height) / MAX_KEPT_SIDE);
+  const factor = Math.ceil(Math.max(part.width, part.height) / MAX_KEPT_SIDE_PX);
   if (factor === 1) return whole.convertToBlob({ type: "image/png" });
   const smaller = new OffscreenCanvas(Math.ceil(part.width / factor), Math.ceil(part.height / factor));
   const reduced = smaller.getContext("2d");
@@ -98,7 +98,7 @@ export function toPng(page, part = { left: 0, top: 0, width: page.width, height:
   return smaller.convertToBlob({ type: "image/png" });
 }
 
-/** Draw values in [0, 1], ink = 1, into a canvas of their size: dark on white. */
+/** Draw values in [0, 1], ink = 1, dark on white; the canvas gets their size. */
 export function drawInk(canvas, { width, height, data }) {
   canvas.width = width;
   canvas.height = height;

@@ -1,5 +1,5 @@
-// Service worker of the offline app: keeps its files, so that the page opens without a connection.
-// files.js, written by the build, sets FILES: { version, core: [...], later: [...] }.
+// Service worker of the offline app: stores its files, so that the page opens without a connection.
+// The build writes files.js, which sets FILES: { version, core: [...], later: [...] }.
 
 importScripts("files.js");
 
@@ -24,7 +24,7 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method === "GET" && address.origin === self.location.origin) event.respondWith(answer(event.request));
 });
 
-/** From what is kept; else from the network, and then it is kept if it belongs to the app. */
+/** Answer from the cache, or else from the network; store what belongs to the app. */
 async function answer(request) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(request, { ignoreSearch: request.mode === "navigate" });

@@ -1,4 +1,4 @@
-// The browser engine's worker: pages through the ONNX graphs, off the page's own thread.
+// The worker of the browser engine: runs the ONNX models outside the main thread.
 // In: { id, task: "start", config }, { id, task: "prepare" }, { id, task: "read", page },
 //   { id, task: "layers", frame, learn }.
 // Out: { id, result } or { id, error: { key, values } }; see engine.js for what an answer holds.
@@ -34,7 +34,7 @@ async function start(values) {
   digit = await createSession(model);
 }
 
-/** What can wait until a digit can be read: the model for whole numbers. */
+/** Load the model for numbers, which may wait until digits can be read. */
 async function prepare() {
   await warmUp();
   if (!config.models.number) return;
@@ -42,7 +42,7 @@ async function prepare() {
   await warmUp();
 }
 
-/** The engine compiles what is used often: better before the first stroke than during it. */
+/** Run the models a few times, so that the browser compiles them before the first stroke. */
 async function warmUp() {
   const { width, height, runs } = WARM_UP;
   const grey = new Uint8Array(width * height).fill(255);
@@ -64,7 +64,7 @@ async function fetchPacked(address) {
 
 async function fetchModel({ file, sha256 }) {
   const content = await (await fetchBytes(file)).arrayBuffer();
-  if (self.crypto.subtle) { // only where the connection is secure, or to this machine
+  if (self.crypto.subtle) { // exists only on secure connections and on localhost
     const digest = new Uint8Array(await self.crypto.subtle.digest("SHA-256", content));
     const found = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     if (found !== sha256) throw Object.assign(new Error(file), { key: "error.altered" });
@@ -123,7 +123,7 @@ async function readDigit(tensor, page) {
   };
 }
 
-/** The warnings for what was measured, by the rules of findings.py; a blank picture has no other. */
+/** The warnings for the measures, by the rules of digits/warnings.py; a blank picture has only one. */
 function findWarnings(measured) {
   const applies = ({ measure, is_above: isAbove, threshold }) =>
     isAbove ? measured[measure] > threshold : measured[measure] < threshold;
@@ -131,12 +131,12 @@ function findWarnings(measured) {
   return found[0]?.code === "blank" ? found.slice(0, 1) : found;
 }
 
-/** Rows and columns are the last two sizes. */
+/** A tensor whose last two dimensions are rows and columns -> grid. */
 function asGrid({ dims, data }) {
   return { width: dims.at(-1), height: dims.at(-2), data };
 }
 
-/** What each layer makes of a frame: [{ dims, data }], the probabilities last. */
+/** Compute each layer for a frame: [{ dims, data }], the probabilities last. */
 async function layers({ frame, learn }) {
   network ??= await createSession(await fetchModel(learn.network));
   const values = await run(network, "frame", new ort.Tensor("float32", frame.data, [1, frame.height, frame.width]));
