@@ -320,11 +320,11 @@ def test_a_picture_is_pasted_or_dropped(page: Page, mnist: Splits, way: str) -> 
 @pytest.mark.parametrize(
     ("content", "media_type", "words"),
     [
-        (b"no picture at all", "image/png", "This picture cannot be read here"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "This picture cannot be read here"),
+        (b"no picture at all", "image/png", "This picture cannot be read."),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", "This picture cannot be read."),
         (b"words", "text/plain", "This file is not a picture"),
-        (b"\0" * (64 * 2**20 + 1), "image/png", "at most 64 MB can be read"),
-        ("large", "image/png", "has 56 megapixels; at most 50 megapixels can be read"),
+        (b"\0" * (64 * 2**20 + 1), "image/png", "the limit is 64 MB"),
+        ("large", "image/png", "has 56 megapixels; the limit is 50 megapixels"),
     ],
     ids=["noise", "svg", "text", "heavy", "large"],
 )

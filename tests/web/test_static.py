@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import mimetypes
+import re
 from pathlib import Path
 
 import httpx
 import pytest
 
 from number_prediction.digits.predictor import Predictor
+from number_prediction.images.encoded import MAX_BYTES
+from number_prediction.images.formats import FORMATS
+from number_prediction.images.pixels import MAX_PIXELS
 from number_prediction.web.app import create_app
+from number_prediction.web.static import PAGE
 from tests.helpers.served import kind_of
 
 
@@ -55,3 +60,17 @@ def test_an_app_leaves_the_process_as_it_was(predictor: Predictor, tmp_path: Pat
     before = dict(mimetypes.types_map), logging.getLogger().handlers[:]
     create_app(predictor, corrections=tmp_path / "c", page=tmp_path)
     assert (dict(mimetypes.types_map), logging.getLogger().handlers[:]) == before
+
+
+def test_the_error_about_other_files_names_the_formats_that_browsers_decode() -> None:
+    texts = re.findall(r'"error.picture.none": "(.*)"', (PAGE / "strings.js").read_text(encoding="utf-8"))
+    assert len(texts) == 2  # English and German
+    for text in texts:
+        named = re.findall("|".join(each.name for each in FORMATS), text)
+        assert named == [each.name for each in FORMATS if each.in_browsers]
+
+
+def test_the_page_has_the_limits_of_python() -> None:
+    script = (PAGE / "picture.js").read_text(encoding="utf-8")
+    assert f"MAX_PIXELS = {MAX_PIXELS:_};" in script
+    assert f"MAX_BYTES = {MAX_BYTES // 2**20} * 2 ** 20;" in script

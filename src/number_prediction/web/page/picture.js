@@ -2,7 +2,7 @@
 
 import { greyOf, layOnBackground } from "./grey.js";
 
-/** Largest file and largest decoded picture, as in images/formats.py. */
+/** Largest file and largest decoded picture, as in images/encoded.py and images/pixels.py. */
 export const MAX_BYTES = 64 * 2 ** 20;
 export const MAX_PIXELS = 50_000_000;
 /** Side of the squares that are processed at once; it limits the size of the canvas. */
