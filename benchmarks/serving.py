@@ -1,11 +1,10 @@
-"""The server under fire: what it stands, how fast it answers, and what it loses.
+"""Measure the server under load: speed, memory, malformed requests, slow clients, and stops.
 
     python -m benchmarks.serving [PART ...] [--share 1]
 
-Runs `number-prediction serve` in a process of its own and speaks to it over loopback. Parts: throughput,
-mutants, drips, flood, stops, contract; all of them without a name. `--share 0.05` does a twentieth of
-everything, to see that it works. Prints one line a figure; a request that is lost, or a 5xx but 503, ends it
-with an error.
+Starts `number-prediction serve` as a process and sends requests over loopback. Parts: throughput, mutants,
+drips, flood, stops, contract; without a name, all of them. `--share 0.05` runs a twentieth of everything as a
+quick check. Prints one line per figure; fails if a request is lost or the status is 5xx other than 503.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ WARM_UP_REQUESTS = 50
 
 @dataclass(frozen=True)
 class Server:
-    """A server in a process of its own."""
+    """A server process."""
 
     process: subprocess.Popen[str]
     port: int
@@ -49,7 +48,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def memory(self, kind: str = "VmRSS") -> float:
-        """Megabytes that it holds; "VmHWM": the most that it held."""
+        """Return the memory of the process in megabytes; kind "VmHWM" means the peak."""
         found = re.search(rf"{kind}:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
         assert found is not None
         return int(found[1]) / 1000
@@ -57,15 +56,15 @@ class Server:
 
 @dataclass
 class Outcome:
-    """What clients saw."""
+    """The answers that clients got."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
-    """Of the requests that got 200."""
+    """Response times of the requests with status 200."""
     lost: int = 0
-    """Requests that were sent and got no whole answer."""
+    """Requests without a complete answer."""
     wrong: int = 0
-    """Answers that differ from those offline."""
+    """Answers that differ from those of Predictor."""
 
 
 @contextmanager
@@ -84,7 +83,7 @@ def serving() -> Iterator[Server]:
 
 
 def post(body: bytes, content_type: str = PNG) -> bytes:
-    """A request to /api/digits as it goes over the wire."""
+    """Return the bytes of a request to /api/digits."""
     head = f"POST /api/digits HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
@@ -92,7 +91,7 @@ def post(body: bytes, content_type: str = PNG) -> bytes:
 async def ask(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
 ) -> tuple[int, bytes, bool]:
-    """Status, body, and whether the connection stays."""
+    """Return status, body, and whether the connection stays open."""
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head)
@@ -110,7 +109,7 @@ async def keep_asking(
     until: float,
     begin: int,
 ) -> None:
-    """One client: request after request, on one connection as long as it stays, until a time or refusal."""
+    """Send request after request like one client, until a time or until connections are refused."""
     index = begin
     while time.perf_counter() < until:
         try:
@@ -148,7 +147,7 @@ async def ask_side_by_side(
 
 
 def make_requests(count: int, *, pictures: int, side: int = 28) -> tuple[list[bytes], list[list[int | None]]]:
-    """Requests of so many MNIST digits each, and the labels that the model gives them offline."""
+    """Return requests of `pictures` MNIST digits each, and the labels that Predictor gives them."""
     images = np.asarray(load_mnist().test.images[: count * pictures])
     encoded = [
         encode(Image.fromarray(255 - image).resize((side, side), Image.Resampling.BICUBIC))
@@ -313,7 +312,7 @@ def check_openapi(share: float) -> None:
 
 
 def check(outcome: Outcome, allowed: set[int]) -> None:
-    """Every request was answered, with an allowed status and as offline."""
+    """Check that every request got an allowed status and the same answer as Predictor."""
     assert outcome.statuses.keys() <= allowed, outcome.statuses
     assert (outcome.lost, outcome.wrong) == (0, 0), outcome
 

@@ -1,10 +1,10 @@
-"""The offline app: page, graphs and ONNX Runtime for browsers -> a folder that any web server serves.
+"""Build the offline app: page, models and ONNX Runtime for browsers -> a folder for any web server.
 
     python offline/build.py FOLDER
 
-Needs the packages of package.json beside this file (npm ci). What the page loads at first is small with any
-server: the runtime is packed by gzip, and unpacked by the page. What only the view "Inside" shows (the
-network with its layers as outputs, nearest training digits, hard cases) is loaded when that is opened.
+Run `npm ci --prefix offline` first. The build compresses the runtime with gzip and the page unpacks it, so
+the first load is small with any server. The files of the view "Inside" are loaded when it is opened: the
+network with its layers as outputs, the nearest training digits, and hard cases.
 """
 
 from __future__ import annotations
@@ -37,20 +37,21 @@ PAGE = Path(number_prediction.__file__).parent / "web" / "page"
 RUNTIME = Path(__file__).parent / "node_modules" / "onnxruntime-web"
 SCRIPT, MODULE, BINARY = "ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"
 NUMBER = "models/number.onnx"
-NEIGHBOURS = 1000
-"""Training digits that the nearest are looked for among, as many of each label."""
-HARD_CASES = 24
-COLUMNS = 40
-"""Tiles side by side in a sprite."""
+NEIGHBOUR_COUNT = 1000
+"""Training digits among which the nearest are searched, equally many per label."""
+HARD_CASE_COUNT = 24
+MAX_HARD_CASES_PER_LABEL = 4
+SPRITE_COLUMNS = 40
+"""Tiles per row of a sprite."""
 
 
 def main() -> None:
-    """Build, and say how large a first visit is."""
+    """Build the app and print the size of the first load."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     folder = Path(sys.argv[1])
     if not RUNTIME.is_dir():
-        sys.exit(f"{RUNTIME}: missing; run: npm ci --prefix {Path(__file__).parent}")
+        sys.exit(f"{RUNTIME} does not exist; run: npm ci --prefix {Path(__file__).parent}")
     contents = build()
     shutil.rmtree(folder, ignore_errors=True)
     write_together(folder, contents)
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def build() -> dict[str, bytes]:
-    """All files by their path in the folder."""
+    """Return the content of all files by their path in the folder."""
     predictor = Predictor()
     contents = {
         path.relative_to(PAGE).as_posix(): path.read_bytes()
@@ -83,7 +84,7 @@ def build() -> dict[str, bytes]:
 
 
 def number_model(path: Path) -> dict[str, Any] | None:
-    """What config.json says of the model for whole numbers; None where the package has none."""
+    """Describe the model for numbers for config.json; None if the package has none."""
     if not path.is_file():
         return None
     content = path.read_bytes()
@@ -96,7 +97,7 @@ def number_model(path: Path) -> dict[str, Any] | None:
 
 
 def configuration(predictor: Predictor, number: dict[str, Any] | None) -> dict[str, Any]:
-    """What config.json says: that the browser itself reads, and with what."""
+    """Return the content of config.json: the browser reads, with these models and rules."""
     return {
         "engine": "browser",
         "version": number_prediction.__version__,
@@ -117,7 +118,7 @@ def configuration(predictor: Predictor, number: dict[str, Any] | None) -> dict[s
 
 
 def files(contents: dict[str, bytes]) -> bytes:
-    """What the service worker keeps at once, and what it keeps once it was asked for."""
+    """Return the list of files that the service worker stores at once, and of those it stores when used."""
     digest = hashlib.sha256()
     for name in sorted(contents):
         digest.update(f"{name} {hashlib.sha256(contents[name]).hexdigest()}\n".encode())
@@ -131,18 +132,18 @@ def files(contents: dict[str, bytes]) -> bytes:
 
 
 def first_load(contents: dict[str, bytes]) -> list[str]:
-    """Names of the files that are needed to read a digit; the model for whole numbers comes after them."""
+    """Return the names of the files needed to read a digit; the model for numbers is loaded later."""
     return sorted(name for name in contents if not name.startswith("learn/") and name != NUMBER)
 
 
 def learn(predictor: Predictor) -> dict[str, bytes]:
-    """What the view "Inside" shows, see page/learn.js."""
+    """Return the files of the view "Inside"; page/learn.js describes them."""
     network = Network(predictor).with_layers()
     content = network.SerializeToString()
     layers = [output.name for output in network.graph.output][:-1]
     session = onnxruntime.InferenceSession(content)
     mnist = load_mnist()
-    nearest = spread(mnist.train, NEIGHBOURS)
+    nearest = spread(mnist.train, NEIGHBOUR_COUNT)
     embeddings = embed(session, layers[-1], mnist.train.images[nearest])
     scale = embeddings.max(0) / 255
     quantised = np.rint(embeddings / np.where(scale > 0, scale, 1)).astype(np.uint8)
@@ -163,7 +164,7 @@ def learn(predictor: Predictor) -> dict[str, bytes]:
                 "near": {
                     "sprite": "near.png",
                     "embeddings": "near.bin",
-                    "columns": COLUMNS,
+                    "columns": SPRITE_COLUMNS,
                     "size": embeddings.shape[1],
                     "scale": scale.tolist(),
                     "labels": mnist.train.labels[nearest].tolist(),
@@ -171,7 +172,7 @@ def learn(predictor: Predictor) -> dict[str, bytes]:
                 },
                 "hard": {
                     "sprite": "hard.png",
-                    "columns": COLUMNS,
+                    "columns": SPRITE_COLUMNS,
                     "cases": [
                         {
                             "label": int(mnist.validation.labels[index]),
@@ -187,7 +188,7 @@ def learn(predictor: Predictor) -> dict[str, bytes]:
 
 
 def spread(split: Split, count: int) -> NDArray[np.intp]:
-    """Indices of as many pictures of each label, evenly over the split."""
+    """Return indices of equally many pictures of each label, spread evenly over the split."""
     chosen = []
     for label in range(len(split.classes)):
         of_label = np.flatnonzero(split.labels == label)
@@ -198,13 +199,13 @@ def spread(split: Split, count: int) -> NDArray[np.intp]:
 
 
 def hardest(probabilities: list[NDArray[np.float32]], labels: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Indices of what is read with least probability of its label, at most four of a label, hardest first."""
+    """Return indices of the pictures whose label has the lowest probability, hardest first."""
     shares = np.array([answer[label] for answer, label in zip(probabilities, labels, strict=True)])
     chosen: list[int] = []
     for index in np.argsort(shares, kind="stable"):
-        if (labels[chosen] == labels[index]).sum() < 4:
+        if (labels[chosen] == labels[index]).sum() < MAX_HARD_CASES_PER_LABEL:
             chosen.append(int(index))
-        if len(chosen) == HARD_CASES:
+        if len(chosen) == HARD_CASE_COUNT:
             break
     return np.array(chosen, np.intp)
 
@@ -212,7 +213,7 @@ def hardest(probabilities: list[NDArray[np.float32]], labels: NDArray[np.uint8])
 def embed(
     session: onnxruntime.InferenceSession, layer: str, images: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """(N, D) what a layer makes of MNIST pictures."""
+    """Compute a layer, (N, D), for MNIST pictures."""
     parts = [
         session.run([layer], {"frame": images[begin : begin + 100].astype(np.float32) / 255})[0]
         for begin in range(0, len(images), 100)
@@ -222,18 +223,18 @@ def embed(
 
 
 def sprite(tiles: NDArray[np.uint8]) -> bytes:
-    """PNG of tiles (N, 28, 28) in rows of COLUMNS."""
-    rows = -(-len(tiles) // COLUMNS)
-    sheet = np.zeros((rows * COLUMNS, *tiles.shape[1:]), np.uint8)
+    """Return a PNG of tiles (N, 28, 28) in rows of SPRITE_COLUMNS."""
+    rows = -(-len(tiles) // SPRITE_COLUMNS)
+    sheet = np.zeros((rows * SPRITE_COLUMNS, *tiles.shape[1:]), np.uint8)
     sheet[: len(tiles)] = tiles
-    grid = sheet.reshape(rows, COLUMNS, *tiles.shape[1:]).swapaxes(1, 2)
+    grid = sheet.reshape(rows, SPRITE_COLUMNS, *tiles.shape[1:]).swapaxes(1, 2)
     stream = io.BytesIO()
     Image.fromarray(grid.reshape(rows * tiles.shape[1], -1)).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
 def to_json(value: dict[str, Any]) -> bytes:
-    """UTF-8, ended by a newline."""
+    """Encode as JSON in UTF-8 with a final newline."""
     return (json.dumps(value, indent=1) + "\n").encode()
 
 

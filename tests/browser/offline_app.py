@@ -168,7 +168,7 @@ def _encode(picture: Image.Image, form: str, kind: str, **options: Any) -> Photo
 
 
 def visit(page: Page, address: str) -> None:
-    """Open the app, and wait until it reads digits and numbers."""
+    """Open the app, and wait until it can read digits and numbers."""
     page.goto(address)
     foot = page.get_by_role("contentinfo")
     expect(foot).to_contain_text("Model ")

@@ -236,7 +236,7 @@ def test_corrections_lie_on_the_server(page: Page, server: FakeServer) -> None:
         page.get_by_role("button", name="Download all").click()
     assert download.value.path().read_bytes() == b"a ZIP"
     page.get_by_role("button", name="Delete all").click()
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     expect(items).to_have_count(0)
     assert server.kept == {}
 

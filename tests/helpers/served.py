@@ -1,4 +1,4 @@
-"""A real server in a thread, and clients that speak to it as no library would."""
+"""A real server in a thread, and raw connections to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from number_prediction.web.server import listen, make_server
 
 @contextmanager
 def running(app: FastAPI, limits: Limits | None = None) -> Iterator[httpx.Client]:
-    """A client of the app behind uvicorn; at the end the server stops as it does on SIGTERM."""
+    """Run the app in uvicorn and yield a client; at the end the server stops as on SIGTERM."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     server = make_server(app, limits)
@@ -38,14 +38,14 @@ def running(app: FastAPI, limits: Limits | None = None) -> Iterator[httpx.Client
 
 
 def connect(client: httpx.Client) -> socket.socket:
-    """A bare connection to the server of a client."""
+    """Open a raw connection to the server of a client."""
     port = client.base_url.port
     assert port is not None
     return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
 def receive_all(connection: socket.socket) -> bytes:
-    """What comes until the server closes the connection, also where it breaks it off."""
+    """Receive until the server closes or resets the connection."""
     content = b""
     try:
         while chunk := connection.recv(65536):
