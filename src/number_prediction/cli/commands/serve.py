@@ -45,68 +45,75 @@ def _with_limit_options(command: Callable[..., None]) -> Callable[..., None]:
             )
         )
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
-    )
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
+
+
+_ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN|MODEL.onnx", help="Model that reads digits.", show_default="the packaged model"
+    ),
+]
+_FormOption = Annotated[
+    Path | None,
+    typer.Option(metavar="TEMPLATE.json", help="Form whose sheets /api/form reads.", show_default="none"),
+]
+_PageOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Web page to serve, such as the offline app from `make offline-app`.",
+        show_default="the packaged page",
+    ),
+]
+_HostOption = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for all networks.")
+]
+_PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")]
+_CorrectionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="SQLite file for the corrections that users agree to keep.",
+        show_default="a file in your data folder",
+    ),
+]
+_TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar=environment_variable("token"),
+        help="Require the header Authorization: Bearer TOKEN for the API.",
+        show_default="no token",
+    ),
+]
+_AllowOriginOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="URL", help="Let pages of this origin use the API; repeatable."),
+]
+_AllowHostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Accept this name in the Host header; repeatable.",
+        show_default="localhost on a loopback address, else any",
+    ),
+]
 
 
 @_with_limit_options
 def serve(
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN|MODEL.onnx", help="Model that reads digits.", show_default="the packaged model"
-        ),
-    ] = None,
-    form: Annotated[
-        Path | None,
-        typer.Option(metavar="TEMPLATE.json", help="Form whose sheets /api/form reads.", show_default="none"),
-    ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Web page to serve, such as the offline app from `make offline-app`.",
-            show_default="the packaged page",
-        ),
-    ] = None,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for all networks.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")
-    ] = 8000,
-    corrections: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="SQLite file for the corrections that users agree to keep.",
-            show_default="a file in your data folder",
-        ),
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar=environment_variable("token"),
-            help="Require the header Authorization: Bearer TOKEN for the API.",
-            show_default="no token",
-        ),
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option(metavar="URL", help="Let pages of this origin use the API; repeatable."),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Accept this name in the Host header; repeatable.",
-            show_default="localhost on a loopback address, else any",
-        ),
-    ] = None,
-    threads: ThreadsOption = None,
     *,
+    model: _ModelOption = None,
+    form: _FormOption = None,
+    page: _PageOption = None,
+    host: _HostOption = "127.0.0.1",
+    port: _PortOption = 8000,
+    corrections: _CorrectionsOption = None,
+    token: _TokenOption = None,
+    allow_origin: _AllowOriginOption = None,
+    allow_host: _AllowHostOption = None,
+    threads: ThreadsOption = None,
     limits: Limits,
 ) -> None:
     """Serve the web page and the REST API, and print their address.

@@ -78,7 +78,7 @@ export class CorrectionCard {
     find("keep").focus();
   }
 
-  /** Keep the picture and the label as they are now, whatever is drawn before that is done. */
+  /** Keep the picture and the label as they are now, even if the person goes on drawing meanwhile. */
   keep() {
     const { answer, engine, source } = state;
     const page = source.page();

@@ -56,7 +56,7 @@ async function fetchBytes(address) {
   return response;
 }
 
-/** A file that was packed by gzip, so that it is small with any server. */
+/** Fetch and unpack a file that the build compressed with gzip. */
 async function fetchPacked(address) {
   const { body } = await fetchBytes(address);
   return new Response(body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
