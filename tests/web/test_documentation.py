@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
@@ -24,3 +25,25 @@ def test_answers_are_what_the_openapi_document_says(predictor: Predictor, tmp_pa
     with running(create_app(predictor, corrections=tmp_path / "c")) as client:
         statuses = check_contract(str(client.base_url), cases=80)
     assert {200, 201, 422} <= statuses.keys()
+
+
+def test_every_reference_of_the_openapi_document_leads_to_a_schema(client: httpx.Client) -> None:
+    document = client.get("/openapi.json")
+    schemas = document.json()["components"]["schemas"]
+    names = set(re.findall(r'"#/components/schemas/([^"]+)"', document.text))
+    assert names
+    assert names <= schemas.keys()
+
+
+def test_the_documentation_describes_each_parameter(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    parameters = [
+        parameter
+        for methods in paths.values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", [])
+    ]
+    assert parameters
+    text = client.get("/docs").text
+    for parameter in parameters:
+        assert f"{parameter['name']}</code>, {parameter['in']} parameter: {parameter['description']}" in text

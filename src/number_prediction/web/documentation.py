@@ -42,8 +42,11 @@ def describe(app: FastAPI, *, has_token: bool, protected: tuple[str, ...]) -> di
         needs_token = has_token and path.startswith(protected)
         if needs_token:
             operation["security"] = [{"token": []}]
+        responses = operation["responses"]
+        if _GENERATED_ERRORS[0] in str(responses.get("422")):
+            del responses["422"]
         for status, answer in documented(*_EVERYWHERE, *(["unauthorized"] if needs_token else [])).items():
-            operation["responses"].setdefault(str(status), answer)
+            responses.setdefault(str(status), answer)
     return document
 
 
@@ -65,22 +68,24 @@ def render_documentation(document: Mapping[str, Any]) -> str:
         f'<p>{escape(info["summary"])}. For programs: the <a href="{OPENAPI_PATH}">OpenAPI document</a>.</p>',
     ]
     for path, method, operation in _operations(document):
-        parts.append(f"<h2><code>{method.upper()} {escape(path)}</code></h2>")
-        parts.append(f"<p>{escape(operation.get('description', operation['summary']))}</p>")
-        sends = operation.get("requestBody", {}).get("content", {})
-        if sends:
-            parts.append(f"<p>Accepts {escape(', '.join(sends))}.</p>")
-        parameters = operation.get("parameters", [])
-        parts += [
-            f"<p><code>{escape(each['name'])}</code>, {each['in']} parameter</p>" for each in parameters
-        ]
-        answers = [
-            f"<li>{status}: {escape(answer['description'])}"
-            for status, answer in sorted(operation["responses"].items())
-        ]
-        parts += ["<ul>", *answers, "</ul>"]
+        parts += [f"<h2><code>{method.upper()} {escape(path)}</code></h2>", *_render_operation(operation)]
     parts.append("<h2>Problems</h2><p>Each error is answered with problem details (RFC 9457):</p><dl>")
     for kind, (status, title) in PROBLEMS.items():
         parts.append(f'<dt id="{kind}"><code>{kind}</code> ({status})<dd>{escape(title)}')
     parts.append("</dl></main></html>")
     return "\n".join(parts)
+
+
+def _render_operation(operation: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the HTML of one operation: what it does, accepts and answers."""
+    yield f"<p>{escape(operation.get('description', operation['summary']))}</p>"
+    accepted = operation.get("requestBody", {}).get("content", {})
+    if accepted:
+        yield f"<p>Accepts {escape(', '.join(accepted))}.</p>"
+    for parameter in operation.get("parameters", []):
+        text = f": {escape(parameter['description'])}" if "description" in parameter else ""
+        yield f"<p><code>{escape(parameter['name'])}</code>, {parameter['in']} parameter{text}</p>"
+    yield "<ul>"
+    for status, answer in sorted(operation["responses"].items()):
+        yield f"<li>{status}: {escape(answer['description'])}"
+    yield "</ul>"

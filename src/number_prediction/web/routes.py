@@ -150,7 +150,9 @@ def add_model(app: FastAPI, predictor: Predictor, numbers: NumberPredictor | Non
             304: {"description": "The file has not changed"},
         },
     )
-    def fetch_model(if_none_match: Annotated[str, Header()] = "") -> Response:
+    def fetch_model(
+        if_none_match: Annotated[str, Header(description="ETag of the file that the client has")] = "",
+    ) -> Response:
         """Download the model file for digits."""
         if tag in (each.strip().removeprefix("W/") for each in if_none_match.split(",")):
             return Response(status_code=304, headers=headers)
