@@ -52,8 +52,8 @@ def compared_pictures() -> Iterator[int]:
     from number_prediction.training.export import digits as digits_export
 
     with pytest.MonkeyPatch.context() as patch:
-        usual = digits_export.PICTURES
-        patch.setattr(digits_export, "PICTURES", 200)
+        usual = digits_export.PARITY_PICTURES
+        patch.setattr(digits_export, "PARITY_PICTURES", 200)
         yield usual
 
 

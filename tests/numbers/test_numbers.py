@@ -33,7 +33,7 @@ from number_prediction.training.export.export import export_run
 from number_prediction.training.graph.line_framing import DIGIT_HEIGHT_PX, LineFraming
 from number_prediction.training.graph.number_graph import NumberGraph
 from number_prediction.training.loop import tasks
-from number_prediction.training.loop.batches import LINE_WIDTHS, WIDTH, LineBatches
+from number_prediction.training.loop.batches import BATCH_SHARES_BY_WIDTH_PX, REFERENCE_WIDTH_PX, LineBatches
 from number_prediction.training.loop.checkpoint import load_checkpoint
 from number_prediction.training.loop.ctc import aligned_loss, read_greedily
 from number_prediction.training.loop.fit import fit
@@ -42,7 +42,7 @@ from number_prediction.training.recipes import get_recipe
 from number_prediction.training.synthesis.glyphs import LineRecipe, draw_glyphs
 from number_prediction.training.synthesis.lines import LineBatch, LineComposer, Written
 from number_prediction.training.synthesis.texts import draw_text
-from number_prediction.training.synthesis.words import ALPHABETS, CLEAR, draw_word, is_word
+from number_prediction.training.synthesis.words import ALPHABETS, CLEAR_LETTERS, draw_word, is_word
 from tests.helpers.composed import peaks
 
 STEPS = LINE_WIDTH // 2
@@ -61,8 +61,8 @@ RECIPE = replace(
 @pytest.fixture(scope="module", autouse=True)
 def _few_lines() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks, "VALIDATION_LINES", {96: 1})
-        patch.setattr(numbers_export, "LINES", 4)
+        patch.setattr(tasks, "VALIDATION_BATCHES_BY_WIDTH_PX", {96: 1})
+        patch.setattr(numbers_export, "PARITY_LINES_PER_WIDTH", 4)
         yield
 
 
@@ -272,7 +272,7 @@ def test_a_line_is_decoded_again_under_what_else_is_known() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(number=st.integers(0, 10_000), width=st.sampled_from(list(LINE_WIDTHS)))
+@given(number=st.integers(0, 10_000), width=st.sampled_from(list(BATCH_SHARES_BY_WIDTH_PX)))
 def test_composed_lines_say_what_stands_where(composer: LineComposer, number: int, width: int) -> None:
     lines = composer.batch(number, 6, width)
     assert lines.frames.shape == (6, LINE_HEIGHT, width)
@@ -352,7 +352,7 @@ def test_a_word_is_of_one_alphabet_and_looks_like_no_number(seed: int, width: in
     ends = np.cumsum([len(GLYPHS), *map(len, ALPHABETS)])
     (alphabet,) = {int(np.searchsorted(ends, place, "right")) - 1 for place in letters}
     spelled = [ALPHABETS[alphabet][place - ends[alphabet]] for place in letters]
-    assert sum(letter in CLEAR for letter in spelled) >= len(spelled) / 2
+    assert sum(letter in CLEAR_LETTERS for letter in spelled) >= len(spelled) / 2
 
 
 def test_words_are_written_letter_by_letter_and_say_no_number(few: Splits) -> None:
@@ -451,7 +451,7 @@ def test_lines_go_on_where_their_state_was_taken(composer: LineComposer) -> None
         (frames, written), (again, expected) = first.next(), second.next()
         assert torch.equal(frames, again)
         assert written == expected
-        assert len(frames) == max(2, round(8 * WIDTH / written.width))
+        assert len(frames) == max(2, round(8 * REFERENCE_WIDTH_PX / written.width))
 
 
 def logits_of(written: Written, *, shift: int = 0, swap: bool = False) -> torch.Tensor:

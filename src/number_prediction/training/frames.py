@@ -1,4 +1,4 @@
-"""Data sets -> frames to train on, by the same preparation that the exported graph holds."""
+"""Data sets -> frames for training, by the preparation that the exported graph uses too."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from number_prediction.datasets.load import EMBEDDED, load_dataset
 from number_prediction.datasets.split import Pages, Split, Splits
 from number_prediction.training.graph.digit_graph import Preparation
 
-CHUNK = 1000
+PAGES_AT_ONCE = 1000
+"""Pages framed at once."""
 
 
 def load_frames(source: str) -> Splits:
-    """Load a data set and frame every picture: images (N, 28, 28) uint8."""
+    """Load a data set, "mnist" or a path, and frame its pictures: images (N, 28, 28) uint8."""
     return frame_splits(load_dataset(source), source)
 
 
 def frame_splits(splits: Splits, source: str) -> Splits:
-    """Frame every picture of a data set, or of a sample of it, that was loaded from `source`.
+    """Frame the pictures of a data set, or a sample of it, that was loaded from `source`.
 
-    MNIST is the normal form itself and is taken as it is (a test holds framing to that).
+    MNIST is in the normal form already and stays unchanged; a test checks that framing agrees.
     """
     if source == EMBEDDED:
         return splits
@@ -33,7 +34,7 @@ def frame_splits(splits: Splits, source: str) -> Splits:
 
 @torch.no_grad()
 def to_frames(pages: Pages) -> NDArray[np.uint8]:
-    """Frames (N, 28, 28) uint8, ink 255, of pages (N, H, W) uint8 or picture files."""
+    """Frame pages (N, H, W) uint8, or picture files: (N, 28, 28) uint8, ink 255."""
     preparation = Preparation()
     frames = np.empty((len(pages), FRAME_SIZE, FRAME_SIZE), np.uint8)
     begin = 0
@@ -46,8 +47,8 @@ def to_frames(pages: Pages) -> NDArray[np.uint8]:
 
 def _same_sized(pages: Pages) -> Iterator[NDArray[np.uint8]]:
     if isinstance(pages, np.ndarray):
-        for begin in range(0, len(pages), CHUNK):
-            yield pages[begin : begin + CHUNK]
+        for begin in range(0, len(pages), PAGES_AT_ONCE):
+            yield pages[begin : begin + PAGES_AT_ONCE]
     else:
         for page in pages:
             yield page[np.newaxis]

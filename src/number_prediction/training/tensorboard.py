@@ -14,7 +14,7 @@ _AXES = ("step", "steps", "epoch", "seconds")
 
 
 def log_to_tensorboard(records: Iterable[Record], folder: Path) -> Iterator[Record]:
-    """Hand every record on, after its values went into event files in `folder`."""
+    """Write each record's values to event files in `folder`, then pass the record on."""
     with SummaryWriter(folder) as writer:
         for record in records:
             for name, value in asdict(record).items():

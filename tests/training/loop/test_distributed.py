@@ -25,7 +25,7 @@ from number_prediction.runs.run import Run
 from number_prediction.training.augmentation.affine import Augmentation
 from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.experiments.setup import start_run
-from number_prediction.training.loop.batches import LINE_WIDTHS, Batches, LineBatches
+from number_prediction.training.loop.batches import BATCH_SHARES_BY_WIDTH_PX, Batches, LineBatches
 from number_prediction.training.loop.checkpoint import load_checkpoint
 from number_prediction.training.loop.distributed import ALONE, World
 from number_prediction.training.loop.fit import fit
@@ -58,7 +58,7 @@ from number_prediction.runs.run import Run
 from number_prediction.training.loop import tasks
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.loop.distributed import join_world
-tasks.VALIDATION_LINES = {96: 1}
+tasks.VALIDATION_BATCHES_BY_WIDTH_PX = {96: 1}
 mnist = load_mnist()
 try:
     with join_world() as world:
@@ -192,7 +192,7 @@ def test_each_process_composes_lines_of_its_own(part: Splits) -> None:
         frames, written = alone.next()
         shares = [stream.next() for stream in shared]
         assert sum(len(share[0]) for share in shares) == len(frames)
-        assert {share[1].width for share in shares} == {written.width} <= set(LINE_WIDTHS)
+        assert {share[1].width for share in shares} == {written.width} <= set(BATCH_SHARES_BY_WIDTH_PX)
         assert shares[0][1].texts != shares[1][1].texts
 
 

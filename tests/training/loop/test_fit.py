@@ -24,7 +24,12 @@ from number_prediction.training.augmentation.affine import Augmentation
 from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.loop import devices
 from number_prediction.training.loop.batches import Batches
-from number_prediction.training.loop.calibration import HIGHEST, LOWEST, choose_threshold, fit_temperature
+from number_prediction.training.loop.calibration import (
+    MAX_TEMPERATURE,
+    MIN_TEMPERATURE,
+    choose_threshold,
+    fit_temperature,
+)
 from number_prediction.training.loop.checkpoint import load_checkpoint, save_checkpoint
 from number_prediction.training.loop.devices import usable_precision
 from number_prediction.training.loop.fit import fit, learning_rate
@@ -421,5 +426,5 @@ def test_the_threshold_keeps_digits_and_is_no_higher_than_it_has_to_be(scores: l
 
 def test_the_temperature_of_faultless_answers_stays_in_bounds() -> None:
     labels = torch.arange(10)
-    assert fit_temperature(torch.eye(10) * 2, labels) == LOWEST
-    assert fit_temperature(torch.eye(10) * 2, labels.flip(0)) == HIGHEST
+    assert fit_temperature(torch.eye(10) * 2, labels) == MIN_TEMPERATURE
+    assert fit_temperature(torch.eye(10) * 2, labels.flip(0)) == MAX_TEMPERATURE

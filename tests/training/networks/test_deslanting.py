@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from number_prediction.constants import LINE_HEIGHT
-from number_prediction.training.networks.deslanting import SLANTS, Deslanting, shear
+from number_prediction.training.networks.deslanting import TRIED_SLANTS, Deslanting, shear
 
 WIDTH = 160
 
@@ -23,7 +23,7 @@ def strokes(columns: list[int]) -> Tensor:
     return line
 
 
-@pytest.mark.parametrize("slant", SLANTS.tolist())
+@pytest.mark.parametrize("slant", TRIED_SLANTS.tolist())
 def test_the_slant_is_found(slant: float) -> None:
     slanted = shear(strokes([40, 62, 90, 101]), torch.tensor([[-slant]]))
     assert float(Deslanting().find_slant(slanted)) == pytest.approx(slant, abs=0.101)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from number_prediction.constants import GLYPHS
-from number_prediction.training.synthesis.hands import STEEPEST, Hand
+from number_prediction.training.synthesis.hands import MAX_LINE_RISE, Hand
 
 
 def places(text: str) -> tuple[int, ...]:
@@ -53,5 +53,5 @@ def test_hands_differ_as_people_do() -> None:
     assert middles[1] > middles[0] + 0.2
     hand.hanging, hand.slope = 0.0, 0.9
     heights, middles, _ = hand.lay_out(places("222222222222"), random)
-    assert abs(middles[-1] - middles[0]) <= STEEPEST
+    assert abs(middles[-1] - middles[0]) <= MAX_LINE_RISE
     assert heights.min() > 0.4

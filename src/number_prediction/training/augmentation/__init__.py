@@ -1,1 +1,1 @@
-"""Training pictures, changed at random."""
+"""Random changes of training pictures."""

@@ -1,7 +1,7 @@
 """Digit-safe augmentation: a batch of frames -> the same digits, written a little differently.
 
-In and out: (N, 28, 28) float32 in [0, 1]. Never flips: a mirrored 2 is no 2, and a rotated 6 is a 9.
-Random values come from an explicit CPU generator, so the same seed gives the same batch on any device.
+In and out: (N, 28, 28) float32 in [0, 1]. It never flips, because a mirrored 2 is not a 2. Random values come
+from an explicit CPU generator, so the same seed gives the same batch on any device.
 """
 
 from __future__ import annotations
@@ -14,34 +14,33 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from number_prediction.constants import FRAME_SIZE
-from number_prediction.training.augmentation.draws import ALL, Draws
+from number_prediction.training.augmentation.draws import WHOLE_BATCH, Draws
 
 ELASTIC_KNOTS = 5
-"""Points a side of the coarse grid of random displacements that is interpolated to the whole frame."""
+"""Points a side of the coarse grid of random displacements, which is interpolated to the whole frame."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Largest change of each kind; each digit draws its own, uniformly up to it. 0 leaves a kind out."""
+    """Largest change of each kind; each digit draws a uniform value up to it. 0 leaves a kind out."""
 
     rotation: float = 10.0
-    """Degrees, either way."""
+    """Degrees, to either side."""
     shift: float = 2.0
     """Pixels, in x and in y."""
     scale: float = 0.1
-    """Share of the size, in x and in y apart."""
+    """Share of the size, separately in x and y."""
     shear: float = 0.1
-    """Horizontal shift a pixel of height: slant."""
+    """Slant: horizontal shift per pixel of height."""
     elastic: float = 0.0
     """Pixels of smooth random displacement (after Simard, Steinkraus, Platt, 2003)."""
     stroke: float = 0.0
     """Share, up to 1, of one 3x3 dilation (thicker) or erosion (thinner)."""
     shared: int = 1
-    """Neighbours in a batch that are changed alike. Several cost hardly more than one, and who is whose
-    neighbour is chance."""
+    """Neighbours in a batch that get the same change, which saves time; batches are in random order."""
 
-    def __call__(self, frames: Tensor, generator: Generator, wanted: slice = ALL) -> Tensor:
-        """Augment those of a batch (N, 28, 28) that are wanted; each as it is where all are."""
+    def __call__(self, frames: Tensor, generator: Generator, wanted: slice = WHOLE_BATCH) -> Tensor:
+        """Augment the wanted frames of a batch (N, 28, 28), each as it would be changed in the whole batch."""
         start, stop, _ = wanted.indices(len(frames))
         groups = slice(start // self.shared, math.ceil(stop / self.shared))
         draw = Draws(math.ceil(len(frames) / self.shared), generator, groups)

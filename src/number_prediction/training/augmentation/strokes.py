@@ -1,6 +1,6 @@
-"""What augmentations do to strokes: another pen, softer edges, smooth bending.
+"""Changes of strokes for augmentations: another pen, softer edges, smooth bending.
 
-Ink (N, H, W) float32 in [0, 1], in and out.
+In and out: ink (N, H, W) float32 in [0, 1].
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def change_pen(ink: Tensor, change: Tensor) -> Tensor:
-    """Strokes that grow by `change` (N, 1, 1) pixels on either side, at most 3, or shrink by up to one."""
+    """Grow strokes by `change` (N, 1, 1) pixels on either side, at most 3, or shrink them by at most 1."""
     once = _spread(ink, torch.maximum)
     twice = _spread(once, torch.maximum)
     thrice = _spread(twice, torch.maximum)
@@ -25,7 +25,7 @@ def change_pen(ink: Tensor, change: Tensor) -> Tensor:
 
 
 def soften(ink: Tensor) -> Tensor:
-    """Each pixel with its neighbours, weights 1 2 1 both ways."""
+    """Average each pixel with its neighbours, with weights 1 2 1 in both directions."""
     rows = ink * 0.5
     rows[:, 1:] += ink[:, :-1] * 0.25
     rows[:, :-1] += ink[:, 1:] * 0.25
@@ -36,14 +36,14 @@ def soften(ink: Tensor) -> Tensor:
 
 
 def bend(knots: Tensor, size: int) -> Tensor:
-    """Smooth displacements (N, size, size, 2) for a sampling grid, from those at knots (N, 2, K, K)."""
+    """Smooth displacements (N, size, size, 2) for a sampling grid, from those of knots (N, 2, K, K)."""
     unit = torch.eye(knots.shape[2], device=knots.device).reshape(1, knots.shape[2], knots.shape[2], 1)
     spread = F.interpolate(unit, (size, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T
     return (spread @ knots @ spread.T).permute(0, 2, 3, 1)
 
 
 def _spread(ink: Tensor, choose: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Largest or smallest of each 3x3 neighbourhood, by shifted slices: faster than pooling."""
+    """Largest or smallest of each 3x3 neighbourhood, by shifted slices, which is faster than pooling."""
     rows = ink.clone()
     rows[:, 1:] = choose(rows[:, 1:], ink[:, :-1])
     rows[:, :-1] = choose(rows[:, :-1], ink[:, 1:])

@@ -1,1 +1,1 @@
-"""A trained run -> an ONNX file that answers as torch does."""
+"""A trained run -> an ONNX file that answers like torch."""

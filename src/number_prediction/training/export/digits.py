@@ -1,7 +1,7 @@
-"""A network for digits -> its ONNX file, which answers as torch does.
+"""A network for digits -> its ONNX file, which answers like torch.
 
-They are compared over all 10,000 MNIST test images (the pictures only; their labels are not looked at) and
-over pictures of odd sizes.
+The parity check compares both on all 10,000 MNIST test images (without their labels) and on pictures of odd
+sizes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from number_prediction.training.graph.digit_graph import DigitGraph
 from number_prediction.training.loop.state import TrainedNetwork
 
 FINDINGS_TOLERANCE = 1e-3
-PICTURES = 10_000
-"""MNIST test images that are compared where no others are given."""
-_CHUNK = 500
+"""Relative and absolute difference of findings that still counts as equal."""
+PARITY_PICTURES = 10_000
+"""MNIST test images compared by default."""
+_FRAMES_AT_ONCE = 500
 
 
 def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
-    """The ONNX file of a digit graph."""
+    """Convert a digit graph to an ONNX file."""
     return convert(graph, OUTPUTS, {CLASSES_KEY: classes, MEASURES_KEY: MEASURES})
 
 
@@ -35,13 +36,13 @@ def describe_outputs(classes: tuple[str, ...]) -> dict[str, str]:
         "frame": "(batch, 28, 28) float32 in [0, 1]",
         "probabilities": f"(batch, {len(classes)}) float32",
         "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
-        "ink": "(batch, height, width) float32 in [0, 1]; of pages of more than 1024 a side, reduced",
+        "ink": "(batch, height, width) float32 in [0, 1]; reduced for pages above 1024 pixels a side",
         "findings": f"(batch, {len(MEASURES)}) float32: {', '.join(MEASURES)}",
     }
 
 
 def check_content(content: bytes, trained: TrainedNetwork, *, pages: Pages | None = None) -> Parity:
-    """`check_parity` of an ONNX file that is not written yet and the network it was made of."""
+    """`check_parity` of an ONNX file that is not written yet, and its network."""
     with candidate(content) as path:
         return check_parity(trained.graph(), Predictor(path), trained.threshold, pages=pages)
 
@@ -49,19 +50,19 @@ def check_content(content: bytes, trained: TrainedNetwork, *, pages: Pages | Non
 def check_parity(
     graph: DigitGraph, predictor: Predictor, threshold: float, *, pages: Pages | None = None
 ) -> Parity:
-    """Compare torch and ONNX Runtime; an `is_digit` below `threshold` is an abstention.
+    """Compare torch and ONNX Runtime on pages and on random pictures of odd sizes.
 
     Args:
-        graph: what torch runs.
-        predictor: what ONNX Runtime runs.
-        threshold: of `is_digit`.
-        pages: (N, H, W) uint8, compared besides those of odd sizes; by default PICTURES of MNIST's test part.
+        graph: the graph that torch runs.
+        predictor: the model that ONNX Runtime runs.
+        threshold: threshold of `is_digit`; both must abstain on the same pictures.
+        pages: (N, H, W) uint8; by default PARITY_PICTURES of MNIST's test part.
 
     Raises:
         ModelError: they disagree.
     """
     if pages is None:
-        pages = load_mnist().test.images[:PICTURES]
+        pages = load_mnist().test.images[:PARITY_PICTURES]
     generator = np.random.default_rng(0)
     odd = [generator.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
     different, largest, pictures = 0, 0.0, 0
@@ -84,7 +85,9 @@ def check_parity(
 
 @torch.no_grad()
 def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
-    answers = [graph(torch.tensor(pages[i : i + _CHUNK])) for i in range(0, len(pages), _CHUNK)]
+    answers = [
+        graph(torch.tensor(pages[i : i + _FRAMES_AT_ONCE])) for i in range(0, len(pages), _FRAMES_AT_ONCE)
+    ]
     frames, probabilities, is_digit, _, findings = (
         torch.cat(parts).numpy() for parts in zip(*answers, strict=True)
     )

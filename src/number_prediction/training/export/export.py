@@ -1,6 +1,6 @@
-"""A run's checkpoint -> one ONNX file with its manifest and model card, behind a parity check.
+"""A run's checkpoint -> one ONNX file with its manifest and model card.
 
-Where ONNX Runtime does not answer as torch does, nothing is written.
+A parity check comes first: if ONNX Runtime does not answer like torch, nothing is written.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
         The file written.
 
     Raises:
-        ModelError: torch and ONNX Runtime disagree; what stood there stays.
+        ModelError: torch and ONNX Runtime disagree; an older file stays.
     """
     output = output or run.model_path
     trained = load_trained(run)
     if not output.parent.is_dir():
-        raise ModelError(f"{output.parent}: no such folder to export to; make it first")
+        raise ModelError(f"{output.parent}: no such folder; create it before exporting to it")
     settings = run.settings()
     if not settings.reads_numbers:
         content = digits_export.to_onnx(trained.graph(), trained.names)
@@ -55,8 +55,8 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
 
 
 def write_model(output: Path, content: bytes, manifest: Mapping[str, Any]) -> None:
-    """Write a model file with its manifest and model card; the file's folder is there."""
-    manifest_path(output).unlink(missing_ok=True)  # it would refuse the new model
+    """Write a model file with its manifest and model card into an existing folder."""
+    manifest_path(output).unlink(missing_ok=True)  # the old manifest would refuse the new model
     write_atomically(output, content)
     write_manifest(output, manifest)
 
@@ -64,7 +64,7 @@ def write_model(output: Path, content: bytes, manifest: Mapping[str, Any]) -> No
 def describe_digit_model(
     content: bytes, trained: TrainedNetwork, settings: Settings, parity: Parity
 ) -> dict[str, Any]:
-    """The manifest of a model for digits, not evaluated yet."""
+    """The manifest of a model for digits that is not evaluated yet."""
     return {
         **_describe(content, trained, settings, parity),
         "is_digit_threshold": trained.threshold,
@@ -73,7 +73,7 @@ def describe_digit_model(
 
 
 def _describe(content: bytes, trained: TrainedNetwork, settings: Settings, parity: Parity) -> dict[str, Any]:
-    """What the file is, what decided its training, how far it is from torch."""
+    """Facts of the file, the settings of its training, and the result of the parity check."""
     return {
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
@@ -99,7 +99,7 @@ def _describe(content: bytes, trained: TrainedNetwork, settings: Settings, parit
 
 
 def _known(run: Run, content: bytes) -> dict[str, Any]:
-    """The evaluations of a run's model, where it is the same file."""
+    """The evaluations of a run's model, if it is the same file."""
     if not manifest_path(run.model_path).exists():
         return {}
     manifest = read_manifest(run.model_path)

@@ -1,6 +1,6 @@
-"""A network for numbers -> its ONNX file, which answers as torch does.
+"""A network for numbers -> its ONNX file, which answers like torch.
 
-They are compared over composed lines and over pictures of odd sizes.
+The parity check compares both on composed lines and on pictures of odd sizes.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from number_prediction.training.loop.state import TrainedNetwork
 from number_prediction.training.synthesis.glyphs import LineRecipe
 from number_prediction.training.synthesis.lines import make_composer
 
-LINES = 100
-"""Composed lines that are compared, of each of WIDTHS."""
-WIDTHS = (64, 160, LINE_WIDTH)
-_GLYPHS = LineRecipe(writings=60, signs=120)
-"""What they are composed of: a few of each."""
+PARITY_LINES_PER_WIDTH = 100
+"""Composed lines compared for each of PARITY_WIDTHS_PX."""
+PARITY_WIDTHS_PX = (64, 160, LINE_WIDTH)
+_PARITY_GLYPHS = LineRecipe(writings=60, signs=120)
+"""A few glyphs of each kind for composing these lines."""
 
 
 def to_onnx(graph: NumberGraph) -> bytes:
-    """The ONNX file of a number graph."""
+    """Convert a number graph to an ONNX file."""
     return pack(convert(graph, OUTPUTS, {GLYPHS_KEY: GLYPHS}))
 
 
@@ -42,13 +42,13 @@ def describe_outputs() -> dict[str, str]:
 
 
 def check_content(content: bytes, trained: TrainedNetwork) -> Parity:
-    """Compare torch and ONNX Runtime; raises ModelError where they disagree."""
+    """Compare torch and ONNX Runtime; raises ModelError if they disagree."""
     graph = number_graph(trained)
-    composer = make_composer(load_mnist().validation, _GLYPHS, seed=0)
+    composer = make_composer(load_mnist().validation, _PARITY_GLYPHS, seed=0)
     random = np.random.default_rng(0)
     pages = [random.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
-    for number, width in enumerate(WIDTHS):
-        pages.append(composer.draw(number, LINES, width)[0])
+    for number, width in enumerate(PARITY_WIDTHS_PX):
+        pages.append(composer.draw(number, PARITY_LINES_PER_WIDTH, width)[0])
     different, largest = 0, 0.0
     with candidate(content) as path, torch.no_grad():
         predictor = NumberPredictor(path)
@@ -68,5 +68,5 @@ def check_content(content: bytes, trained: TrainedNetwork) -> Parity:
 
 
 def number_graph(trained: TrainedNetwork) -> NumberGraph:
-    """Page -> answer, by the weights as the file will hold them."""
+    """The number graph with the rounded weights that the file will hold."""
     return NumberGraph(round_weights(trained.network), temperature=trained.temperature).eval()

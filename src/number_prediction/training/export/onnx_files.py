@@ -1,4 +1,4 @@
-"""Torch modules -> ONNX files, and how far two runs of one graph may be apart."""
+"""Torch modules -> ONNX files, and the parity that torch and ONNX Runtime must have."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from torch import nn
 from number_prediction.errors import ModelError
 
 PROBABILITY_TOLERANCE = 1e-4
+"""Largest difference between two probabilities that still counts as equal."""
 ODD_SHAPES = ((1, 1), (1, 57), (57, 1), (2, 2), (28, 28), (31, 17), (150, 90), (300, 400))
-"""Sizes (H, W) of random pictures that are compared besides those with writing."""
+"""Sizes (H, W) of random pictures in every parity check."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far torch and ONNX Runtime are apart."""
+    """Differences between torch and ONNX Runtime."""
 
     pictures: int
     different_labels: int
     """Answers that differ: labels, abstentions and findings of digits, texts of numbers."""
     largest_difference: float
-    """Between any two probabilities."""
+    """Largest difference between two probabilities."""
 
     def require(self) -> None:
-        """Raise ModelError where they disagree."""
+        """Raise ModelError if they disagree."""
         if self.different_labels or not self.largest_difference <= PROBABILITY_TOLERANCE:
             raise ModelError(
                 f"torch and ONNX Runtime disagree: {self.different_labels} labels of {self.pictures} differ, "
@@ -42,15 +43,15 @@ class Parity:
 
 
 def convert(graph: nn.Module, outputs: Sequence[str], metadata: Mapping[str, Any]) -> bytes:
-    """The ONNX file of a graph: page (batch, height, width) uint8 -> `outputs`; with `metadata`, as JSON."""
+    """Convert a graph, page (batch, height, width) uint8 -> `outputs`, with `metadata` as JSON."""
     dim = torch.export.Dim
-    example = torch.zeros(2, 30, 31, dtype=torch.uint8)  # three sizes that nothing else has
+    example = torch.zeros(2, 30, 31, dtype=torch.uint8)  # three sizes that no other tensor has
     registry = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = registry.level
-    registry.setLevel(logging.ERROR)  # it warns that torchvision is missing, which nothing here needs
+    registry.setLevel(logging.ERROR)  # it warns about missing torchvision, which is not needed
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch's exporter calls what torch deprecates
+            warnings.simplefilter("ignore", FutureWarning)  # torch's exporter calls deprecated functions
             warnings.simplefilter("ignore", DeprecationWarning)
             program = torch.onnx.export(
                 graph,
@@ -71,7 +72,7 @@ def convert(graph: nn.Module, outputs: Sequence[str], metadata: Mapping[str, Any
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=json.dumps(value))
     for node in model.graph.node:
-        del node.metadata_props[:]  # stack traces with paths of the exporting machine
+        del node.metadata_props[:]  # stack traces with this machine's paths
         node.doc_string = ""
     content: bytes = model.SerializeToString()
     return content
@@ -79,7 +80,7 @@ def convert(graph: nn.Module, outputs: Sequence[str], metadata: Mapping[str, Any
 
 @contextmanager
 def candidate(content: bytes) -> Iterator[Path]:
-    """A file of that content, for as long as it is checked."""
+    """A temporary file of that content, for checking it."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "candidate.onnx"
         path.write_bytes(content)

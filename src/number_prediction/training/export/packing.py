@@ -1,9 +1,9 @@
-"""Weights of convolutions -> a byte each, by output channel, in the network and in its ONNX file.
+"""Weights of convolutions -> one byte each, in the network and in its ONNX file.
 
-The network is rounded first, so that file and network hold the same weights: a whole number from -127 to 127
-times the scale of its channel (Jacob et al., "Quantization and training of neural networks for efficient
-integer-arithmetic-only inference", 2018, of weights alone). ONNX Runtime unpacks them once, when it loads the
-file, and computes in fp32 as before.
+The network is rounded first, so that file and network hold the same weights. Each weight becomes a whole
+number from -127 to 127 times the scale of its output channel (Jacob et al., "Quantization and training of
+neural networks for efficient integer-arithmetic-only inference", 2018; here for weights only). ONNX Runtime
+unpacks them once, when it loads the file, and computes in fp32.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from onnx import helper, numpy_helper
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-MOST = 127
-SMALLEST = 1000
-"""Weights of a convolution from which packing is worth it."""
+MAX_PACKED_WEIGHT = 127
+"""Largest whole number of a packed weight."""
+MIN_PACKED_WEIGHTS = 1000
+"""Smallest number of weights of a convolution that is worth packing."""
 
 
 def round_weights(network: nn.Module) -> nn.Module:
-    """A copy in evaluation mode, its batch normalisation taken into convolutions, their weights rounded."""
+    """A copy in evaluation mode, with batch normalisation folded into convolutions and rounded weights."""
     rounded = copy.deepcopy(network).eval()
     for each in list(rounded.modules()):
         if isinstance(each, nn.Sequential):
@@ -46,13 +47,15 @@ def _fold(layers: nn.Sequential) -> None:
 
 def _quantize(weights: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Whole numbers of the same shape (O, ...), and the scale of each output channel (O, 1, ...)."""
-    scale = np.abs(weights).max(axis=tuple(range(1, weights.ndim)), keepdims=True) / np.float32(MOST)
+    scale = np.abs(weights).max(axis=tuple(range(1, weights.ndim)), keepdims=True) / np.float32(
+        MAX_PACKED_WEIGHT
+    )
     scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
     return np.round(weights / scale), scale
 
 
 def pack(content: bytes) -> bytes:
-    """An ONNX file whose rounded weights of convolutions take a byte each; others stay as they are."""
+    """Pack the rounded weights of convolutions of an ONNX file into a byte each; others stay."""
     model = onnx.load_from_string(content)
     graph = model.graph
     of_convolutions = {node.input[1] for node in graph.node if node.op_type == "Conv"}
@@ -60,7 +63,7 @@ def pack(content: bytes) -> bytes:
     for tensor in [each for each in graph.initializer if each.name in of_convolutions]:
         weights = numpy_helper.to_array(tensor)
         whole, scale = _quantize(weights)
-        if weights.size < SMALLEST or not np.allclose(whole * scale, weights, rtol=1e-5, atol=0):
+        if weights.size < MIN_PACKED_WEIGHTS or not np.allclose(whole * scale, weights, rtol=1e-5, atol=0):
             continue
         packed, factor, unscaled = (f"{tensor.name}.{part}" for part in ("packed", "scale", "whole"))
         unpacking += [

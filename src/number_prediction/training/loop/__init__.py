@@ -1,1 +1,1 @@
-"""The training loop and what it holds."""
+"""The training loop: tasks, batches, state, checkpoints, devices and processes."""

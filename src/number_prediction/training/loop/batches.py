@@ -1,11 +1,11 @@
-"""Batches: what is trained on, endlessly, seeded and resumable. The state for a checkpoint is a few tensors.
+"""Endless, seeded, resumable streams of training batches. Their state for a checkpoint is a few tensors.
 
-Of digits, the whole training set is one tensor on the device, cut by random permutations, augmented: frames
-(B, 28, 28) float32 in [0, 1], labels (B,) int64; what remains of an epoch after its last full batch is left
-out. Lines are composed as they are needed: frames (B, 40, W), texts.
+Digits: the whole training set is one tensor on the device, cut by random permutations and augmented: frames
+(B, 28, 28) float32 in [0, 1], labels (B,) int64. Pictures after the last full batch of an epoch are skipped.
+Lines: composed when they are needed: frames (B, 40, W), texts.
 
-Of several processes each has its share of a batch: of digits the same that one process would have, changed in
-the same way; of lines as many, which it composes for itself.
+Each of several processes gets its share of a batch. For digits, all shares together are the batch that one
+process would have. For lines, each process composes its own.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.loop.distributed import ALONE, World
 from number_prediction.training.synthesis.lines import LineBatch, LineComposer, Written
 
-WIDTH = 144
-"""Pixels of the lines of which a batch holds `batch_size`."""
-LINE_WIDTHS = {64: 0.15, 96: 0.25, 144: 0.25, 208: 0.2, 288: 0.15}
-"""Share of the batches by the width of their lines."""
+REFERENCE_WIDTH_PX = 144
+"""Width of lines at which a batch holds `batch_size` of them."""
+BATCH_SHARES_BY_WIDTH_PX = {64: 0.15, 96: 0.25, 144: 0.25, 208: 0.2, 288: 0.15}
+"""Width of the lines of a batch -> share of the batches."""
 
 
 class Stream(Protocol):
     """An endless, seeded, resumable stream of batches."""
 
     batch_size: int
-    """Of all processes."""
+    """Size of a batch over all processes."""
     data_sha256: str
-    """Of what is trained on, hexadecimal: a checkpoint goes with its data."""
+    """SHA-256 of the training data, hexadecimal; a checkpoint fits one data set only."""
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
 
     def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor | Written]:
-        """The next batch, or a share of it: what the network takes, on the device, and what it should say.
+        """The process's share of the next batch: input on the device, and right answers.
 
         `progress` is the share of the training that is done.
         """
 
     def state(self) -> dict[str, Tensor]:
-        """Where the stream stands."""
+        """Position of the stream."""
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state` was taken."""
+        """Continue from the position of `state`."""
 
 
 class Batches:
@@ -68,9 +68,9 @@ class Batches:
         augmented: float = 1.0,
         world: World = ALONE,
     ) -> None:
-        """`split` holds frames (N, 28, 28) uint8; `batch_size` is cut to N.
+        """`split` holds frames (N, 28, 28) uint8; `batch_size` is at most N.
 
-        After the share `augmented` of the training, pictures are left as they are.
+        Only batches in the first share `augmented` of the training are augmented.
         """
         self.images = torch.tensor(split.images, device=device)
         self.labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
@@ -81,16 +81,16 @@ class Batches:
         content = hashlib.sha256(np.ascontiguousarray(split.images).data)
         content.update(split.labels.tobytes())
         self.data_sha256 = content.hexdigest()
-        """Of images and labels, hexadecimal: a checkpoint goes with its data."""
+        """SHA-256 of images and labels, hexadecimal."""
         self.generator = Generator().manual_seed(seed)
         self._begin_epoch()
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return len(self.labels) // self.batch_size
 
     def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor]:
-        """The share of the next batch: frames (B, 28, 28) float32, labels (B,) int64."""
+        """The process's share of the next batch: frames (B, 28, 28) float32, labels (B,) int64."""
         if self.position == len(self):
             self._begin_epoch()
         begin = self.position * self.batch_size
@@ -103,7 +103,7 @@ class Batches:
         return self.augmentation(frames, self.generator, self._share), labels
 
     def state(self) -> dict[str, Tensor]:
-        """Where the stream stands."""
+        """Position of the stream."""
         return {
             "epoch_start": self.epoch_start,
             "generator": self.generator.get_state(),
@@ -111,7 +111,7 @@ class Batches:
         }
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state` was taken."""
+        """Continue from the position of `state`."""
         self.generator.set_state(state["epoch_start"])
         self._begin_epoch()
         self.generator.set_state(state["generator"])
@@ -124,9 +124,9 @@ class Batches:
 
 
 class LineBatches:
-    """An endless, seeded, resumable stream of composed lines, of one width a batch.
+    """An endless, seeded, resumable stream of composed lines, all of one width in a batch.
 
-    The next batch is composed while the network learns from this one.
+    The next batch is composed while the network learns from the current one.
     """
 
     def __init__(
@@ -139,20 +139,20 @@ class LineBatches:
         device: torch.device,
         world: World = ALONE,
     ) -> None:
-        """`batch_size` lines of WIDTH pixels, fewer of wider ones; `epoch` lines count as one epoch."""
+        """`batch_size` lines of REFERENCE_WIDTH_PX, fewer if they are wider; `epoch` lines are one epoch."""
         self.composer, self.batch_size, self.device, self._world = composer, batch_size, device, world
-        world.require_shares(_lines_of(max(LINE_WIDTHS), batch_size))
+        world.require_shares(_lines_of(max(BATCH_SHARES_BY_WIDTH_PX), batch_size))
         self.data_sha256 = composer.data_sha256
         self._epoch, self._seed, self.position = epoch, seed, 0
         self._ahead = ThreadPoolExecutor(1, "lines")
         self._coming: tuple[int, Future[LineBatch]] | None = None
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return self._epoch // self.batch_size
 
-    def next(self, progress: float = 0.0) -> tuple[Tensor, Written]:  # noqa: ARG002 all are composed alike
-        """The share of the next batch: frames (B, 40, W) float32, texts."""
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Written]:  # noqa: ARG002 does not change lines
+        """The process's share of the next batch: frames (B, 40, W) float32, texts."""
         if self._coming is None or self._coming[0] != self.position:
             self._coming = self.position, self._ahead.submit(self._compose, self.position)
         lines = self._coming[1].result()
@@ -162,20 +162,20 @@ class LineBatches:
 
     def _compose(self, number: int) -> LineBatch:
         random = np.random.default_rng([self._seed, number, 1])
-        width = int(random.choice(list(LINE_WIDTHS), p=list(LINE_WIDTHS.values())))
+        width = int(random.choice(list(BATCH_SHARES_BY_WIDTH_PX), p=list(BATCH_SHARES_BY_WIDTH_PX.values())))
         share = self._world.share(_lines_of(width, self.batch_size))
         own_number = number * self._world.size + self._world.rank
         return self.composer.batch(own_number, share.stop - share.start, width)
 
     def state(self) -> dict[str, Tensor]:
-        """Where the stream stands."""
+        """Position of the stream."""
         return {"position": torch.tensor(self.position)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state` was taken."""
+        """Continue from the position of `state`."""
         self.position = int(state["position"])
 
 
 def _lines_of(width: int, batch_size: int) -> int:
-    """Lines of that width in a batch: as many pixels as `batch_size` lines of WIDTH have."""
-    return max(2, round(batch_size * WIDTH / width))
+    """Lines of that width in a batch, about as many pixels as `batch_size` lines of REFERENCE_WIDTH_PX."""
+    return max(2, round(batch_size * REFERENCE_WIDTH_PX / width))

@@ -13,11 +13,11 @@ from number_prediction.digits.prediction import DEFAULT_THRESHOLD
 from number_prediction.training.loop.ctc import ctc_loss
 from number_prediction.training.synthesis.lines import Texts
 
-LOWEST, HIGHEST = 0.2, 5.0
-"""Bounds of the temperature: where all answers are right, the best one would be 0."""
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 5.0
+"""Limits of the temperature; if all answers are right, the best one would be 0."""
 TERNARY_ROUNDS = 18
-"""Of the search for a temperature: enough for three digits."""
-KEPT = 0.99
+"""Rounds of the search for a temperature, enough for three digits."""
+KEPT_DIGITS_SHARE = 0.99
 """Share of the digits that the threshold keeps."""
 
 
@@ -25,11 +25,11 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     """Temperature that minimises the cross-entropy of logits / temperature (Guo et al., 2017).
 
     Args:
-        logits: (N, C) float32 on data that was not trained on.
+        logits: (N, C) float32 of data that was not trained on.
         labels: (N,) int64.
 
     Returns:
-        A number between LOWEST and HIGHEST.
+        A number between MIN_TEMPERATURE and MAX_TEMPERATURE.
     """
     logits, labels = logits.cpu().double(), labels.cpu()
     inverse = torch.ones((), dtype=torch.float64, requires_grad=True)  # the loss is convex in 1 / temperature
@@ -43,28 +43,28 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     temperature = 1 / max(float(inverse.detach()), 1e-6)
-    return min(max(temperature, LOWEST), HIGHEST)
+    return min(max(temperature, MIN_TEMPERATURE), MAX_TEMPERATURE)
 
 
 def fit_line_temperature(answers: Sequence[tuple[Tensor, Texts]]) -> float:
-    """As `fit_temperature` for lines: of each batch logits (N, T, C) and texts that were not trained on."""
+    """`fit_temperature` for lines: each batch is logits (N, T, C) and texts that were not trained on."""
 
     def loss(log_temperature: float) -> float:
         temperature = math.exp(log_temperature)
         return sum(float(ctc_loss(logits / temperature, texts)) for logits, texts in answers)
 
-    low, high = math.log(LOWEST), math.log(HIGHEST)
+    low, high = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
     for _ in range(TERNARY_ROUNDS):  # the loss has one minimum
         first, second = low + (high - low) / 3, high - (high - low) / 3
         low, high = (low, second) if loss(first) < loss(second) else (first, high)
     return math.exp((low + high) / 2)
 
 
-def choose_threshold(is_digit: Tensor, *, kept: float = KEPT) -> float:
-    """The largest threshold of `is_digit` that keeps that share of the digits, at most DEFAULT_THRESHOLD.
+def choose_threshold(is_digit: Tensor, *, kept: float = KEPT_DIGITS_SHARE) -> float:
+    """The largest threshold of `is_digit` that keeps a share of the digits, at most DEFAULT_THRESHOLD.
 
     Args:
-        is_digit: (N,) float32 in [0, 1], of pictures that are digits and were not trained on.
-        kept: share in [0, 1].
+        is_digit: (N,) float32 in [0, 1], of pictures of digits that were not trained on.
+        kept: share of the digits to keep, in [0, 1].
     """
     return min(float(is_digit.quantile(1 - kept, interpolation="lower")), DEFAULT_THRESHOLD)

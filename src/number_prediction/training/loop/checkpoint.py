@@ -1,4 +1,4 @@
-"""Checkpoints: named tensors and a little JSON in one safetensors file, written whole or not at all."""
+"""Checkpoints: named tensors and a little JSON in one safetensors file, replaced atomically."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _METADATA_KEY = "number_prediction"  # safetensors metadata holds text only
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write a checkpoint so that `path` is at any moment either the old one or the new one, whole.
+    """Write a checkpoint; at any moment `path` is either the complete old one or the complete new one.
 
     Raises:
-        OSError: the disk is full or not writable; the checkpoint that was there stays.
+        OSError: the disk is full or not writable; the old checkpoint stays.
     """
     content = safetensors.torch.save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
@@ -30,12 +30,14 @@ def save_checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, 
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors on the CPU and metadata of a checkpoint; nothing is unpickled."""
+    """Load the tensors, on the CPU, and the metadata of a checkpoint; nothing is unpickled."""
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = json.loads(file.metadata()[_METADATA_KEY])
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError:
-        raise TrainingError(f"{path}: no checkpoint there; start the training anew") from None
+        raise TrainingError(f"{path}: no such checkpoint; train again") from None
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{path}: not a checkpoint of this program ({error})") from error
+        raise TrainingError(
+            f"{path}: not a checkpoint of number_prediction ({error}); train again"
+        ) from error

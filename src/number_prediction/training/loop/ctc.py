@@ -1,8 +1,8 @@
 """Connectionist temporal classification (Graves et al., 2006): logits by time step against texts.
 
-A text is a tuple of classes: places in GLYPHS, of which 0 is the blank, and LETTER. Lines that were
-composed know where each glyph stands; told so, a network learns in fewer batches which glyph it is, and
-answers at its middle.
+A text is a tuple of classes: places in GLYPHS, where 0 is the blank, and LETTER. For composed lines the place
+of each glyph is known. Trained with these places too, a network learns in fewer batches and answers at the
+middle of each glyph.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from torch import Tensor
 
 from number_prediction.training.synthesis.lines import Texts, Written
 
-ALIGNED = 0.5
-"""Weight of the loss of each time step beside the loss of the whole text."""
-OPEN = 4.0
-"""Pixels to either side of a glyph's middle at which the network may say what it likes."""
+STEP_LOSS_WEIGHT = 0.5
+"""Weight of the loss of the time steps beside the loss of the whole text."""
+OPEN_DISTANCE_PX = 4.0
+"""Distance from a glyph's middle within which any answer is allowed."""
 
 
 def aligned_loss(logits: Tensor, written: Written) -> Tensor:
-    """The loss of the texts and that of the time steps, of logits (N, T, C)."""
-    return ctc_loss(logits, written.texts) + ALIGNED * _step_loss(logits, written)
+    """Sum of the losses of texts and time steps, for logits (N, T, C)."""
+    return ctc_loss(logits, written.texts) + STEP_LOSS_WEIGHT * _step_loss(logits, written)
 
 
 def _step_loss(logits: Tensor, written: Written) -> Tensor:
-    """Cross-entropy at the middles of glyphs and, weighted alike, at what is farther than OPEN from all."""
+    """Cross-entropy at the middles of glyphs, and at steps farther than OPEN_DISTANCE_PX from all of them."""
     count, steps, _ = logits.shape
     step = written.width / steps
     owner = torch.tensor([line for line, text in enumerate(written.texts) for _ in text])
     glyphs = torch.tensor([glyph for text in written.texts for glyph in text])
     middles = torch.tensor([middle for line in written.middles for middle in line])
     place = (torch.arange(steps) + 0.5) * step
-    is_near = ((place - middles.unsqueeze(1)).abs() < OPEN).to(torch.float32)
+    is_near = ((place - middles.unsqueeze(1)).abs() < OPEN_DISTANCE_PX).to(torch.float32)
     is_blank = torch.zeros(count, steps).index_add_(0, owner, is_near) == 0
     at = (middles / step).to(torch.int64).clamp(0, steps - 1)
     logs = logits.float().log_softmax(2)
@@ -42,9 +42,9 @@ def _step_loss(logits: Tensor, written: Written) -> Tensor:
 
 
 def ctc_loss(logits: Tensor, texts: Texts) -> Tensor:
-    """Mean negative log-likelihood of a glyph, scalar float32, of logits (N, T, C).
+    """Mean negative log-likelihood per glyph, scalar float32, for logits (N, T, C).
 
-    A text that does not fit into T steps counts nothing.
+    A text that does not fit into T steps counts 0.
     """
     steps = torch.full((len(texts),), logits.shape[1])
     lengths = torch.tensor([len(text) for text in texts])
@@ -54,7 +54,7 @@ def ctc_loss(logits: Tensor, texts: Texts) -> Tensor:
 
 
 def read_greedily(logits: Tensor) -> Texts:
-    """The most probable glyph of each step, repeats and blanks dropped, of logits (N, T, C)."""
+    """The most probable glyph of each step without repeats and blanks, for logits (N, T, C)."""
     texts = []
     for steps in logits.argmax(2).tolist():
         before = [0, *steps[:-1]]

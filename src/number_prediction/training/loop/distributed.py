@@ -1,7 +1,7 @@
-"""The processes that train one network together: those that torchrun has started, or one alone.
+"""The processes that train one network together: started by torchrun, or a single one.
 
-Of each batch every process takes its share, and gradients are averaged, so that all hold the same weights
-after each batch. Alone, nothing here does anything, and nothing of torch.distributed is touched.
+Each process takes its share of every batch, and gradients are averaged. So all hold the same weights after
+each batch. With a single process nothing of torch.distributed is used.
 """
 
 from __future__ import annotations
@@ -22,63 +22,63 @@ from torch.nn.parallel import DistributedDataParallel
 from number_prediction.errors import TrainingError
 
 BACKENDS = "cpu:gloo,cuda:nccl"
-"""What carries tensors between processes, by the device that they are on; flags are on the CPU."""
+"""Backends that carry tensors between processes, by device; flags are on the CPU."""
 
 Value = TypeVar("Value")
 
 
 class ProcessLostError(TrainingError):
-    """The other processes of a training cannot be reached, or this one was told to end."""
+    """Other processes of the training cannot be reached, or this one was told to end."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a training, as one of them sees them."""
+    """The processes of a training, as seen by one of them."""
 
     rank: int = 0
-    """Of this process, from 0."""
+    """Number of this process, from 0."""
     size: int = 1
-    """Processes."""
+    """Number of processes."""
     place: int | None = None
-    """Of this process among those on its machine, from 0; None where it is alone."""
+    """Number of this process on its machine, from 0; None for a single process."""
     neighbours: int = 1
-    """Processes on this machine."""
+    """Number of processes on this machine."""
 
     @property
     def is_main(self) -> bool:
-        """Whether this process is the one that writes the run."""
+        """Whether this process writes the run."""
         return self.rank == 0
 
     def share(self, count: int) -> slice:
-        """Which of `count` rows are this process's; the shares differ by one row at most."""
+        """The process's share of `count` rows; shares differ by at most one row."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def require_shares(self, count: int) -> None:
-        """Raise TrainingError where a batch of `count` leaves a process less than two pictures.
+        """Raise TrainingError if a batch of `count` gives a process fewer than two pictures.
 
-        Batch normalisation has no statistics of one.
+        Batch normalisation needs at least two.
         """
         if self.size > 1 and count < 2 * self.size:
             raise TrainingError(
-                f"a batch of {count} cannot be shared by {self.size} processes, of which each takes at least "
-                f"2 pictures: start fewer processes, or take a larger --batch-size or data set"
+                f"a batch of {count} cannot be shared by {self.size} processes, because each needs at least "
+                f"2 pictures: start fewer processes, or use a larger --batch-size or data set"
             )
 
     @contextmanager
     def noticing_loss(self) -> Iterator[None]:
-        """Turn the error of a connection to another process that is gone into ProcessLostError."""
+        """Turn connection errors into ProcessLostError: another process has ended."""
         try:
             yield
         except RuntimeError as error:
             if isinstance(error, torch.distributed.DistError) or "gloo" in str(error):
                 _ignore_sigterm()
                 raise ProcessLostError(
-                    f"process {self.rank} of {self.size} lost the others: one has ended"
+                    f"process {self.rank} of {self.size} lost its connection: another process has ended"
                 ) from error
             raise
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network whose backward pass leaves the gradients' mean over the processes."""
+        """The network with a backward pass that averages gradients over the processes."""
         return network if self.size == 1 else DistributedDataParallel(network)
 
     def average(self, tensors: Sequence[Tensor]) -> None:
@@ -92,7 +92,7 @@ class World:
             tensor.copy_(mean.view_as(tensor))
 
     def join(self, part: Tensor, count: int) -> Tensor:
-        """All `count` rows, of which each process has its share as `part`, on every process."""
+        """Gather all `count` rows on every process; each gives its share as `part`."""
         if self.size == 1:
             return part
         whole = part.new_zeros(count, *part.shape[1:])
@@ -109,7 +109,7 @@ class World:
         return bool(flags)
 
     def from_main(self, make: Callable[[], Value]) -> Value:
-        """What `make` returns in the main process, where alone it is called."""
+        """The result of `make`, which only the main process calls."""
         if self.size == 1:
             return make()
         held = [make() if self.is_main else None]
@@ -122,10 +122,10 @@ ALONE = World()
 
 @contextmanager
 def join_world() -> Iterator[World]:
-    """The world that torchrun has started this process in, to be left with the context.
+    """Join the processes that torchrun started, for as long as the context lasts.
 
     Raises:
-        ProcessLostError: another process has ended, or SIGTERM came, by which torchrun ends all when one has.
+        ProcessLostError: another process has ended; torchrun then sends SIGTERM to all.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -141,7 +141,7 @@ def join_world() -> Iterator[World]:
     def lose(_number: int, _stack: object) -> NoReturn:
         _ignore_sigterm()
         raise ProcessLostError(
-            f"process {world.rank} of {size} was told to end, as all are when one has ended"
+            f"process {world.rank} of {size} was told to end, because another process has ended"
         )
 
     signal.signal(signal.SIGTERM, lose)
@@ -149,7 +149,7 @@ def join_world() -> Iterator[World]:
         with world.noticing_loss():
             torch.distributed.init_process_group(BACKENDS if torch.cuda.is_available() else "gloo")
             yield world
-            gc.collect()  # a network that still holds the group would keep its threads to the very end
+            gc.collect()  # a network that still holds the group would keep its threads alive
             torch.distributed.destroy_process_group()
     except BaseException:
         _ignore_sigterm()
@@ -158,5 +158,5 @@ def join_world() -> Iterator[World]:
 
 
 def _ignore_sigterm() -> None:
-    """Let a process that ends say why: torchrun sends SIGTERM to all as soon as one has ended."""
+    """Let this process print its error: torchrun sends SIGTERM to all as soon as one process has ended."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

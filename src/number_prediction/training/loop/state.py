@@ -1,4 +1,4 @@
-"""Everything that changes while training: how it begins, how a checkpoint keeps it, what is left of it."""
+"""The state of a training: its beginning, its checkpoints, and the trained network that is left."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TrainingState:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     average: AveragedModel | None
-    """Exponential moving average of weights and batch-norm statistics; None where the recipe has none."""
+    """Exponential moving average of weights and batch-norm statistics; None if the recipe has none."""
     batches: Stream
     classes: tuple[str, ...]
     steps: int
@@ -43,13 +43,13 @@ class TrainingState:
     step: int = 0
     seconds: float = 0.0
     temperature: float = 1.0
-    """What the logits are to be divided by; fitted on the validation part after the last batch."""
+    """Divisor of the logits, fitted on the validation part after the last batch."""
     threshold: float = DEFAULT_THRESHOLD
-    """Of `is_digit`; below it the model abstains. Chosen on the validation part after the last batch."""
+    """Threshold of `is_digit` for abstaining, chosen on the validation part after the last batch."""
 
     @property
     def result(self) -> nn.Module:
-        """The network to use: the average where there is one."""
+        """The network to use: the average if there is one."""
         return self.network if self.average is None else self.average.module
 
     def save(self, run: Run) -> None:
@@ -76,18 +76,18 @@ class TrainingState:
         save_checkpoint(run.checkpoint_path, tensors, metadata)
 
     def restore(self, run: Run, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-        """Go on where the run's checkpoint was taken, of which these are the tensors and the metadata."""
+        """Continue from the run's checkpoint, given its tensors and metadata."""
         if metadata["data_sha256"] != self.batches.data_sha256 or tuple(metadata["classes"]) != self.classes:
             raise TrainingError(
-                f"{run.folder}: the data set is not the one this run was started with; "
-                "put it back, or train anew"
+                f"{run.folder}: the data set has changed since the run was started; "
+                "restore it, or start a new run"
             )
         self.network.load_state_dict(_under("network", tensors))
         if self.average is not None:
             self.average.load_state_dict(_under("average", tensors))
         for index, parameter in enumerate(_parameters(self.optimizer)):
             for name, value in _under(f"optimizer.{index}", tensors).items():
-                like_parameter = value.shape == parameter.shape  # then in its memory format and device too
+                like_parameter = value.shape == parameter.shape  # then keep memory format and device too
                 self.optimizer.state[parameter][name] = (
                     torch.empty_like(parameter).copy_(value) if like_parameter else value
                 )
@@ -100,7 +100,7 @@ class TrainingState:
 
 
 def initial_state(recipe: Recipe, settings: Settings, task: Task) -> TrainingState:
-    """The state before the first batch, by the seed of the settings."""
+    """The state before the first batch, decided by the seed."""
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
     network = build_network(recipe, len(task.classes), task.mean, task.std)
@@ -126,16 +126,20 @@ def initial_state(recipe: Recipe, settings: Settings, task: Task) -> TrainingSta
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """What training leaves."""
+    """The network of a finished training."""
 
     network: nn.Module
     """Frames (N, 28, 28) in [0, 1] -> logits (N, C); on the CPU, in evaluation mode."""
     temperature: float
+    """Divisor of the logits."""
     threshold: float
+    """Threshold of `is_digit` for abstaining."""
     classes: tuple[str, ...]
-    """Of the logits; NOT_A_DIGIT or A_LETTER, where it is one of them, is the last."""
+    """Names of the logits; the last may be NOT_A_DIGIT or A_LETTER."""
     steps: int
+    """Batches of the training."""
     seconds: float
+    """Time of the training."""
 
     @property
     def abstains(self) -> bool:
@@ -144,7 +148,7 @@ class TrainedNetwork:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes that are answered."""
+        """The classes that the model can answer."""
         return self.classes[:-1] if self.classes[-1] in (NOT_A_DIGIT, A_LETTER) else self.classes
 
     @torch.no_grad()
@@ -155,18 +159,18 @@ class TrainedNetwork:
         return torch.softmax(torch.cat(logits) / self.temperature, dim=1).numpy()
 
     def graph(self) -> DigitGraph:
-        """Page -> answer."""
+        """The digit graph: page -> answer."""
         return DigitGraph(self.network, temperature=self.temperature, abstains=self.abstains).eval()
 
 
 def load_trained(run: Run) -> TrainedNetwork:
-    """The network of a finished training; its weights are the average where the recipe keeps one."""
+    """The network of a finished training, with averaged weights if the recipe has them."""
     recipe = Recipe.from_dict(run.settings().recipe)
     tensors, metadata = load_checkpoint(run.checkpoint_path)
     if metadata["step"] < metadata["steps"]:
         raise TrainingError(
-            f"{run.folder}: trained for {metadata['step']} of {metadata['steps']} batches only; "
-            f"first: {run.how_to_resume(run.settings().processes)}"
+            f"{run.folder}: not finished ({metadata['step']} of {metadata['steps']} batches); "
+            f"resume it first: {run.how_to_resume(run.settings().processes)}"
         )
     classes = tuple(metadata["classes"])
     with torch.random.fork_rng(()):  # the network begins with random weights
@@ -180,12 +184,12 @@ def load_trained(run: Run) -> TrainedNetwork:
 
 
 def build_network(recipe: Recipe, class_count: int, mean: Tensor, std: Tensor) -> nn.Module:
-    """Frames in [0, 1] -> logits: normalization, then the recipe's architecture."""
+    """The normalization and the recipe's architecture: frames in [0, 1] -> logits."""
     return nn.Sequential(Normalization(mean, std), recipe.architecture(class_count))
 
 
 def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    """As the recipe says, over all weights of a network."""
+    """The recipe's optimiser of all weights of a network."""
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     if recipe.optimizer == "muon":
@@ -202,7 +206,7 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         {"params": matrices, "weight_decay": recipe.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    fused = matrices[0].device.type != "mps"  # all weights in one call, for there are many small ones
+    fused = matrices[0].device.type != "mps"  # one call for all weights, because many are small
     if recipe.optimizer == "adamw":
         betas = (recipe.momentum, 0.999)
         return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, fused=fused)
@@ -212,7 +216,7 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
 
 
 def running_statistics(network: nn.Module) -> list[Tensor]:
-    """Means and variances that batch normalisations keep, to be changed in place."""
+    """Means and variances of all batch normalisations, to be changed in place."""
     return [
         value for name, value in network.named_buffers() if name.rpartition(".")[2].startswith("running_")
     ]
@@ -223,6 +227,6 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names begin with `prefix.`, without it."""
+    """The tensors with names that begin with `prefix.`, without the prefix."""
     start = f"{prefix}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

@@ -1,6 +1,6 @@
-"""Tasks: what is learned. Where batches come from, what a good answer is, how good a network is.
+"""Tasks: what a network learns. A task gives batches, the loss, the validation and the calibration.
 
-A recipe and splits -> a task, which the training loop asks and which knows nothing of the loop.
+In: a recipe and splits. Out: a task for the training loop.
 """
 
 from __future__ import annotations
@@ -29,63 +29,65 @@ from number_prediction.training.recipes import Recipe
 from number_prediction.training.synthesis.companions import add_companions
 from number_prediction.training.synthesis.lines import LineBatch, Written, make_composer
 
-MOMENTS_PART = 500
-"""Images whose pixels are summed at once."""
+IMAGES_PER_SUM = 500
+"""Images summed at once, few enough for the processor's cache."""
 VALIDATION_BATCH = 1000
+"""Frames or lines read at once in a validation."""
 VALIDATION_SEED = 1_000_000
-"""Added to the seed for what is generated beside the validation part: none of it is trained on."""
-VALIDATION_LINES = {64: 3, 144: 6, 288: 6}
-"""Batches of 100 lines to validate on, by the width of the lines."""
+"""Added to the seed for generated validation pictures, so that none of them is trained on."""
+VALIDATION_BATCHES_BY_WIDTH_PX = {64: 3, 144: 6, 288: 6}
+"""Width of validation lines -> batches of 100 lines."""
 
 
 class Validation(NamedTuple):
-    """How good a network is on data that it was not trained on."""
+    """Figures of a network on data that it was not trained on."""
 
     loss: float
     accuracy: float
 
 
 class Calibration(NamedTuple):
-    """What is fitted on the validation part after the last batch."""
+    """Numbers fitted on the validation part after the last batch."""
 
     temperature: float
-    """What the logits are to be divided by."""
+    """Divisor of the logits."""
     threshold: float
-    """Of `is_digit`; below it the model abstains."""
+    """Threshold of `is_digit`; the model abstains below it."""
 
 
 class Task(Protocol):
-    """What is learned."""
+    """What a network learns."""
 
     classes: tuple[str, ...]
     """Names of the logits."""
     mean: Tensor
-    """Scalar, of the pixels to train on."""
+    """Mean of the training pixels, scalar."""
     std: Tensor
+    """Standard deviation of the training pixels, scalar."""
 
     @property
     def batches(self) -> Stream:
-        """What is trained on."""
+        """The training batches."""
 
     def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
         """Mean loss of a batch, scalar."""
 
     def validate(self, network: nn.Module) -> Validation:
-        """How good the network is on the validation part, in evaluation mode and fp32."""
+        """Measure the network on the validation part, in evaluation mode and fp32."""
 
     def calibrate(self, network: nn.Module) -> Calibration:
-        """Fit what has to be fitted on the validation part."""
+        """Fit temperature and threshold on the validation part."""
 
 
 def make_task(recipe: Recipe, settings: Settings, splits: Splits, world: World = ALONE) -> Task:
-    """The task of a recipe on splits of frames (N, 28, 28) uint8; their test part is not looked at."""
+    """The task of a recipe on splits of frames (N, 28, 28) uint8; their test part is not used."""
     if recipe.lines is None:
         return DigitTask(recipe, settings, splits, world)
     return NumberTask(recipe, settings, splits, world)
 
 
 class DigitTask:
-    """Which class a frame is of."""
+    """Find the class of a frame."""
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         train, self._validation = splits.train, splits.validation
@@ -127,7 +129,7 @@ class DigitTask:
 
     @torch.no_grad()
     def _rewritten_logits(self, network: nn.Module) -> Tensor:
-        """Of validation digits augmented as those of training are: they stand for unknown hands."""
+        """Logits of validation digits, augmented like training digits to stand for unknown hands."""
         generator = torch.Generator().manual_seed(VALIDATION_SEED)
         is_digit = self._validation.labels < len(self.classes) - 1
         digits = torch.tensor(np.asarray(self._validation.images)[is_digit])
@@ -142,7 +144,7 @@ class DigitTask:
 
 
 class NumberTask:
-    """What is written on a line."""
+    """Read the text of a line."""
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         assert recipe.lines is not None
@@ -157,7 +159,7 @@ class NumberTask:
             world=world,
         )
         validation = make_composer(splits.validation, recipe.lines, seed=settings.seed + VALIDATION_SEED)
-        widths = [width for width, count in VALIDATION_LINES.items() for _ in range(count)]
+        widths = [width for width, count in VALIDATION_BATCHES_BY_WIDTH_PX.items() for _ in range(count)]
         self._validation = [validation.batch(number, 100, width) for number, width in enumerate(widths)]
         pixels = torch.cat([lines.frames.flatten() for lines in self._validation])
         self.mean, self.std = pixels.mean(), pixels.std()
@@ -192,15 +194,15 @@ class NumberTask:
 
 
 def _numbers_of(text: tuple[int, ...]) -> tuple[int, ...]:
-    """A text without its letters, however many were seen."""
+    """A text without its letters."""
     return tuple(glyph for glyph in text if glyph != LETTER)
 
 
 def _moments(images: Pages) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of all pixels in [0, 1]; part by part, each in the processor's cache."""
+    """Mean and standard deviation of all pixels in [0, 1], summed in parts."""
     total, squares = 0.0, 0.0
-    for begin in range(0, len(images), MOMENTS_PART):
-        pixels = torch.tensor(images[begin : begin + MOMENTS_PART]).flatten().to(torch.float32) / 255
+    for begin in range(0, len(images), IMAGES_PER_SUM):
+        pixels = torch.tensor(images[begin : begin + IMAGES_PER_SUM]).flatten().to(torch.float32) / 255
         total += float(pixels.sum())
         squares += float(pixels.dot(pixels))
     count = len(images) * FRAME_SIZE**2
@@ -214,7 +216,7 @@ def compute_logits(
 ) -> tuple[Tensor, Tensor]:
     """Logits (N, C) float32 and labels (N,) int64 of a split of frames, in evaluation mode and fp32.
 
-    Each process computes its share and has all of them.
+    Each process computes its share and gets all rows.
     """
     was_training = network.training
     network.eval()

@@ -1,15 +1,15 @@
-"""Blocks that networks are built from."""
+"""Building blocks of networks."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-MOMENTUM = 0.3
-"""Share of the latest batch in the running statistics of batch normalisation: trainings are short."""
+BATCH_NORM_MOMENTUM = 0.3
+"""Weight of the latest batch in batch normalisation's running statistics; high, as trainings are short."""
 
 
 class Normalization(nn.Module):
-    """Frames (N, 28, 28) in [0, 1] -> (N, 1, 28, 28) standardized over the training set."""
+    """Frames (N, 28, 28) in [0, 1] -> (N, 1, 28, 28), standardized over the training set."""
 
     mean: Tensor
     std: Tensor
@@ -25,7 +25,7 @@ class Normalization(nn.Module):
 
 
 class Residual(nn.Module):
-    """x + f(x), with f one or several blocks: they learn what to add."""
+    """x + f(x), where f is one or several blocks."""
 
     def __init__(self, *blocks: nn.Module) -> None:
         super().__init__()
@@ -38,22 +38,24 @@ class Residual(nn.Module):
 
 def dense_block(inputs: int, outputs: int) -> nn.Sequential:
     """Linear layer, batch normalisation, ReLU."""
-    return nn.Sequential(nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs, momentum=MOMENTUM), nn.ReLU())
+    return nn.Sequential(
+        nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs, momentum=BATCH_NORM_MOMENTUM), nn.ReLU()
+    )
 
 
 def conv_block(
     inputs: int, outputs: int, *, size: int = 3, stride: int = 1, pool: bool | tuple[int, int] = False
 ) -> nn.Sequential:
-    """Convolution, pooling that halves the image if asked, batch normalisation, ReLU.
+    """Convolution, optional pooling, batch normalisation, ReLU.
 
-    With a `stride` of 1 the convolution keeps the image's size. `pool` as a pair is its window in rows and
-    columns.
+    With a `stride` of 1 the convolution keeps the image's size. `pool` halves both sides; a pair is the
+    window in rows and columns.
     """
     window = (2, 2) if pool is True else pool
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
         *([nn.MaxPool2d(window)] if window else []),
-        nn.BatchNorm2d(outputs, momentum=MOMENTUM),
+        nn.BatchNorm2d(outputs, momentum=BATCH_NORM_MOMENTUM),
         nn.ReLU(),
     )
 
@@ -64,15 +66,15 @@ def separable_block(channels: int, *, pool: bool = False) -> nn.Sequential:
         nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
         nn.Conv2d(channels, channels, 1, bias=False),
         *([nn.MaxPool2d(2)] if pool else []),
-        nn.BatchNorm2d(channels, momentum=MOMENTUM),
+        nn.BatchNorm2d(channels, momentum=BATCH_NORM_MOMENTUM),
         nn.ReLU(),
     )
 
 
 def place_head(channels: int, class_count: int) -> nn.Sequential:
-    """(N, channels, 3, 3) -> logits (N, C): scores of the classes at each place, weighed by place.
+    """(N, channels, 3, 3) -> logits (N, C): scores of the classes at each place, weighted by place.
 
-    A linear layer of rank one for each class, with a third of the parameters.
+    It is a linear layer of rank one for each class, with a third of the parameters.
     """
     return nn.Sequential(
         nn.Conv2d(channels, class_count, 1, bias=False),

@@ -1,7 +1,7 @@
 """Lines of writing made wider before they are read, and the answer brought back to the line's own steps.
 
-People write narrower digits than MNIST's, which lines are composed of in training: a network reads them
-better when they are made as wide as it is used to.
+People write narrower digits than those of MNIST, of which training lines are composed. A network reads them
+better at the width that it has learned.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def widen(line: Tensor) -> Tensor:
 def join_steps(logs: Tensor, count: int) -> Tensor:
     """Log-probabilities (N, T, C) by time step -> of `count` longer steps, (N, count, C).
 
-    Of the steps that a longer one covers, wholly or in part, blank (class 0) has the product of their
-    probabilities, as all of them have to be blank, each other class the sum; together they are scaled to 1.
+    A longer step covers several steps, wholly or in part. Its blank (class 0) has the product of their
+    probabilities, because all of them must be blank. Each other class has the sum. All are scaled to sum 1.
     """
     share = area_matrix(count, logs.shape[1])
-    share = share / share.amax((0, 1))  # 1 for a step that is covered wholly
+    share = share / share.amax((0, 1))  # 1 for a step that is wholly covered
     blank, others = share @ logs[:, :, :1], torch.log(share @ logs[:, :, 1:].exp())
     return torch.log_softmax(torch.cat([blank, others], 2), 2)

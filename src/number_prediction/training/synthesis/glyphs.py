@@ -1,8 +1,7 @@
-"""Glyphs: single digits and signs, from which lines of writing are composed.
+"""Glyphs: single digits, signs and letters, from which lines of writing are composed.
 
-A split of frames of digits -> the same with the writings that the repository draws, with signs, with the
-letters of words, and with the digits of fonts, each at its height on the line: digits stand on the base
-line, rows 4 to 24 of the frame.
+In: a split of frames of digits. Out: these frames, drawn digits, signs, letters, and digits in fonts, each at
+its height on the line. Digits fill rows 4 to 24 of the frame; row 24 is the base line.
 """
 
 from __future__ import annotations
@@ -19,39 +18,40 @@ from number_prediction.training.synthesis.companions import draw_writings
 from number_prediction.training.synthesis.pen import PICTURE_SIDE_PX, Canvas, smooth
 from number_prediction.training.synthesis.words import draw_letters, print_digits
 
-PIXEL = PICTURE_SIDE_PX / FRAME_SIZE
-"""Pixels of a drawing in one of the frame."""
-MIDDLE, BASE = PICTURE_SIDE_PX / 2, PICTURE_SIDE_PX / 2 + 10 * PIXEL
+FRAME_PX = PICTURE_SIDE_PX / FRAME_SIZE
+"""Side of a pixel of the frame, in pixels of the drawing."""
+MIDDLE_PX, BASE_LINE_PX = PICTURE_SIDE_PX / 2, PICTURE_SIDE_PX / 2 + 10 * FRAME_PX
+"""Middle of the drawing, and its base line from above."""
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """Single glyphs that lines are made of."""
+    """Single glyphs for composing lines."""
 
     frames: NDArray[np.uint8]
     """(M, 28, 28), 255 is ink."""
     places: NDArray[np.intp]
-    """(M,) place of each in GLYPHS; letters have places after those, see `words`."""
+    """(M,) place of each frame in GLYPHS; places of letters come after them, see `words`."""
     printed: NDArray[np.uint8]
     """(F, 10, 28, 28) the ten digits in F fonts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineRecipe:
-    """What lines are composed of; counts go with 60,000 digits of a data set, fewer in proportion."""
+    """What lines are composed of. Counts are for a data set of 60,000 digits, smaller sets get fewer."""
 
     writings: int = 500
-    """Of each writing of a digit."""
+    """Pictures of each writing of a digit."""
     signs: int = 1500
-    """Of each sign."""
+    """Pictures of each sign."""
     dated: float = 0.12
-    """Share of the lines that say a year or a date."""
+    """Share of the lines with a year or a date."""
     letters: int = 60
-    """Of each drawn writing of a letter."""
+    """Pictures of each drawn writing of a letter."""
     worded: float = 0.06
     """Share of the lines that are a word."""
     printed: float = 0.05
-    """Share of the other lines whose digits are those of a font."""
+    """Share of the other lines with digits in a font."""
     epoch: int = 60_000
     """Lines that count as one epoch."""
 
@@ -85,30 +85,34 @@ def _draw_sign(sign: str, generator: np.random.Generator) -> NDArray[np.uint8]:
         sheet.stroke(np.array(points), width)
 
     if sign == ".":
-        x, y = MIDDLE, BASE - uniform(0, 2) * PIXEL
+        x, y = MIDDLE_PX, BASE_LINE_PX - uniform(0, 2) * FRAME_PX
         line((x, y), (x + uniform(0, 3), y + uniform(-2, 2)), width=dot)
     elif sign == ",":
-        x, y = MIDDLE, BASE - uniform(0, 1) * PIXEL
+        x, y = MIDDLE_PX, BASE_LINE_PX - uniform(0, 1) * FRAME_PX
         tail = (x - uniform(1, 8), y + uniform(8, 14))
         curve = smooth(np.array([(x, y), (x + uniform(-1, 3), y + uniform(2, 5)), tail]))
         sheet.stroke(curve, 0.8 * pen)
     elif sign == "-":
-        half, y = uniform(4, 8) * PIXEL, MIDDLE + uniform(-2, 3) * PIXEL
-        line((MIDDLE - half, y + uniform(-3, 3)), (MIDDLE + half, y + uniform(-3, 3)))
+        half, y = uniform(4, 8) * FRAME_PX, MIDDLE_PX + uniform(-2, 3) * FRAME_PX
+        line((MIDDLE_PX - half, y + uniform(-3, 3)), (MIDDLE_PX + half, y + uniform(-3, 3)))
     elif sign == "+":
-        half, tall, y = uniform(4, 7) * PIXEL, uniform(4, 7.5) * PIXEL, MIDDLE + uniform(-1, 2) * PIXEL
-        line((MIDDLE - half, y + uniform(-3, 3)), (MIDDLE + half, y + uniform(-3, 3)))
-        line((MIDDLE + uniform(-3, 3), y - tall), (MIDDLE + uniform(-3, 3), y + tall))
+        half, tall, y = (
+            uniform(4, 7) * FRAME_PX,
+            uniform(4, 7.5) * FRAME_PX,
+            MIDDLE_PX + uniform(-1, 2) * FRAME_PX,
+        )
+        line((MIDDLE_PX - half, y + uniform(-3, 3)), (MIDDLE_PX + half, y + uniform(-3, 3)))
+        line((MIDDLE_PX + uniform(-3, 3), y - tall), (MIDDLE_PX + uniform(-3, 3), y + tall))
     elif sign == "/":
-        half = uniform(3, 6) * PIXEL
+        half = uniform(3, 6) * FRAME_PX
         line(
-            (MIDDLE + half, MIDDLE - uniform(10, 13) * PIXEL),
-            (MIDDLE - half, MIDDLE + uniform(10, 13) * PIXEL),
+            (MIDDLE_PX + half, MIDDLE_PX - uniform(10, 13) * FRAME_PX),
+            (MIDDLE_PX - half, MIDDLE_PX + uniform(10, 13) * FRAME_PX),
         )
     else:
-        above = MIDDLE - uniform(2, 6) * PIXEL
-        for y in (above, MIDDLE + uniform(3, 6) * PIXEL):
-            x = MIDDLE + uniform(-2, 2)
+        above = MIDDLE_PX - uniform(2, 6) * FRAME_PX
+        for y in (above, MIDDLE_PX + uniform(3, 6) * FRAME_PX):
+            x = MIDDLE_PX + uniform(-2, 2)
             line((x, y), (x + uniform(-1, 3), y + uniform(-1, 1)), width=dot)
     small = Image.fromarray(sheet.picture()).resize((FRAME_SIZE, FRAME_SIZE), Image.Resampling.BOX)
     return np.asarray(small)

@@ -1,8 +1,8 @@
-"""How people write: digits and other characters as strokes. Tables only.
+"""Tables of how people write digits and other characters, as strokes.
 
-A writing is one way to write a character: strokes in the order of the pen, in a box that runs from (0, 0),
-top left, to (1, 1). A Line goes straight from point to point, a Curve smoothly through its points. The digits
-are those that MNIST, written in the United States, has few of or none: a 1 with a long flag or a foot, a
+A writing is one way to write a character: strokes in the order of the pen, in a box from (0, 0), top left, to
+(1, 1). A Line goes straight from point to point, a Curve goes smoothly through its points. The digits are
+forms that are rare in MNIST, which was written in the United States: a 1 with a long flag or a foot, a
 crossed 7, an open or lightning 4, a crossed 0, a looped 2, a 5 and an 8 in one stroke, a 9 with a hook or a
 foot.
 """
@@ -17,7 +17,7 @@ Point: TypeAlias = tuple[float, float]
 
 @dataclass(frozen=True)
 class Stroke:
-    """Where the pen goes from touching the paper to leaving it."""
+    """Path of the pen from touching the paper to leaving it."""
 
     points: tuple[Point, ...]
     """At least two, in the unit box."""
@@ -747,4 +747,4 @@ OTHERS: dict[str, tuple[Writing, ...]] = {
         ),
     ),
 }
-"""Letters and signs that are no digits and look like none, by their names."""
+"""Writings of letters and signs that do not look like digits, by their names."""

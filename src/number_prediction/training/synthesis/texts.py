@@ -1,7 +1,7 @@
 """Texts of composed lines: numbers as people write them, as places in GLYPHS.
 
-Most are of any digits. Some are years and dates, which stand on paper more often than chance would have it:
-so a network that sees a careless 9 between a 1 and two more digits knows what it may be.
+Most have random digits. Some are years and dates, because these are frequent on paper: so a network learns
+what an unclear digit between a 1 and two more digits may be.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import numpy as np
 
 from number_prediction.constants import GLYPHS
 
-PITCH = 18
-"""Pixels a glyph takes on a line, as a rule."""
-LONGEST = 12
-"""Digits of a number at most."""
+GLYPH_PITCH_PX = 18
+"""Usual distance between glyphs."""
+MAX_DIGITS = 12
+"""Most digits of a number."""
 YEARS = ((1900, 1999, 0.6), (2000, 2039, 0.2), (1800, 1899, 0.15), (1000, 1799, 0.05))
-"""First and last, and the share of the years that lie between."""
+"""Ranges of years (first, last), and the share of each."""
 
 
 def draw_text(random: np.random.Generator, width: int, *, dated: float) -> tuple[int, ...]:
     """A number that might fit on `width` pixels; a year or date with probability `dated`, if one fits."""
-    if width >= 4 * PITCH and random.random() < dated:
+    if width >= 4 * GLYPH_PITCH_PX and random.random() < dated:
         text = _year_or_date(random, width)
     else:
         text = _number(random, width)
@@ -30,7 +30,7 @@ def draw_text(random: np.random.Generator, width: int, *, dated: float) -> tuple
 def _year_or_date(random: np.random.Generator, width: int) -> str:
     first, last, _ = YEARS[random.choice(len(YEARS), p=[share for _, _, share in YEARS])]
     year = str(random.integers(first, last + 1))
-    if width < 10 * PITCH or random.random() < 0.6:
+    if width < 10 * GLYPH_PITCH_PX or random.random() < 0.6:
         return year + "." * (random.random() < 0.15)
     day, month = int(random.integers(1, 32)), int(random.integers(1, 13))
     kind = random.random()
@@ -42,7 +42,7 @@ def _year_or_date(random: np.random.Generator, width: int) -> str:
 
 
 def _number(random: np.random.Generator, width: int) -> str:
-    longest = max(1, min(LONGEST, width // PITCH))
+    longest = max(1, min(MAX_DIGITS, width // GLYPH_PITCH_PX))
     kind = random.random()
     if kind < 0.3:  # most numbers are short
         length = int(random.integers(1, min(3, longest) + 1))

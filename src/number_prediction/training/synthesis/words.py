@@ -1,9 +1,9 @@
-"""Words: what stands on paper beside numbers and says none.
+"""Words, which stand beside numbers on paper.
 
-Each of their letters is read as LETTER: were it read as blank, so would be odd digits that touch. Letters are
-drawn by the pen of the other writings, or printed in fonts that come with Matplotlib. Their places follow
-those of GLYPHS, alphabet by alphabet, so that a word is of one hand or of one font. The digits of the same
-fonts are drawn too: of lines in print, those of letters say nothing, not all.
+Each letter is read as LETTER. (Read as blank, letters taught the network to read touching digits as blank
+too.) Letters are drawn with the pen of other writings, or printed in fonts that come with Matplotlib. Their
+places follow those of GLYPHS, alphabet by alphabet; a word uses one alphabet, that is one hand or one font.
+Digits of the same fonts are printed too, so that the network does not take all print for words.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ FONTS = (
     "cmti10",
     "cmtt10",
 )
-"""Files of Matplotlib."""
-PRINTED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-DRAWN = "".join(letter for letter in OTHERS if len(letter) == 1)
-CLEAR = "AEFGHKMNPRWXadefhkmnprtuvwx"
-"""Letters that look like no digit; at least half of a word are of these."""
-ALPHABETS = (DRAWN, *(PRINTED for _ in FONTS))
-BY_HAND = 0.4
-"""Share of the words that are drawn."""
-PITCH = 15
-"""Pixels a letter takes on a line, as a rule."""
-LONGEST = 12
-"""Letters of a word at most."""
+"""Font files of Matplotlib."""
+PRINTED_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+DRAWN_LETTERS = "".join(letter for letter in OTHERS if len(letter) == 1)
+CLEAR_LETTERS = "AEFGHKMNPRWXadefhkmnprtuvwx"
+"""Letters that do not look like a digit; they make up at least half of a word."""
+ALPHABETS = (DRAWN_LETTERS, *(PRINTED_LETTERS for _ in FONTS))
+DRAWN_WORDS_SHARE = 0.4
+"""Share of the words that are drawn, not printed."""
+LETTER_PITCH_PX = 15
+"""Usual distance between letters."""
+MAX_LETTERS = 12
+"""Most letters of a word."""
 _FIRST = tuple(accumulate((len(letters) for letters in ALPHABETS), initial=len(GLYPHS)))
 _FREQUENT = dict(zip("etaoinshrdlucmfwypvbgkjqxz", 1 / (3 + np.arange(26)), strict=True))
 _MARKS = [GLYPHS.index(mark) for mark in ".,:"]
-_FINE = 4
-_CAPITAL, _BASE = 16, 22
+_OVERSAMPLING = 4
+_CAPITAL_HEIGHT_PX, _BASE_LINE_ROW = 16, 22
 """Height of a printed capital in its frame, and the row of its base line."""
-_HEIGHTS, _FEET = dict.fromkeys("aeimnru", 14), dict.fromkeys("jpy", FRAME_SIZE)
-_TALL, _FOOT = 20, 24
+_LETTER_HEIGHTS_PX, _LETTER_FOOT_ROWS = dict.fromkeys("aeimnru", 14), dict.fromkeys("jpy", FRAME_SIZE)
+_TALL_HEIGHT_PX, _FOOT_ROW = 20, 24
 
 
 def is_word(text: tuple[int, ...]) -> bool:
-    """Whether a text, as places, has letters in it."""
+    """Whether a text, given as places, has letters."""
     return any(place >= len(GLYPHS) for place in text)
 
 
@@ -68,14 +68,14 @@ def name_letters(text: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def draw_word(random: np.random.Generator, width: int) -> tuple[int, ...]:
-    """A word that might fit on `width` pixels, as places; now and then with a mark after it."""
-    alphabet = 0 if random.random() < BY_HAND else int(random.integers(1, len(ALPHABETS)))
+    """A word that might fit on `width` pixels, as places; sometimes with a sign after it."""
+    alphabet = 0 if random.random() < DRAWN_WORDS_SHARE else int(random.integers(1, len(ALPHABETS)))
     letters = ALPHABETS[alphabet]
-    length = int(random.integers(2, max(2, min(LONGEST, width // PITCH)) + 1))
+    length = int(random.integers(2, max(2, min(MAX_LETTERS, width // LETTER_PITCH_PX)) + 1))
     often = np.array([_FREQUENT[letter.lower()] for letter in letters])
     often *= _cases(letters, random)
     word = random.choice(list(letters), length, p=often / often.sum())
-    clear = [letter for letter in letters if letter in CLEAR]
+    clear = [letter for letter in letters if letter in CLEAR_LETTERS]
     unclear = np.flatnonzero(~np.isin(word, clear))
     for place in random.permutation(unclear)[: max(0, len(unclear) - length // 2)]:
         word[place] = random.choice(clear)
@@ -86,14 +86,21 @@ def draw_word(random: np.random.Generator, width: int) -> tuple[int, ...]:
 def draw_letters(count: int, generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
     """Frames (M, 28, 28) uint8 of all letters, `count` of each drawn writing, and their places (M,)."""
     frames, places = [], []
-    for place, letter in enumerate(DRAWN, _FIRST[0]):
+    for place, letter in enumerate(DRAWN_LETTERS, _FIRST[0]):
         for writing in OTHERS[letter]:
             drawn = frame_pictures(write(writing, generator, widest=MAX_PEN_WIDTH_PX) for _ in range(count))
-            frames += [_set(frame, _HEIGHTS.get(letter, _TALL), _FEET.get(letter, _FOOT)) for frame in drawn]
+            frames += [
+                _set(
+                    frame,
+                    _LETTER_HEIGHTS_PX.get(letter, _TALL_HEIGHT_PX),
+                    _LETTER_FOOT_ROWS.get(letter, _FOOT_ROW),
+                )
+                for frame in drawn
+            ]
             places += [place] * count
     for first, name in zip(_FIRST[1:], FONTS, strict=False):
-        frames += _print_all(PRINTED, name)
-        places += range(first, first + len(PRINTED))
+        frames += _print_all(PRINTED_LETTERS, name)
+        places += range(first, first + len(PRINTED_LETTERS))
     return np.stack(frames), np.array(places, np.intp)
 
 
@@ -110,7 +117,7 @@ def _cases(letters: str, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _set(frame: NDArray[np.uint8], height: int, foot: int) -> NDArray[np.uint8]:
-    """A letter (28, 28) that fills its frame, at its height on the line."""
+    """Set a letter that fills its frame (28, 28) to its height and foot on the line."""
     rows, columns = np.flatnonzero(frame.any(1)), np.flatnonzero(frame.any(0))
     cut = Image.fromarray(frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     wide = max(1, min(FRAME_SIZE, round(cut.width * height / cut.height)))
@@ -127,12 +134,12 @@ def _print_all(characters: str, name: str) -> list[NDArray[np.uint8]]:
 
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"
     _, top, _, bottom = ImageFont.truetype(file, 100).getbbox("H")
-    font = ImageFont.truetype(file, 100 * _FINE * _CAPITAL / (bottom - top))
+    font = ImageFont.truetype(file, 100 * _OVERSAMPLING * _CAPITAL_HEIGHT_PX / (bottom - top))
     frames = []
     for character in characters:
-        page = Image.new("L", (FRAME_SIZE * _FINE, FRAME_SIZE * _FINE))
+        page = Image.new("L", (FRAME_SIZE * _OVERSAMPLING, FRAME_SIZE * _OVERSAMPLING))
         ImageDraw.Draw(page).text(
-            (page.width / 2, _BASE * _FINE), character, fill=255, font=font, anchor="ms"
+            (page.width / 2, _BASE_LINE_ROW * _OVERSAMPLING), character, fill=255, font=font, anchor="ms"
         )
         frames.append(np.asarray(page.resize((FRAME_SIZE, FRAME_SIZE), Image.Resampling.BOX)))
     return frames
