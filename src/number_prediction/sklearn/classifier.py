@@ -202,7 +202,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # s
         return pictures_to_frames(X)
 
     def _train(self, recipe: Recipe, whole: Split, seed: int) -> tuple[TrainedNetwork, tuple[Record, ...]]:
-        from number_prediction.training.experiments.session import start_run
+        from number_prediction.training.experiments.setup import start_run
         from number_prediction.training.loop.fit import Interrupted, fit
         from number_prediction.training.loop.state import load_trained
 
@@ -215,7 +215,6 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # s
             run = start_run(
                 recipe,
                 Path(folder) / "run",
-                command="DigitClassifier.fit",
                 data="X, y",
                 seed=seed,
                 threads=self.threads,

@@ -128,7 +128,7 @@ def test_parts_of_a_recipe_are_changed_by_name() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"depth": 3}, "no field 'depth' that is a number; there are epochs, .*augmentation.rotation"),
+        ({"depth": 3}, "no field 'depth' with a number; choose one of epochs, .*augmentation.rotation"),
         ({"name": 3}, "no field 'name'"),
         ({"lines.signs": 3}, "no field 'lines.signs'"),
         ({"batch_size": 32.5}, "must be a whole number"),

@@ -40,7 +40,7 @@ class Augmentation:
     """Neighbours in a batch that get the same change, which saves time; batches are in random order."""
 
     def __call__(self, frames: Tensor, generator: Generator, wanted: slice = WHOLE_BATCH) -> Tensor:
-        """Augment the wanted frames of a batch (N, 28, 28), each as it would be changed in the whole batch."""
+        """Augment the wanted frames of a batch (N, 28, 28), each as it would be in the whole batch."""
         start, stop, _ = wanted.indices(len(frames))
         groups = slice(start // self.shared, math.ceil(stop / self.shared))
         draw = Draws(math.ceil(len(frames) / self.shared), generator, groups)

@@ -63,7 +63,7 @@ class Rewriting:
     """How much the contrast grows, as a share of the digit's own."""
 
     def __call__(self, frames: Tensor, generator: Generator, wanted: slice = WHOLE_BATCH) -> Tensor:
-        """Augment the wanted frames of a batch (N, 28, 28), each as it would be changed in the whole batch."""
+        """Augment the wanted frames of a batch (N, 28, 28), each as it would be in the whole batch."""
         draw = _Draw(len(frames), generator, wanted, frames.device)
         frames = frames[wanted]
         ink = self._warp(frames, draw)
