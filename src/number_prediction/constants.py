@@ -1,18 +1,18 @@
-"""Constants that several packages share: sizes of frames, glyphs and class names."""
+"""Constants that several packages share: sizes of frames, glyphs and names of classes."""
 
 from __future__ import annotations
 
 NOT_A_DIGIT = "none"
-"""Class of pictures that are no digit: a model that knows it abstains from them; it is never a label."""
+"""Class of pictures without a digit. A model with this class abstains from them; it is never a label."""
 A_LETTER = "letter"
-"""Class of all letters: a model for lines of numbers tells them from digits, and never reads one."""
+"""Class of all letters. A model for numbers distinguishes letters from digits and reads none."""
 FRAME_SIZE = 28
-"""Height and width of a frame, in pixels."""
+"""Height and width of the frame of a digit, in pixels."""
 LINE_HEIGHT, LINE_WIDTH = 40, 480
-"""Of the frame of a line, in pixels."""
+"""Height and width of the frame of a line, in pixels."""
 PDF_DPI = 200
-"""Pixels an inch at which a PDF is rendered, unless told otherwise: an A4 page has 1,654 x 2,339."""
+"""Default resolution of a rendered PDF, in pixels per inch: an A4 page has 1,654 x 2,339 pixels."""
 GLYPHS = ("", *"0123456789.,-+/:")
-"""What a sequence model tells apart, in the order of its outputs: the blank of CTC, digits, signs."""
+"""Outputs of a model for numbers, in order: the blank of CTC, digits, signs."""
 LETTER = len(GLYPHS)
-"""Place of A_LETTER, after those of GLYPHS."""
+"""Index of A_LETTER in the outputs, after GLYPHS."""

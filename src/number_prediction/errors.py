@@ -1,55 +1,55 @@
-"""Errors: what every module may raise; the messages name the cure."""
+"""Errors of the package. Each message says what is wrong with a value, and then what to do."""
 
 from __future__ import annotations
 
 
 class NumberPredictionError(Exception):
-    """Base of all errors this package raises on purpose; the message names the mend."""
+    """Base class of all errors that this package raises."""
 
 
 class ImageError(NumberPredictionError):
-    """A picture that cannot be read or is refused."""
+    """A picture cannot be read."""
 
 
 class UnsupportedImageError(ImageError):
-    """What was given is no picture of a format that can be decoded."""
+    """The file is not a picture, or its format cannot be decoded."""
 
 
 class ImageTooLargeError(ImageError):
-    """A picture of more bytes or pixels than are allowed; by what it claims, before it is decoded."""
+    """A picture has more bytes or pixels than allowed; its header tells before it is decoded."""
 
 
 class DataError(NumberPredictionError):
-    """A data set that is missing, damaged or contradicts itself."""
+    """A data set is missing, damaged or contradictory."""
 
 
 class ModelError(NumberPredictionError):
-    """A model file that is missing, altered or of the wrong kind."""
+    """A model file is missing, altered or of the wrong kind."""
 
 
 class TrainingError(NumberPredictionError):
-    """A training run that cannot start, go on or be saved."""
+    """A training cannot start, resume or be saved."""
 
 
 class ConstraintError(NumberPredictionError):
-    """What is known of a number is put in a way that cannot be used: contradictory, or of unknown words."""
+    """A constraint is contradictory or malformed."""
 
 
 class ServingError(NumberPredictionError):
-    """The server cannot listen where it was told to."""
+    """The server cannot listen on the given address."""
 
 
 class ClusterError(NumberPredictionError):
-    """A Ray cluster that cannot be reached, or did not do all of its work."""
+    """A Ray cluster cannot be reached, or did not finish its work."""
 
 
 class MissingExtraError(NumberPredictionError):
-    """Something needs packages of an extra that is not installed."""
+    """A package of an optional extra is not installed."""
 
     @classmethod
     def of(cls, error: ModuleNotFoundError, extra: str) -> MissingExtraError:
-        """What a failed import of a package of `extra` means for people."""
+        """Make the error of a failed import of a package that `extra` installs."""
         return cls(
-            f"this needs the package {error.name}, which is not installed; "
+            f"the package {error.name} is not installed; "
             f"install it with: pip install 'number-prediction[{extra}]'"
         )

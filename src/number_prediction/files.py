@@ -1,4 +1,4 @@
-"""Writing files so that a crash or a full disk never leaves half of one."""
+"""Write files so that a crash or a full disk never leaves half a file; list and sort files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 def write_atomically(path: Path, content: bytes | str | Iterable[bytes]) -> None:
-    """Write `content` (text as UTF-8) to `path`, as `open_atomically` does.
+    """Write `content` (text as UTF-8) to `path`, see `open_atomically`.
 
-    Content that is made bit by bit, as an iterable of bytes, is never in memory as a whole.
+    An iterable of bytes is written piece by piece and is never in memory as a whole.
 
     Raises:
-        OSError: the disk is full or not writable; what stood at `path` stays.
+        OSError: the disk is full or not writable; the old file at `path` stays.
     """
     with open_atomically(path) as stream:
         _write(stream, content)
@@ -26,10 +26,10 @@ def write_atomically(path: Path, content: bytes | str | Iterable[bytes]) -> None
 
 @contextlib.contextmanager
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
-    """A file to write: temporary beside `path`, flushed to disk and renamed once the block ends.
+    """Open a temporary file beside `path`; it is flushed to disk and renamed when the block ends.
 
     Raises:
-        OSError: the disk is full or not writable; as with any other error, what stood at `path` stays.
+        OSError: the disk is full or not writable. After this or any other error the old file at `path` stays.
     """
     try:
         with _open_partial(path) as stream:
@@ -42,14 +42,14 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_together(folder: Path, contents: Mapping[str, bytes | str]) -> None:
-    """Write several files into a folder: all of them or, where one cannot be written, none.
+    """Write several files into a folder: all of them, or none if one cannot be written.
 
     Args:
-        folder: made if it is not there, with the folders below it.
+        folder: created if it does not exist, with its subfolders.
         contents: name of a file, such as "page.html" or "figures/map.png" -> its content (text as UTF-8).
 
     Raises:
-        OSError: the disk is full or not writable; what stood there stays, and no new folder is left.
+        OSError: the disk is full or not writable; old files stay, and no new folder remains.
     """
     paths = {folder / name: content for name, content in contents.items()}
     parents = sorted({path.parent for path in paths})
@@ -75,7 +75,7 @@ def write_together(folder: Path, contents: Mapping[str, bytes | str]) -> None:
 
 
 def _partial(path: Path) -> Path:
-    """Where a file lies until it is whole; a killed process leaves at most such files behind."""
+    """Return the temporary path of an unfinished file; a killed process leaves only such files behind."""
     return path.with_name(f".{path.name}.partial")
 
 
@@ -94,9 +94,9 @@ def _write(stream: BinaryIO, content: bytes | str | Iterable[bytes]) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the rename itself durable, where folders can be opened and flushed (not on Windows)."""
+    """Make the rename durable, if folders can be opened and flushed (not on Windows)."""
     if hasattr(os, "O_DIRECTORY"):
-        with contextlib.suppress(OSError):  # some network file systems refuse; the file is whole all the same
+        with contextlib.suppress(OSError):  # some network file systems refuse; the file itself is safe
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(handle)
@@ -105,7 +105,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def find_files(folder: Path) -> list[Path]:
-    """All files in and below a folder, sorted; hidden files and folders are left out."""
+    """List all files in and below a folder, sorted, without hidden files and folders."""
     return sorted(
         path
         for path in folder.rglob("*")

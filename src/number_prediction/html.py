@@ -1,4 +1,4 @@
-"""Templates and pictures -> one self-contained HTML page. Figures need the extra `train` (matplotlib)."""
+"""Template and pictures -> one self-contained HTML page. Figures need the extra `train` (matplotlib)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES_FOLDER = "figures"
-"""Where figures lie in the folder of a report."""
+"""Folder of the figures, in the folder of a report."""
 _DOTS_PER_INCH = 130
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template, named by its path in the package; every value is escaped."""
+    """Fill a template, given by its path in the package; every value is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("number_prediction", ""),
         autoescape=True,
@@ -33,23 +33,23 @@ def render(template: str, **values: Any) -> str:
 
 
 def figure_to_png(figure: Figure) -> bytes:
-    """Encoded PNG of a figure."""
+    """Encode a figure as PNG."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
     return stream.getvalue()
 
 
 class Illustrations(NamedTuple):
-    """Figures as a page and a folder hold them."""
+    """Figures for a page and for a folder."""
 
     urls: dict[str, str]
-    """Name -> what goes into the `src` of an image."""
+    """Name -> data URL for the `src` of an image."""
     files: dict[str, bytes]
-    """Path in the report's folder -> PNG."""
+    """Path in the folder of the report -> PNG."""
 
 
 def illustrate(figures: Mapping[str, Figure]) -> Illustrations:
-    """Encode figures once, for the page and for FIGURES_FOLDER."""
+    """Encode figures once for both the page and FIGURES_FOLDER."""
     pngs = {name: figure_to_png(figure) for name, figure in figures.items()}
     return Illustrations(
         {name: data_url(png) for name, png in pngs.items()},
@@ -58,12 +58,12 @@ def illustrate(figures: Mapping[str, Figure]) -> Illustrations:
 
 
 def picture_to_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Encoded PNG of a picture (H, W) or (H, W, 4) uint8."""
+    """Encode a picture (H, W) or (H, W, 4) uint8 as PNG."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
 def data_url(png: bytes) -> str:
-    """What goes into the `src` of an image, so that the page needs no other file."""
+    """Encode a PNG as a data URL, so that the page needs no other file."""
     return "data:image/png;base64," + base64.b64encode(png).decode()

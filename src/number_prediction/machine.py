@@ -1,4 +1,4 @@
-"""The machine this runs on: usable cores, processor, versions, commit."""
+"""The machine: usable cores, processor, package versions and commit of the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on, at least 1; on Linux those that it is bound to."""
+    """Count the cores that this process may use, at least 1; on Linux its CPU affinity counts."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -21,7 +21,7 @@ _REPORTED_PACKAGES = ("number-prediction", "torch", "numpy", "onnxruntime")
 
 
 def describe_environment() -> dict[str, Any]:
-    """Versions, processor and commit: what a figure needs beside it to be repeated."""
+    """Describe versions, processor and commit, so that a measurement can be repeated."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -49,7 +49,10 @@ def _processor_name() -> str:
 
 
 def _commit() -> str | None:
-    """Commit of the checkout this code runs from, with "+" where files differ from it; None elsewhere."""
+    """Return the commit of the checkout that this code runs from, with "+" if files differ from it.
+
+    None if the code is not in a checkout.
+    """
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:

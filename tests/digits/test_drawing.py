@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from number_prediction.datasets.split import Splits
-from number_prediction.digits.drawing import MOST_BARS, TILE, draw_seen, encode_seen
+from number_prediction.digits.drawing import MAX_BARS, TILE_PX, draw_seen, encode_seen
 from number_prediction.digits.prediction import DigitPrediction
 from number_prediction.digits.predictor import Predictor
 from number_prediction.pipeline.rows import Row, save_drawings
@@ -43,12 +43,12 @@ def bars(picture: Image.Image) -> int:
 def test_picture_ink_and_frame_stand_side_by_side(explained: DigitPrediction) -> None:
     drawn = np.asarray(draw_seen(explained).convert("L")).astype(int)
     assert explained.ink is not None
-    dark = [part.min() for part in np.array_split(drawn[30:TILE], 4, axis=1)]
+    dark = [part.min() for part in np.array_split(drawn[30:TILE_PX], 4, axis=1)]
     assert max(dark[:3]) < 60
     without_ink = replace(explained, ink=np.zeros_like(explained.ink))
     changed = np.flatnonzero((np.asarray(draw_seen(without_ink).convert("L")) != drawn).any(0))
-    assert changed.min() > TILE
-    assert changed.max() < 2.2 * TILE
+    assert changed.min() > TILE_PX
+    assert changed.max() < 2.2 * TILE_PX
 
 
 def test_the_bar_is_as_long_as_the_probability(explained: DigitPrediction) -> None:
@@ -70,7 +70,7 @@ def test_of_many_classes_the_most_probable_have_bars(tmp_path: Path, mnist: Spli
     weights = np.random.default_rng(0).normal(0, 0.1, (30, 784)).astype(np.float32)
     path = save_perceptron(tmp_path / "model.onnx", [weights], [f"sign {n}" for n in range(30)])
     (answer,) = Predictor(path).predict_digits(mnist.test.images[:1], explain=True)
-    kept = np.argsort(-answer.probabilities)[:MOST_BARS]
+    kept = np.argsort(-answer.probabilities)[:MAX_BARS]
     others = np.zeros_like(answer.probabilities)
     others[kept] = answer.probabilities[kept]
     assert draw_seen(answer).tobytes() == draw_seen(replace(answer, probabilities=others)).tobytes()
@@ -98,7 +98,7 @@ def test_drawings_are_called_after_their_sources_each_by_its_own_name(
         "stdin.explained.png",
         "a_x.png.explained.png",
     }
-    assert all(size_of(path)[0] > 4 * TILE for path in paths)
+    assert all(size_of(path)[0] > 4 * TILE_PX for path in paths)
     assert [row.error for row in saved] == [None] * 8 + ["cut off"]
     assert all(row.drawing is None and row.values.get("n", 1) == 1 for row in saved)
 
@@ -114,7 +114,7 @@ def test_predict_explains_into_a_folder(command_line: CommandLine, tmp_path: Pat
     assert [warning["code"] for warning in seven["warnings"]] == ["inverted"]
     assert [warning["code"] for warning in empty["warnings"]] == ["blank"]
     assert "explanation" not in missing
-    assert size_of(tmp_path / seven["explanation"])[1] > TILE
+    assert size_of(tmp_path / seven["explanation"])[1] > TILE_PX
     assert {path.name for path in (tmp_path / "seen").iterdir()} == {
         "seven.explained.png",
         "empty.explained.png",
@@ -132,5 +132,5 @@ def test_the_table_names_warnings_and_says_each_once_below(
     done = command_line("predict", "0.png", "1.png", "2.png")
     text = done.stdout.decode()
     assert text.count("inverted") == 4
-    assert text.count("light writing on a dark ground") == 1
+    assert text.count("light writing on dark paper") == 1
     assert not (tmp_path / "seen").exists()

@@ -78,7 +78,7 @@ def test_a_predictor_is_sent_with_its_model(mnist: Splits, tmp_path: Path) -> No
     assert np.array_equal(found.probabilities, expected.probabilities)
     middle = len(sent) // 2
     altered = sent[:middle] + bytes([sent[middle] ^ 1]) + sent[middle + 1 :]
-    with pytest.raises(ModelError, match="arrived altered"):
+    with pytest.raises(ModelError, match="changed on the way"):
         pickle.loads(altered)
 
 

@@ -128,7 +128,7 @@ def test_the_example_of_the_documentation() -> None:
 def test_another_sheet_is_refused(mnist: Splits, template: FormTemplate, reader: DigitByDigit) -> None:
     other = Drawing(*SIZE, mnist.test, seed=1)
     other.write("123", 200, 300, 60)
-    with pytest.raises(ImageError, match="another form"):
+    with pytest.raises(ImageError, match="check that it is the same form"):
         read_form(other.finish().picture, template, read=reader)
 
 
@@ -152,9 +152,9 @@ def test_a_field_knows_what_it_does_not_know(mnist: Splits, tmp_path: Path, read
     ("change", "message"),
     [
         ({"fields": []}, "at least one"),
-        ({"fields": [FIELDS[0], FIELDS[0]]}, "name of its own"),
-        ({"fields": [{**FIELDS[0], "box": [800, 0, 300, 80]}]}, "within the size"),
-        ({"fields": [{**FIELDS[0], "colour": "red"}]}, "unknown colour"),
+        ({"fields": [FIELDS[0], FIELDS[0]]}, "each with a different name"),
+        ({"fields": [{**FIELDS[0], "box": [800, 0, 300, 80]}]}, "must lie inside the size"),
+        ({"fields": [{**FIELDS[0], "colour": "red"}]}, "unknown key colour"),
         ({"fields": [{**FIELDS[0], "check": "md5"}]}, "unknown check"),
         ({"fields": [{**FIELDS[0], "digits": [3, 1]}]}, "length"),
         ({"fields": [{"name": "a"}]}, "box"),
@@ -171,7 +171,7 @@ def test_what_is_no_template_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         load_form(path)
     path.write_text("{")
-    with pytest.raises(DataError, match="no JSON"):
+    with pytest.raises(DataError, match="not JSON"):
         load_form(path)
     path.write_text("[]")
     with pytest.raises(DataError, match="object"):

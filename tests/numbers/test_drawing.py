@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from number_prediction.images.geometry import Box
-from number_prediction.numbers.drawing import LONGEST, Mark, annotate, reduce_page
+from number_prediction.numbers.drawing import MAX_SIDE_PX, Mark, annotate, reduce_page
 
 ROOM = 22
 """Rows above the page, for the text of what stands at its top."""
@@ -51,9 +51,9 @@ def test_what_is_doubtful_has_another_colour() -> None:
 
 
 def test_large_pages_are_reduced_and_boxes_with_them() -> None:
-    page = np.full((3000, 4 * LONGEST), 230, np.uint8)
+    page = np.full((3000, 4 * MAX_SIDE_PX), 230, np.uint8)
     drawn = draw(page, Mark("1", 0.99, Box(4000, 1600, 400, 800).corners))
-    assert drawn.shape == (750 + ROOM, LONGEST, 3)
+    assert drawn.shape == (750 + ROOM, MAX_SIDE_PX, 3)
     rows, columns = np.nonzero(is_coloured(drawn)[ROOM + 395 :])
     assert 395 + rows.max() == 600
     assert abs(columns.min() - 1000) <= 1

@@ -10,7 +10,7 @@ from number_prediction.constants import GLYPHS
 from number_prediction.datasets.split import Splits
 from number_prediction.decoding.search import decode
 from number_prediction.digits.predictor import Predictor
-from number_prediction.numbers.lone_digit import ask, find_lone_digit
+from number_prediction.numbers.lone_digit import find_lone_digit, merge_opinions
 from number_prediction.numbers.predictor import NumberPredictor
 from tests.helpers.composed import peaks
 
@@ -31,8 +31,8 @@ def test_both_opinions_count() -> None:
     lattice = peaks("1", {0: ("7", 0.3)})
     steps = find_lone_digit(lattice)
     assert steps is not None
-    assert decode(ask(lattice, steps, sure_of(7, 0.99)), GLYPHS)[0].text == "7"
-    same = decode(ask(lattice, steps, sure_of(1, 0.6)), GLYPHS)[0]
+    assert decode(merge_opinions(lattice, steps, sure_of(7, 0.99)), GLYPHS)[0].text == "7"
+    same = decode(merge_opinions(lattice, steps, sure_of(1, 0.6)), GLYPHS)[0]
     assert same.text == "1"
     assert same.glyphs[0].alternatives[0][0] == "7"
 
@@ -42,7 +42,7 @@ def test_steps_beside_the_digit_and_the_share_of_digits_stay() -> None:
     before = lattice.copy()
     steps = find_lone_digit(lattice)
     assert steps is not None
-    asked = ask(lattice, steps, sure_of(7, 1.0))
+    asked = merge_opinions(lattice, steps, sure_of(7, 1.0))
     np.testing.assert_array_equal(lattice, before)
     np.testing.assert_array_equal(np.delete(asked, steps, 0), np.delete(before, steps, 0))
     np.testing.assert_allclose(asked.sum(1), 1, atol=1e-5)

@@ -134,6 +134,6 @@ def test_the_missing_extra_is_named(package: str, options: list[str], tmp_path: 
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: this needs the package {package}, which is not installed")
+    assert done.stderr.startswith(f"error: the package {package} is not installed")
     assert "pip install 'number-prediction[cluster]'" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]

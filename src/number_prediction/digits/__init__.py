@@ -1,1 +1,1 @@
-"""One picture -> one digit."""
+"""Picture -> one digit, with warnings and a drawing of what the model saw."""

@@ -1,4 +1,4 @@
-"""What a model says of one digit."""
+"""The prediction of one digit: label, probabilities and warnings."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ if TYPE_CHECKING:
 
 
 DEFAULT_THRESHOLD = 0.5
-"""Below this `is_digit` a model abstains whose manifest names no threshold."""
+"""Default threshold for `is_digit`, if the manifest names none; the model abstains below it."""
 
 
 @dataclass(frozen=True, eq=False)
 class DigitPrediction:
-    """What the model says of one picture."""
+    """The answer of the model for one picture."""
 
     label: int | None
-    """Index of the most probable class; None where the model abstains ("not a digit")."""
+    """Index of the most probable class; None if the model abstains ("not a digit")."""
     probabilities: NDArray[np.float32]
-    """(C,) float32, sums to 1; C = 10 for digits, in the order of `classes`."""
+    """(C,) float32, sum 1, in the order of `classes`; C = 10 for digits."""
     is_digit: float
     """Probability in [0, 1] that the picture holds a digit at all."""
     frame: NDArray[np.float32]
-    """(28, 28) float32 in [0, 1], ink = 1: what the network saw."""
+    """(28, 28) float32 in [0, 1], ink = 1: the input of the network."""
     classes: tuple[str, ...]
-    """(C,) the names of the classes; "0" to "9" for digits."""
+    """(C,) names of the classes; "0" to "9" for digits."""
     warnings: tuple[WarningCode, ...]
-    """What may be wrong with the picture; `findings.describe` puts it into words."""
+    """Possible problems of the picture; `digits.warnings.describe` gives their texts."""
     page: NDArray[np.uint8] | None = None
-    """(H, W) uint8: the picture as it was decoded; None unless explained."""
+    """(H, W) uint8: the decoded picture; None without `explain`."""
     ink: NDArray[np.float32] | None = None
-    """(h, w) float32 in [0, 1], ink = 1: what of it was taken for the digit; None unless explained."""
+    """(h, w) float32 in [0, 1], ink = 1: the ink of the digit; None without `explain`."""
 
     @property
     def text(self) -> str | None:
-        """Name of the predicted class, or None where the model abstains."""
+        """Name of the predicted class; None if the model abstains."""
         return None if self.label is None else self.classes[self.label]
 
     @property
     def confidence(self) -> float:
-        """Probability of the label, in [0, 1]; 0 where the model abstains."""
+        """Probability of the label, in [0, 1]; 0 if the model abstains."""
         return 0.0 if self.label is None else float(self.probabilities.max())
 
     def top(self, count: int) -> list[tuple[str, float]]:
-        """The `count` most probable classes with their probabilities, best first."""
+        """Return the `count` most probable classes with their probabilities, best first."""
         shares = [float(share) for share in self.probabilities]
         return sorted(zip(self.classes, shares, strict=True), key=lambda pair: -pair[1])[:count]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON; the pictures are left out."""
+        """Convert to plain Python values for JSON, without the pictures."""
         return {
             "label": self.label,
             "text": self.text,

@@ -1,1 +1,1 @@
-"""Filled sheets of a form -> the numbers in its fields."""
+"""Filled sheet of a form -> the numbers in its fields."""

@@ -1,4 +1,4 @@
-"""A field of a sheet -> its digits side by side: cut out, borders removed, cells put together."""
+"""Field of a sheet -> one line of its digits: cut out, borders removed, cells joined."""
 
 from __future__ import annotations
 
@@ -14,22 +14,37 @@ from number_prediction.images.geometry import Affine, Box, Points, Projection
 from number_prediction.layout.ink import PageInk, draw_ink
 from number_prediction.layout.marks import Indices, Marks, Mask, dilate, find_marks, paint, thicker
 
-FIELD_PIXELS = 64
-"""Height of a field's box where it is cut out, if the sheet has as much."""
-ROOM = 0.3
-"""What is cut out around the box, as a share of its height: digits do not stay inside."""
-NEAR = 0.14
-"""How far from its place a border may lie, as a share of the cell."""
-BORDER_WHOLE, BORDER_PART = 0.6, 0.5
-"""Share of a border that must be inked in one row, and share of that in the rows beside it."""
-BORDER_THICK = 0.25
-"""Thickness of the thickest border, as a share of the cell's width."""
-SMALLEST = 0.05
-"""Diameter of the smallest mark that counts, as a share of the box's height."""
-REST = 0.25
-"""Height or width of a mark near a border below which it is a rest of it, as a share of the cell."""
-SPACE = 0.25
-"""Paper between digits of neighbouring cells when they are put side by side, as a share of the height."""
+FIELD_HEIGHT_PX = 64
+"""Height of the box of a field that is cut out, in pixels, if the sheet has as many."""
+
+
+@dataclass(frozen=True)
+class CellLimits:
+    """Sizes of borders and marks in a field.
+
+    "Cells" are widths of a cell, or its height for borders beside it; "heights" are heights of the box.
+    """
+
+    margin_heights: float = 0.3
+    """Paper that is cut out around the box: digits may leave it."""
+    max_border_offset_cells: float = 0.14
+    """Largest distance of a border from its place."""
+    min_border_coverage: float = 0.6
+    """Share of a border that must be set in its darkest row."""
+    min_border_row_ratio: float = 0.5
+    """Coverage of the other rows of a border, as a share of the coverage of its darkest row."""
+    max_border_thickness_cells: float = 0.25
+    """Thickness of the thickest border."""
+    min_mark_diameter_heights: float = 0.05
+    """Diameter of the smallest mark that counts."""
+    max_remnant_side: float = 0.25
+    """Size of the largest mark near a border that is a remnant of the border: width in cells, height in
+    heights (twice this for a remnant of an upright border)."""
+    gap_heights: float = 0.25
+    """Paper between the digits of neighbouring cells, after they are joined."""
+
+
+LIMITS = CellLimits()
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,36 +53,36 @@ class FieldCut:
 
     field: FormField
     line: Page | None
-    """(h, w) uint8: its digits side by side, black on white; None where nothing is written."""
+    """(h, w) uint8: its digits side by side, black on white; None if nothing is written."""
     pieces: tuple[tuple[int, int], ...]
-    """Of the line: where each cell's part ends, and by how much it was moved to the left."""
+    """For each cell: the column of the line where it ends, and its shift to the left in pixels."""
     to_sheet: Affine
-    """From pixels of the cut to the sheet."""
+    """Maps pixels of the cut to pixels of the sheet."""
     corners: Points
-    """(4, 2) on the sheet of the field's box: clockwise from its upper left."""
+    """(4, 2): corners of the box on the sheet, clockwise from the upper left."""
     picture: Page
-    """(h, w) uint8: the field as it looks, upright."""
+    """(h, w) uint8: the field with its paper, upright."""
 
 
 def cut_field(ink: PageInk, field: FormField, to_sheet: Projection) -> FieldCut:
-    """Cut a field out of a sheet, remove its borders and put its digits side by side."""
+    """Cut a field out of a sheet, remove its borders and join its cells."""
     box = field.box
     near = to_sheet.near(box.left + box.width / 2, box.top + box.height / 2, max(box.width, box.height) / 2)
     sharpest = 1 / abs(near.a * near.e - near.b * near.d) ** 0.5
-    step = max(box.height / FIELD_PIXELS, sharpest)
-    room = ROOM * box.height
-    to_cut = near.after(Affine(step, 0, box.left - room, 0, step, box.top - room))
-    size = (round((box.width + 2 * room) / step), round((box.height + 2 * room) / step))
-    inner = Box(room / step, room / step, box.width / step, box.height / step)
+    step = max(box.height / FIELD_HEIGHT_PX, sharpest)
+    margin = LIMITS.margin_heights * box.height
+    to_cut = near.after(Affine(step, 0, box.left - margin, 0, step, box.top - margin))
+    size = (round((box.width + 2 * margin) / step), round((box.height + 2 * margin) / step))
+    inner = Box(margin / step, margin / step, box.width / step, box.height / step)
     darker = ink.cut(to_cut, size)
     marks = find_marks(_without_borders(darker >= ink.threshold, inner, field.cells))
     chosen, cell_of = _choose(marks, inner, field.cells)
-    line, pieces = _put_together(darker, marks, chosen, cell_of, inner, ink.threshold)
+    line, pieces = _join_cells(darker, marks, chosen, cell_of, inner, ink.threshold)
     return FieldCut(field, line, pieces, to_cut, to_sheet(box.corners), ink.view(to_cut, size))
 
 
 def _without_borders(mask: Mask, box: Box, cells: int) -> Mask:
-    """Without the thin lines near the borders of the cells; digits that touch or cross them stay."""
+    """Remove the borders of the cells; digits that touch or cross them stay."""
     edges = box.left + np.arange(cells + 1) * box.width / cells
     rest = mask.copy()
     tall = _inside(box.top, box.bottom, mask.shape[0])
@@ -83,16 +98,19 @@ def _inside(begin: float, end: float, size: int) -> slice:
 
 
 def _remove_borders(rest: Mask, mask: Mask, edges: list[float], cell: float, along: slice) -> None:
-    """Take lines that run across near the rows `edges` out of `rest`, except where they are thick.
+    """Remove horizontal borders near the rows `edges` from `rest`, except where they are thick.
 
-    All have the thickness of most, so that a stroke beside one is not taken for it.
+    All borders get their median thickness, so that a stroke beside a border is not removed with it.
     """
     inked = mask[:, along].mean(1)
-    zones = [_inside(edge - NEAR * cell, edge + NEAR * cell + 1, len(mask)) for edge in edges]
-    zones = [zone for zone in zones if zone.start < zone.stop and inked[zone].max() >= BORDER_WHOLE]
-    thick = [int((inked[zone] > BORDER_PART * inked[zone].max()).sum()) for zone in zones]
+    offset = LIMITS.max_border_offset_cells * cell
+    near = [_inside(edge - offset, edge + offset + 1, len(mask)) for edge in edges]
+    coverage = LIMITS.min_border_coverage
+    zones = [zone for zone in near if zone.start < zone.stop and inked[zone].max() >= coverage]
+    ratio = LIMITS.min_border_row_ratio
+    thick = [int((inked[zone] > ratio * inked[zone].max()).sum()) for zone in zones]
     usual = int(np.median(thick)) if thick else 0
-    if not 0 < usual <= BORDER_THICK * cell:
+    if not 0 < usual <= LIMITS.max_border_thickness_cells * cell:
         return
     strokes = thicker(mask, usual + 1)
     for zone in zones:
@@ -103,28 +121,29 @@ def _remove_borders(rest: Mask, mask: Mask, edges: list[float], cell: float, alo
 
 
 def _choose(marks: Marks, box: Box, cells: int) -> tuple[Indices, Indices]:
-    """The marks that were written into a box, and the cell of each."""
+    """Choose the marks that were written into a box, and find the cell of each."""
     x, y = (marks.left + marks.right) / 2, (marks.top + marks.bottom) / 2
     wide, tall = marks.right - marks.left, marks.bottom - marks.top
     cell_width = box.width / cells
-    reach = NEAR * min(cell_width, box.height)
+    reach = LIMITS.max_border_offset_cells * min(cell_width, box.height)
+    remnant = LIMITS.max_remnant_side
     to_edge = np.abs((x - box.left + cell_width / 2) % cell_width - cell_width / 2)
-    is_beside = (to_edge < reach) & (wide < REST * cell_width) & (tall < 2 * REST * box.height)
+    is_beside = (to_edge < reach) & (wide < remnant * cell_width) & (tall < 2 * remnant * box.height)
     to_rule = np.minimum(np.abs(y - box.top), np.abs(y - box.bottom))
-    is_rule = (to_rule < reach) & (tall < REST * box.height)
+    is_rule = (to_rule < reach) & (tall < remnant * box.height)
     is_inside = (x > box.left) & (x < box.right) & (y > box.top) & (y < box.bottom)
-    is_mark = marks.area >= (SMALLEST * box.height) ** 2
+    is_mark = marks.area >= (LIMITS.min_mark_diameter_heights * box.height) ** 2
     chosen = np.flatnonzero(is_inside & is_mark & ~is_beside & ~is_rule)
     return chosen, np.clip((x[chosen] - box.left) // cell_width, 0, cells - 1).astype(np.intp)
 
 
-def _put_together(
+def _join_cells(
     darker: NDArray[np.uint8], marks: Marks, chosen: Indices, cell_of: Indices, box: Box, threshold: int
 ) -> tuple[Page | None, tuple[tuple[int, int], ...]]:
-    """The marks of all cells as one line, without the wide gaps that cells leave."""
+    """Join the marks of all cells to one line with narrow gaps."""
     if not len(chosen):
         return None, ()
-    space = max(1, round(SPACE * box.height))
+    space = max(1, round(LIMITS.gap_heights * box.height))
     parts, pieces, end = [], [], 0
     for cell in np.unique(cell_of):
         members = chosen[cell_of == cell]

@@ -1,7 +1,7 @@
-"""A form's template and the scan of a filled sheet -> what stands in each field.
+"""Template of a form and scan of a filled sheet -> the number in each field.
 
-The template is JSON: the size of a scan of the form, and named fields with their boxes in pixels of that
-scan, how many cells each box is divided into, and what is known of its number:
+The template is JSON: the size of a scan of the form, and named fields. A field has a box in pixels of that
+scan, its number of cells, and the constraints of its number:
 
     {"size": [1240, 1754],
      "scan": "blank.png",
@@ -9,9 +9,9 @@ scan, how many cells each box is divided into, and what is known of its number:
        {"name": "student", "box": [300, 200, 448, 80], "cells": 7, "check": "luhn"},
        {"name": "points", "box": [300, 380, 128, 80], "range": [0, 100], "decimals": 1, "locale": "de"}]}
 
-With "scan", a picture of the sheet beside the template, sheets are registered by all that is printed on it;
-without, by the borders of the boxes and cells. What is known of a field's number is written as `knowledge`
-takes it. Cells of which nothing is known hold at most a digit each.
+"scan" names a picture of the empty sheet beside the template. With it, sheets are registered by everything
+that is printed; without it, by the borders of boxes and cells. `constraints.spec` lists the constraints. A
+cell without a constraint holds at most one digit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from number_prediction.errors import ImageError
 from number_prediction.forms.cells import FieldCut, cut_field
-from number_prediction.forms.registration import SIDE, register
+from number_prediction.forms.registration import TEMPLATE_SIDE_PX, register
 from number_prediction.forms.template import FormTemplate
 from number_prediction.images.decode import ImageInput, Page, to_page
 from number_prediction.images.geometry import Affine, Box, Points, Projection, box_of, projection_of, scaling
@@ -31,78 +31,79 @@ from number_prediction.numbers.page import ReadLines, place_glyph
 from number_prediction.numbers.prediction import NumberPrediction, NumberReading
 
 LEAST_FOUND = 0.85
-"""Share of what is printed on the form that must be found on a sheet. Of another form's sheet up to 0.56 is
-found, of one that lies where it was found 0.99 and more (benchmarks/forms.py)."""
+"""Share of the print of the form that must be found on a sheet. A sheet of another form reaches 0.56, a sheet
+that is registered correctly 0.99 and more (benchmarks/forms.py)."""
 
 
 @dataclass(frozen=True, eq=False)
 class FieldReading(NumberReading):
-    """What stands in a field; places are pixels of the sheet after its EXIF orientation."""
+    """The number in a field; places are in pixels of the upright sheet."""
 
     cut: FieldCut
+    """The field, cut out of the sheet."""
     prediction: NumberPrediction | None
-    """What was read on the line of the cut; None where nothing is written."""
+    """The prediction on the line of the cut; None if nothing is written."""
 
     @property
     def name(self) -> str:
-        """Of the field."""
+        """Name of the field."""
         return self.cut.field.name
 
     @property
     def corners(self) -> Points:
-        """(4, 2) of the field's box: clockwise from its upper left."""
+        """(4, 2): corners of the box of the field, clockwise from the upper left."""
         return self.cut.corners
 
     @property
     def box(self) -> Box:
-        """Along the axes of the sheet."""
+        """Box along the axes of the sheet."""
         return box_of(self.corners)
 
     @property
     def picture(self) -> Page:
-        """(h, w) uint8: the field as it looks, upright."""
+        """(h, w) uint8: the field with its paper, upright."""
         return self.cut.picture
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
+        """Convert to plain Python values for JSON."""
         return {**super().to_dict(), "box": list(self.box)}
 
 
 @dataclass(frozen=True, eq=False)
 class FormReading:
-    """A filled sheet."""
+    """A filled sheet that was read."""
 
     fields: tuple[FieldReading, ...]
     """In the order of the template."""
     found: float
-    """Share in [0, 1] of what is printed on the form that was found on the sheet."""
+    """Share of the print of the form that was found on the sheet, in [0, 1]."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON: fields by their names."""
+        """Convert to plain Python values for JSON: fields by name."""
         return {"found": self.found, "fields": {field.name: field.to_dict() for field in self.fields}}
 
 
 def read_form(
     sheet: ImageInput, template: FormTemplate, *, read: ReadLines, least_found: float = LEAST_FOUND
 ) -> FormReading:
-    """Read all fields of a filled sheet: a scan, or a photo that shows all of it upright.
+    """Read all fields of a filled sheet: a scan, or an upright photo that shows all of it.
 
     Args:
         sheet: path, bytes, stream, PIL image or array.
         template: the form.
-        read: what reads lines, such as `NumberPredictor.read_lines`.
-        least_found: share of what is printed on the form that must be found on the sheet.
+        read: reads lines, such as `NumberPredictor.read_lines`.
+        least_found: share of the print of the form that must be found on the sheet.
 
     Raises:
-        ImageError: the picture cannot be read, or is no sheet of this form.
+        ImageError: the picture cannot be read, or it is not a sheet of this form.
     """
     page = straighten(to_page(sheet))
     to_sheet, found = _find_template(template, page)
     if found < least_found:
         raise ImageError(
-            f"only {found:.0%} of what is printed on the form is found on the sheet; "
-            "is it another form, upside down, or partly outside of the picture? "
-            'If not, give the template a picture of the empty form as its "scan"'
+            f"only {found:.0%} of the print of the form was found on the sheet; check that it is the same "
+            "form, upright, and completely in the picture, or add a picture of the empty form to the "
+            'template as "scan"'
         )
     cuts = [cut_field(page.ink, field, to_sheet) for field in template.fields]
     readings = iter(read([cut.line for cut in cuts if cut.line is not None]))
@@ -111,7 +112,7 @@ def read_form(
 
 
 def place_field(cut: FieldCut, prediction: NumberPrediction | None) -> FieldReading:
-    """What was read on the line of a cut, on the sheet; None where nothing is written."""
+    """Map a prediction on the line of a cut to the sheet; None stands for an empty field."""
     if prediction is None:
         return FieldReading("", 1.0, 1.0, (), cut, None)
     glyphs = []
@@ -125,8 +126,8 @@ def place_field(cut: FieldCut, prediction: NumberPrediction | None) -> FieldRead
 
 
 def _find_template(template: FormTemplate, page: LevelPage) -> tuple[Projection, float]:
-    """Projection from the template to the sheet, both in their own pixels."""
+    """Find the projection from pixels of the template to pixels of the sheet."""
     mask = without_specks(page.ink.darker >= page.ink.threshold)
     found, share = register(template.printed, mask, page.skew - template.skew)
-    to_side = projection_of(scaling(SIDE / max(template.size)))
+    to_side = projection_of(scaling(TEMPLATE_SIDE_PX / max(template.size)))
     return projection_of(scaling(page.ink.factor)).after(found).after(to_side), share

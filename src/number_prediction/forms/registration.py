@@ -1,13 +1,14 @@
-"""A sheet that was scanned or photographed -> where each point of its template lies on it.
+"""Scan or photo of a sheet and the print of its template -> the `Projection` from template to sheet.
 
-In: what is printed on the template, and the ink of the sheet. Out: a `Projection` from template to sheet.
-What a person wrote on the sheet is in the way of nothing: the printed marks are found by correlation.
+Handwriting does not disturb the registration, because the print is found by correlation. The search has two
+stages:
 
-First turn, size and shift of the whole sheet, coarsely, by normalized correlation with the whole template, at
-all shifts at once by the Fourier transform (Lewis, "Fast normalized cross-correlation", 1995); then, ever
-finer, the shifts of its parts, and the projection that explains them best. Where that does not find what is
-printed, it begins anew from the next best turn and size: among words, the borders of a few cells may be
-likest elsewhere.
+1. Coarse: turn, size and shift of the whole sheet, by normalized correlation with the template at all shifts
+   at once (Fourier transform; Lewis, "Fast normalized cross-correlation", 1995).
+2. Fine, in rounds: the shifts of parts of the template, and the projection that fits them.
+
+If the print is not found, the search starts again from the next best turn and size: among words, the borders
+of a few cells may match a wrong place better.
 """
 
 from __future__ import annotations
@@ -22,38 +23,42 @@ from PIL import Image
 from number_prediction.images.geometry import Affine, Points, Projection, projection_of, rotation, scaling
 from number_prediction.layout.marks import Mask
 
-SIDE = 1024
-"""Longer side of the template as `register` takes it."""
-COARSE = 128
-"""The same for the first, coarse search."""
-SIZES = np.geomspace(0.45, 1.3, 37)
-"""Sizes of the sheet that are tried, as shares of the picture."""
-TURNS = (-1.5, -0.5, 0.5, 1.5)
-"""Degrees about the skew, and about none, that are tried."""
-STARTS = 16
-"""Turns and sizes from which the search begins, at most."""
-APART = (2.0, 0.06)
-"""Degrees or logarithm of size by which they differ."""
-ENOUGH = 0.98
-"""Share of the printed marks from which the search ends."""
-ROUNDS = 4
-STEPS = (1.0, 0.02, 0.04, 0.04, 0.06, 0.06)
-"""First steps of the coarse search: degrees, logarithms of size and aspect, shear, tilts; then half."""
-REACHES = (32, 16, 8, 4)
-"""Pixels of the template by which its parts may be shifted, round by round."""
-PARTS = 5
-"""Of each side; they overlap by half."""
-LEAST_VARIANCE = 0.02
-"""Of the ink beneath the template, as a share of the most ink beneath it: paper is like nothing."""
-LEAST_LIKENESS = 0.2
-"""Correlation below which the shift of a part is not believed."""
-STIFF, FLAT = 1e-3, 0.03
-"""What it costs to stretch the template, and to tilt it."""
-NEAR = 3
-"""Pixels of the template by which a printed mark may be off, to count as found."""
+TEMPLATE_SIDE_PX = 1024
+"""Longer side of the template in `register`."""
+COARSE_SIDE_PX = 128
+"""Longer side of the template in the coarse search."""
+SHEET_SIZES = np.geomspace(0.45, 1.3, 37)
+"""Sizes of the sheet in the coarse search, as shares of the picture."""
+TURN_OFFSETS_DEGREES = (-1.5, -0.5, 0.5, 1.5)
+"""Turns in the coarse search, relative to the skew and to zero."""
+MAX_STARTS = 16
+"""Number of turns and sizes from which the search starts, at most."""
+MIN_START_DISTANCE = (2.0, 0.06)
+"""Distance of two starts: degrees of turn, or logarithm of size."""
+SUFFICIENT_FOUND_SHARE = 0.98
+"""Share of the print that ends the search when it is found."""
+COARSE_ROUNDS = 4
+"""Rounds of the coarse search; each halves the steps."""
+COARSE_STEPS = (1.0, 0.02, 0.04, 0.04, 0.06, 0.06)
+"""Steps of the first coarse round: degrees, logarithms of size and aspect, shear, two tilts."""
+PART_REACHES_PX = (32, 16, 8, 4)
+"""Largest shift of a part of the template in each fine round, in pixels of the template."""
+PARTS_PER_SIDE = 5
+"""Parts of the template per side; neighbours overlap by half."""
+MIN_INK_VARIANCE_SHARE = 0.02
+"""Lower limit of the variance of the ink under the template, as a share of its largest mean square: blank
+paper must not match."""
+MIN_PART_CORRELATION = 0.2
+"""Correlation of a part; the shift of a part below it is ignored."""
+MIN_PART_INK = 20
+"""Sum of the ink of a part, and of the sheet under it; a part with less is ignored."""
+STRETCH_COST, TILT_COST = 1e-3, 0.03
+"""Weights of the regularisation against stretching and tilting the template."""
+FOUND_DISTANCE_PX = 3
+"""Distance within which print counts as found, in pixels of the template."""
 
-_Values: TypeAlias = NDArray[np.float64]
-"""As `_Search.compare` takes them."""
+_SheetPose: TypeAlias = NDArray[np.float64]
+"""(6,): degrees of turn, logarithms of size and aspect, shear, tilt in both directions."""
 Ink: TypeAlias = NDArray[np.float32]
 """(h, w) float32 in [0, 1]."""
 
@@ -62,30 +67,30 @@ def register(template: Ink, sheet: Mask, skew: float) -> tuple[Projection, float
     """Find a template on a sheet.
 
     Args:
-        template: (h, w), 1 where something is printed; the longer side has SIDE pixels.
+        template: (h, w), 1 where something is printed; TEMPLATE_SIDE_PX pixels on the longer side.
         sheet: (H, W), all marks on the sheet.
-        skew: degrees by which the sheet's lines fall more than the template's, about.
+        skew: approximate skew of the sheet relative to the template, in degrees.
 
     Returns:
-        Projection from pixels of the template to pixels of the sheet, and the share of the printed marks
-        that it finds there, in [0, 1].
+        The projection from pixels of the template to pixels of the sheet, and the share of the print that is
+        found there, in [0, 1].
     """
     picture = Image.fromarray(sheet.astype(np.uint8) * np.uint8(255))
     tried = []
     for coarse in _find_whole(template, picture, skew):
         found = coarse
-        for reach in REACHES:
+        for reach in PART_REACHES_PX:
             points, shifts, weights = _find_parts(template, _view(picture, found, template.shape), reach)
             found = found.after(_explain(points, shifts, weights, template.shape))
-        seen = _blur(_view(picture, found, template.shape), NEAR) > 0
+        seen = _blur(_view(picture, found, template.shape), FOUND_DISTANCE_PX) > 0
         tried.append((found, float(template[seen].sum() / max(template.sum(), 1e-9))))
-        if tried[-1][1] >= ENOUGH:
+        if tried[-1][1] >= SUFFICIENT_FOUND_SHARE:
             break
     return max(tried, key=lambda each: each[1])
 
 
 def _view(picture: Image.Image, found: Projection, shape: tuple[int, ...]) -> Ink:
-    """The sheet as the template would see it."""
+    """Transform the sheet to the pixels of the template."""
     size = (shape[1], shape[0])
     step = abs(np.linalg.det(found.matrix[:2, :2])) ** 0.5
     factor = max(1, int(step))
@@ -99,38 +104,38 @@ def _view(picture: Image.Image, found: Projection, shape: tuple[int, ...]) -> In
 
 
 def _find_whole(template: Ink, picture: Image.Image, skew: float) -> Iterator[Projection]:
-    """Turn, size and shift of the whole sheet, then also its aspect, shear and tilt; the likeliest first."""
-    shape = [max(1, length * COARSE // SIDE) for length in template.shape]
+    """Find turn, size and shift of the whole sheet, then aspect, shear and tilt; best match first."""
+    shape = [max(1, length * COARSE_SIDE_PX // TEMPLATE_SIDE_PX) for length in template.shape]
     small = Image.fromarray(template).resize((shape[1], shape[0]), Image.Resampling.BOX)
     search = _Search(np.asarray(small), picture)
-    turns = sorted({round(base + turn, 1) for base in (skew, 0.0) for turn in TURNS})
-    tried = [np.array([turn, np.log(size), 0, 0, 0, 0]) for turn in turns for size in SIZES]
-    for start in _choose_starts(tried, [search.compare(values)[0] for values in tried]):
+    turns = sorted({round(base + turn, 1) for base in (skew, 0.0) for turn in TURN_OFFSETS_DEGREES})
+    tried = [np.array([turn, np.log(size), 0, 0, 0, 0]) for turn in turns for size in SHEET_SIZES]
+    for start in _choose_starts(tried, [search.compare(pose)[0] for pose in tried]):
         best, score = start, search.compare(start)[0]
-        for halving in range(ROUNDS):
-            for change in np.diag(STEPS) * 0.5**halving:
-                for values in (best + change, best - change):
-                    better = search.compare(values)[0]
+        for halving in range(COARSE_ROUNDS):
+            for change in np.diag(COARSE_STEPS) * 0.5**halving:
+                for pose in (best + change, best - change):
+                    better = search.compare(pose)[0]
                     if better > score:
-                        best, score = values, better
-        yield search.compare(best)[1].after(projection_of(scaling(COARSE / SIDE)))
+                        best, score = pose, better
+        yield search.compare(best)[1].after(projection_of(scaling(COARSE_SIDE_PX / TEMPLATE_SIDE_PX)))
 
 
-def _choose_starts(tried: list[_Values], scores: list[float]) -> list[_Values]:
-    """The best that lie apart, best first; turn and logarithm of size come first in each."""
-    starts: list[_Values] = []
+def _choose_starts(tried: list[_SheetPose], scores: list[float]) -> list[_SheetPose]:
+    """Choose the best poses that are far enough apart in turn and size, best first."""
+    starts: list[_SheetPose] = []
     for index in np.argsort(scores)[::-1]:
-        values = tried[index]
-        if all((np.abs(values[:2] - other[:2]) > APART).any() for other in starts):
-            starts.append(values)
-    return starts[:STARTS]
+        pose = tried[index]
+        if all((np.abs(pose[:2] - other[:2]) > MIN_START_DISTANCE).any() for other in starts):
+            starts.append(pose)
+    return starts[:MAX_STARTS]
 
 
 class _Search:
-    """Compares a template (h, w) of COARSE pixels a side with a sheet that is turned and tilted."""
+    """Compares a coarse template (h, w) with a sheet in different poses."""
 
     def __init__(self, template: Ink, picture: Image.Image) -> None:
-        self._side = 2 * COARSE
+        self._side = 2 * COARSE_SIDE_PX
         self._factor = max(1, max(picture.size) // self._side)
         self._picture = picture.reduce(self._factor)
         soft = _blur(template, 1)
@@ -138,16 +143,17 @@ class _Search:
         self._beneath = self._spectrum(np.full_like(soft, 1 / soft.size))
         self._spread = float(soft.std()) * soft.size
 
-    def compare(self, values: _Values) -> tuple[float, Projection]:
-        """How alike they are, and the map from the template to the sheet.
-
-        `values`: degrees of turn, logarithms of size and aspect, shear, tilt in both directions.
-        """
-        turn, size, aspect, shear, *tilt = values
+    def compare(self, pose: _SheetPose) -> tuple[float, Projection]:
+        """Return the correlation at the best shift, and the projection from the template to the sheet."""
+        turn, size, aspect, shear, *tilt = pose
         middle = self._side / 2
         width, height = self._picture.size
-        scale = np.exp(size) * max(width, height) / COARSE
-        rows = [(np.exp(aspect), shear, 0), (0, np.exp(-aspect), 0), (*(each / COARSE for each in tilt), 1)]
+        scale = np.exp(size) * max(width, height) / COARSE_SIDE_PX
+        rows = [
+            (np.exp(aspect), shear, 0),
+            (0, np.exp(-aspect), 0),
+            (*(each / COARSE_SIDE_PX for each in tilt), 1),
+        ]
         matrix = np.array(rows)
         shape = projection_of(Affine(scale, 0, 0, 0, scale, 0)).after(Projection(matrix))
         about = shape.after(projection_of(Affine(1, 0, -middle, 0, 1, -middle)))
@@ -165,7 +171,7 @@ class _Search:
             self._correlate(spectrum, self._beneath),
             self._correlate(np.fft.rfft2(ink**2), self._beneath),
         )
-        variance = np.maximum(square - mean**2, LEAST_VARIANCE * float(square.max()) + 1e-9)
+        variance = np.maximum(square - mean**2, MIN_INK_VARIANCE_SHARE * float(square.max()) + 1e-9)
         likeness = self._correlate(spectrum, self._wanted) / (self._spread * np.sqrt(variance))
         y, x = np.unravel_index(likeness.argmax(), likeness.shape)
         shift = [float(place) - self._side * (place > middle) for place in (x, y)]
@@ -178,21 +184,21 @@ class _Search:
     def _correlate(
         self, spectrum: NDArray[np.complex128], wanted: NDArray[np.complex128]
     ) -> NDArray[np.float64]:
-        """At each shift, which wraps around."""
+        """Correlate at each shift; shifts wrap around."""
         return np.fft.irfft2(spectrum * wanted, (self._side, self._side))
 
 
 def _find_parts(
     template: Ink, view: Ink, reach: int
 ) -> tuple[Points, NDArray[np.float64], NDArray[np.float64]]:
-    """Middles of parts of the template, their shifts on the view, and how sure these are, (K, 2) each."""
+    """Find the middles of parts of the template, their shifts on the view and their weights, (K, 2) each."""
     points, shifts, weights = [], [], []
     soft, seen = _blur(template, 1), _blur(view, 1)
     padded = np.pad(seen, reach)
     for rows, columns in _parts(template.shape):
         part = soft[rows, columns]
         around = padded[rows.start : rows.stop + 2 * reach, columns.start : columns.stop + 2 * reach]
-        if part.sum() < 20 or around.sum() < 20:
+        if part.sum() < MIN_PART_INK or around.sum() < MIN_PART_INK:
             continue
         spectrum = np.conj(np.fft.rfft2(part - part.mean(), around.shape))
         likeness = np.fft.irfft2(np.fft.rfft2(around) * spectrum, around.shape)[
@@ -201,7 +207,7 @@ def _find_parts(
         y, x = (int(place) for place in np.unravel_index(likeness.argmax(), likeness.shape))
         beneath = around[y : y + part.shape[0], x : x + part.shape[1]]
         scale = float(np.linalg.norm(part - part.mean()) * np.linalg.norm(beneath - beneath.mean())) + 1e-9
-        if likeness[y, x] / scale < LEAST_LIKENESS:
+        if likeness[y, x] / scale < MIN_PART_CORRELATION:
             continue
         peak = float(likeness[y, x])
         beside = [likeness[y, max(0, x - 2)], likeness[y, min(2 * reach, x + 2)]]
@@ -217,10 +223,10 @@ def _find_parts(
 
 
 def _parts(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-    sides = [2 * length // (PARTS + 1) for length in shape]
-    for row in range(PARTS):
-        for column in range(PARTS):
-            top, left = row * shape[0] // (PARTS + 1), column * shape[1] // (PARTS + 1)
+    sides = [2 * length // (PARTS_PER_SIDE + 1) for length in shape]
+    for row in range(PARTS_PER_SIDE):
+        for column in range(PARTS_PER_SIDE):
+            top, left = row * shape[0] // (PARTS_PER_SIDE + 1), column * shape[1] // (PARTS_PER_SIDE + 1)
             yield (
                 slice(top, min(shape[0], top + sides[0])),
                 slice(left, min(shape[1], left + sides[1])),
@@ -230,7 +236,7 @@ def _parts(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
 def _explain(
     points: Points, shifts: NDArray[np.float64], weights: NDArray[np.float64], shape: tuple[int, ...]
 ) -> Projection:
-    """The projection that moves points by their shifts, by least squares that outliers do not sway."""
+    """Fit the projection that moves points by their shifts: robust, regularised least squares."""
     if not len(points):
         return projection_of(scaling(1))
     size = max(shape) / 2
@@ -246,7 +252,7 @@ def _explain(
         ]
     )
     still = np.array([1.0, 0, 0, 0, 1.0, 0, 0, 0])
-    cost = np.diag(np.array([STIFF, STIFF, 0, STIFF, STIFF, 0, FLAT, FLAT]) + 1e-9)
+    cost = np.diag(np.array([STRETCH_COST, STRETCH_COST, 0] * 2 + [TILT_COST, TILT_COST]) + 1e-9)
     target, sure = np.concatenate([u, v]), weights.T.ravel()
     answer, trust = still, np.ones(2 * len(x))
     for _ in range(4):
@@ -263,7 +269,7 @@ def _as_ink(picture: Image.Image) -> Ink:
 
 
 def _blur(ink: Ink, reach: int) -> Ink:
-    """Mean over a square of 2 * reach + 1 pixels a side."""
+    """Mean over a square of 2 * reach + 1 pixels per side."""
     size = 2 * reach + 1
     padded = np.pad(ink, reach)
     rows = np.sum([padded[i : i + ink.shape[0]] for i in range(size)], axis=0)

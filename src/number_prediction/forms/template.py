@@ -1,4 +1,4 @@
-"""A form's template."""
+"""Template of a form: a JSON file -> its fields and what is printed on it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,31 @@ from PIL import Image
 from number_prediction.constraints.constraint import Constraint
 from number_prediction.constraints.spec import SPEC_KEYS, Spec, build_constraint
 from number_prediction.errors import ConstraintError, DataError
-from number_prediction.forms.registration import SIDE
+from number_prediction.forms.registration import TEMPLATE_SIDE_PX
 from number_prediction.images.decode import to_page
 from number_prediction.images.geometry import Box
 from number_prediction.layout.ink import find_ink
 from number_prediction.layout.skew import find_skew
 
-KEYS = frozenset({"name", "box", "cells", *SPEC_KEYS})
+FIELD_KEYS = frozenset({"name", "box", "cells", *SPEC_KEYS})
+"""Keys that a field may have."""
+MIN_BOX_SIDE_PX = 4
+"""Smallest height and width of a box, in pixels of the template."""
+MAX_ASPECT_DIFFERENCE = 0.02
+"""Largest difference between the aspect of the scan and of the size, as a share of the latter."""
+MIN_PRINTED_SHARE = 0.3
+"""Share of a pixel of the template that must be printed to count."""
 
 
 @dataclass(frozen=True, eq=False)
 class FormField:
-    """Where a number stands on a form, and its constraints."""
+    """The place of a number on a form, and its constraints."""
 
     name: str
     box: Box
-    """In pixels of the template."""
+    """Box in pixels of the template."""
     cells: int
-    """Side by side, of equal width."""
+    """Number of cells, side by side and equally wide."""
     spec: Spec
     """Its constraints as JSON values, see constraints/spec.py."""
     constraint: Constraint | None
@@ -42,30 +49,30 @@ class FormField:
 
 @dataclass(frozen=True, eq=False)
 class FormTemplate:
-    """A form."""
+    """A form: its fields and its print."""
 
     size: tuple[int, int]
     """Width and height, in pixels."""
     fields: tuple[FormField, ...]
     printed: NDArray[np.float32]
-    """(h, w), the longer side SIDE pixels: 1 where something is printed."""
+    """(h, w) with TEMPLATE_SIDE_PX pixels on the longer side: 1 where something is printed."""
     skew: float
-    """Degrees by which the lines of the template itself fall to the right."""
+    """Skew of the template itself in degrees; positive if its lines fall to the right."""
 
 
 def load_form(path: str | os.PathLike[str]) -> FormTemplate:
     """Read a template.
 
     Raises:
-        DataError: it cannot be read, or is no such template.
-        ImageError: its scan cannot be read.
+        DataError: the file cannot be read, or it is not a template.
+        ImageError: the scan of the template cannot be read.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; check the path") from error
     except ValueError as error:
-        raise DataError(f"{path}: no JSON ({error}); see docs/forms.md of the project") from error
+        raise DataError(f"{path}: not JSON ({error}); see docs/forms.md of the project") from error
     try:
         return _parse_form(content, Path(path).parent)
     except (KeyError, TypeError, ValueError, ConstraintError) as error:
@@ -75,46 +82,52 @@ def load_form(path: str | os.PathLike[str]) -> FormTemplate:
 
 def _parse_form(content: Mapping[str, Any], folder: Path) -> FormTemplate:
     if not isinstance(content, dict):
-        raise TypeError("not an object with size and fields")
+        raise TypeError("the template is not an object; write an object with size and fields")
     width, height = (int(side) for side in content["size"])
     if min(width, height) < 1:
         raise ValueError(f"size {content['size']}: give width and height in pixels")
     fields = tuple(_parse_field(each, width, height) for each in content["fields"])
     names = [field.name for field in fields]
     if not fields or len(set(names)) < len(names):
-        raise ValueError(f"fields {', '.join(names)}: give at least one, each with a name of its own")
-    share = SIDE / max(width, height)
+        raise ValueError(f"fields {', '.join(names)}: give at least one field, each with a different name")
+    share = TEMPLATE_SIDE_PX / max(width, height)
     shape = (max(1, round(height * share)), max(1, round(width * share)))
     if "scan" not in content:
         return FormTemplate((width, height), fields, _draw(fields, shape, share), 0.0)
     scan = to_page(folder / str(content["scan"]))
-    if abs(scan.shape[1] / scan.shape[0] - width / height) > 0.02 * width / height:
-        raise ValueError(f"scan {content['scan']} has {scan.shape[1]} x {scan.shape[0]} pixels: not as size")
+    if abs(scan.shape[1] / scan.shape[0] - width / height) > MAX_ASPECT_DIFFERENCE * width / height:
+        raise ValueError(
+            f"scan {content['scan']} has {scan.shape[1]} x {scan.shape[0]} pixels, another aspect than size; "
+            "correct the size"
+        )
     ink = find_ink(scan)
     mask = ink.darker >= ink.threshold
     marks = Image.fromarray(mask.astype(np.float32))
     printed = np.asarray(marks.resize((shape[1], shape[0]), Image.Resampling.BOX))
-    return FormTemplate((width, height), fields, (printed > 0.3).astype(np.float32), find_skew(mask))
+    return FormTemplate(
+        (width, height), fields, (printed > MIN_PRINTED_SHARE).astype(np.float32), find_skew(mask)
+    )
 
 
 def _parse_field(content: Mapping[str, Any], width: int, height: int) -> FormField:
     name = str(content["name"])
-    unknown = set(content) - KEYS
+    unknown = set(content) - FIELD_KEYS
     if unknown:
         raise ValueError(
-            f"field {name}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(KEYS))}"
+            f"field {name}: unknown key {', '.join(sorted(unknown))}; use {', '.join(sorted(FIELD_KEYS))}"
         )
     box = Box(*(float(value) for value in content["box"]))
     cells = int(content.get("cells", 1))
     if (
-        min(box.width, box.height) < 4
+        min(box.width, box.height) < MIN_BOX_SIDE_PX
         or min(box) < 0
         or box.right > width
         or box.bottom > height
         or cells < 1
     ):
         raise ValueError(
-            f"field {name}: box {content['box']} with {cells} cells; it must lie within the size"
+            f"field {name}: box {content['box']} with {cells} cells must lie inside the size and "
+            f"have at least {MIN_BOX_SIDE_PX} x {MIN_BOX_SIDE_PX} pixels and 1 cell; correct it"
         )
     spec = {key: content[key] for key in SPEC_KEYS if key in content}
     constraint = build_constraint(spec)
@@ -125,7 +138,7 @@ def _parse_field(content: Mapping[str, Any], width: int, height: int) -> FormFie
 
 
 def _draw(fields: tuple[FormField, ...], shape: tuple[int, int], share: float) -> NDArray[np.float32]:
-    """The borders of all cells."""
+    """Draw the borders of all cells."""
     printed = np.zeros(shape, np.float32)
     for field in fields:
         left, top, right, bottom = (

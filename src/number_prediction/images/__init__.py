@@ -1,1 +1,1 @@
-"""Pictures and documents -> pages."""
+"""Pictures and documents -> pages: (H, W) uint8 grey, upright."""

@@ -1,7 +1,7 @@
-"""Masks: thin lines taken out, and what is left cut into connected marks.
+"""Mask -> its connected marks, and operations on masks.
 
-In: masks (H, W) bool, a few megapixels. Marks are held as runs, the stretches of set pixels in each row, of
-which there are some hundred for each row of a full page; nothing is done pixel by pixel.
+In: masks (H, W) bool of a few megapixels. Marks are stored as runs, the stretches of set pixels in each row.
+A full page has some hundred runs per row, so no operation visits single pixels.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.intp]
-SPECK = 0.005
-"""Longer side of the smallest mark that is no speck, as a share of the picture's."""
+MIN_MARK_SIDE_SHARE = 0.005
+"""Longer side of the smallest mark that is not a speck, as a share of the longer side of the mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,31 +24,31 @@ class Marks:
     rows: Indices
     """(R,) row of each run, ascending."""
     starts: Indices
-    """(R,) its first column."""
+    """(R,) first column of each run."""
     stops: Indices
-    """(R,) one past its last column."""
+    """(R,) one past the last column of each run."""
     labels: Indices
-    """(R,) its mark, 0 to M - 1."""
+    """(R,) index of the mark of each run."""
     left: Indices
-    """(M,)"""
+    """(M,) first column."""
     top: Indices
-    """(M,)"""
+    """(M,) first row."""
     right: Indices
     """(M,) one past the last column."""
     bottom: Indices
     """(M,) one past the last row."""
     area: Indices
-    """(M,) pixels."""
+    """(M,) number of pixels."""
 
     def __len__(self) -> int:
         return len(self.area)
 
     def runs_of(self, wanted: Mask) -> Indices:
-        """Numbers of the runs of the marks that are wanted (M,)."""
+        """Indices of the runs of the marks selected by `wanted` (M,)."""
         return np.flatnonzero(wanted[self.labels])
 
     def sums(self, values: NDArray[np.uint8] | Mask) -> NDArray[np.int64]:
-        """(M,): the sum of values (H, W) in each mark."""
+        """(M,): sum of `values` (H, W) over each mark."""
         width = values.shape[1]
         total = np.zeros(values.size + 1, np.int64)
         np.cumsum(values, out=total[1:])
@@ -59,7 +59,7 @@ class Marks:
 def paint(
     rows: Indices, starts: Indices, stops: Indices, shape: tuple[int, int], origin: tuple[int, int] = (0, 0)
 ) -> Mask:
-    """Runs as a mask of a shape (H, W), whose upper left pixel is column and row `origin`; all must fit."""
+    """Draw runs into a mask of a shape (H, W) with the upper left pixel at `origin`; all runs must fit."""
     edges = np.zeros((shape[0], shape[1] + 1), np.int16)
     np.add.at(edges, (rows - origin[1], starts - origin[0]), 1)
     np.add.at(edges, (rows - origin[1], stops - origin[0]), -1)
@@ -67,12 +67,12 @@ def paint(
 
 
 def find_marks(mask: Mask) -> Marks:
-    """Connected marks of a mask."""
+    """Find the connected marks of a mask."""
     return connect_runs(*find_runs(mask), mask.shape[1])
 
 
 def find_runs(mask: Mask) -> tuple[Indices, Indices, Indices]:
-    """Row, first column and one past the last column of each stretch of set pixels."""
+    """Find row, first column and one past the last column of each run."""
     height, width = mask.shape
     edges = np.zeros((height, width + 1), bool)
     edges[:, :-1] = mask
@@ -83,7 +83,7 @@ def find_runs(mask: Mask) -> tuple[Indices, Indices, Indices]:
 
 
 def connect_runs(rows: Indices, starts: Indices, stops: Indices, width: int) -> Marks:
-    """Join runs that touch, also at corners, to marks; `width` is that of the mask."""
+    """Connect runs that touch, also at corners, to marks; `width` is the width of the mask."""
     roots, labels = np.unique(_join_runs(rows, starts, stops, width), return_inverse=True)
     count = len(roots)
     left, top = np.full(count, width), rows[roots]
@@ -119,7 +119,7 @@ def _join_runs(rows: Indices, starts: Indices, stops: Indices, width: int) -> In
 
 
 def grow_down(mask: Mask, reach: int) -> Mask:
-    """Set also the pixels that are up to `reach` below set ones."""
+    """Also set the pixels up to `reach` below set pixels."""
     done = 0
     while done < reach:
         step = min(done + 1, reach - done)
@@ -129,22 +129,22 @@ def grow_down(mask: Mask, reach: int) -> Mask:
     return mask
 
 
-def thicker(mask: Mask, most: int) -> Mask:
-    """What is more than `most` pixels high."""
-    cores = grow_down((~mask)[::-1], most)[::-1]  # pixels with paper among the next `most`
-    return grow_down(~cores, most)
+def thicker(mask: Mask, height: int) -> Mask:
+    """Keep what is more than `height` pixels high."""
+    cores = grow_down((~mask)[::-1], height)[::-1]  # pixels with paper among the next `height`
+    return grow_down(~cores, height)
 
 
 def without_specks(mask: Mask) -> Mask:
-    """Without marks that are smaller than SPECK."""
+    """Remove marks that are smaller than MIN_MARK_SIDE_SHARE."""
     marks = find_marks(mask)
     sides = np.maximum(marks.right - marks.left, marks.bottom - marks.top)
-    runs = marks.runs_of(sides >= SPECK * max(mask.shape))
+    runs = marks.runs_of(sides >= MIN_MARK_SIDE_SHARE * max(mask.shape))
     return paint(marks.rows[runs], marks.starts[runs], marks.stops[runs], mask.shape)
 
 
 def dilate(mask: Mask) -> Mask:
-    """With the pixels around set ones."""
+    """Also set the pixels around set pixels."""
     down = mask.copy()
     down[1:] |= mask[:-1]
     down[:-1] |= mask[1:]

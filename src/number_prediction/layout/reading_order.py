@@ -1,4 +1,4 @@
-"""Boxes on an upright page -> the order in which a person reads them."""
+"""Boxes on a straightened page -> their reading order."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 from number_prediction.images.geometry import Box
 
-COLUMN_GAP = 1.5
-"""Heights of writing: a narrower gap does not part columns."""
-TABLE = 0.7
-"""Share of the lines of one column that stand beside one of the other, from which on it is a table."""
+MIN_COLUMN_GAP_HEIGHTS = 1.5
+"""Narrowest gap between columns, in heights of the writing."""
+MIN_TABLE_SHARE = 0.7
+"""Share of the lines of one column that stand beside a line of the other, from which it is a table."""
 
 
 def in_reading_order(boxes: Sequence[Box]) -> list[int]:
-    """Numbers of boxes on an upright page, as a person reads them.
+    """Sort the boxes on a straightened page as a person reads them; returns their indices.
 
-    Columns whose lines do not stand beside each other are read one after the other; else the page is a table
-    and read row by row. (A recursive cut in two, as by Nagy and Seth, 1984.)
+    Columns of independent lines are read one after the other; columns of a table are read row by row.
+    (Recursive cuts in two, as by Nagy and Seth, 1984.)
     """
     return list(_order(list(range(len(boxes))), boxes))
 
@@ -29,7 +29,7 @@ def _order(places: list[int], boxes: Sequence[Box]) -> Iterator[int]:
         return
     high = float(np.median([boxes[place].height for place in places]))
     for gap, parts in _cuts(places, [(boxes[place].left, boxes[place].right) for place in places]):
-        if gap >= COLUMN_GAP * high and not _is_table(*parts, boxes):
+        if gap >= MIN_COLUMN_GAP_HEIGHTS * high and not _is_table(*parts, boxes):
             yield from _order(parts[0], boxes)
             yield from _order(parts[1], boxes)
             return
@@ -43,7 +43,7 @@ def _order(places: list[int], boxes: Sequence[Box]) -> Iterator[int]:
 def _cuts(
     places: list[int], spans: list[tuple[float, float]]
 ) -> list[tuple[float, tuple[list[int], list[int]]]]:
-    """The gaps between spans that no span crosses, with what lies on both sides; the widest first."""
+    """Find the gaps that no span crosses, with the places on both sides; widest first."""
     ordered = sorted(range(len(places)), key=lambda index: spans[index])
     found = []
     reach = spans[ordered[0]][1]
@@ -57,10 +57,10 @@ def _cuts(
 
 
 def _is_table(one: list[int], other: list[int], boxes: Sequence[Box]) -> bool:
-    """Whether most of the lines of the shorter side stand beside one of the other side."""
+    """Return whether most lines of the shorter side stand beside a line of the other side."""
     few, many = sorted((one, other), key=len)
     beside = sum(any(_share_row(boxes[a], boxes[b]) for b in many) for a in few)
-    return beside >= TABLE * len(few)
+    return beside >= MIN_TABLE_SHARE * len(few)
 
 
 def _share_row(one: Box, other: Box) -> bool:
@@ -69,7 +69,7 @@ def _share_row(one: Box, other: Box) -> bool:
 
 
 def _by_rows(places: list[int], boxes: Sequence[Box]) -> Iterator[int]:
-    """Boxes that no straight cut divides: row by row, each from left to right.
+    """Order boxes that no straight cut divides: row by row, each from left to right.
 
     A row goes from neighbour to neighbour, so that it may slope.
     """

@@ -1,7 +1,7 @@
-"""By how much the writing on a page, or its rules, slope.
+"""Skew: find the slope of the writing or the rules on a page, and straighten the page.
 
-In: marks as a mask (H, W). Out: degrees. The lower edges of all marks are projected along each angle; along
-the writing they fall on few lines, and the sum of squares of the projection's bins is greatest (Postl, 1986).
+In: marks as a mask (H, W). Out: degrees. The lower edges of all marks are projected along each angle. Along
+the writing they fall into few bins, and the sum of squares of the bins is largest (Postl, 1986).
 """
 
 from __future__ import annotations
@@ -17,38 +17,40 @@ from number_prediction.images.geometry import Affine, Box, rotation, scaling
 from number_prediction.layout.ink import PageInk, find_ink
 from number_prediction.layout.marks import Mask, find_marks
 
-MOST = 33.0
-"""Degrees of the steepest slope."""
-COARSE, FINE = 0.5, 0.1
-"""Degrees between the angles that are tried."""
-BIN = 2.0
-"""Pixels of a bin, for a picture of 1,000 pixels a side; in proportion for others."""
-POINTS = 20_000
-"""Lower edges that are looked at, about."""
-CLEARLY, OF_FEW = 1.08, 4.0
-"""How many times better than none an angle must be, and by what more if there was one mark: by half of it
-with two, and so on. Single digits point anywhere; rules are ten times better."""
-MARK = 0.008
-"""Height of the smallest mark that counts, as a share of the picture's longer side."""
+MAX_SKEW_DEGREES = 33.0
+"""Largest skew that is searched."""
+COARSE_STEP_DEGREES, FINE_STEP_DEGREES = 0.5, 0.1
+"""Steps of the first and of the second search."""
+BIN_PX_PER_1000 = 2.0
+"""Size of a bin in pixels, on a mask with 1,000 pixels on its longer side; larger in proportion."""
+MAX_EDGE_POINTS = 20_000
+"""Approximate number of points on lower edges that are projected."""
+MIN_SCORE_RATIO, EXTRA_RATIO_FOR_FEW_MARKS = 1.08, 4.0
+"""Minimum score of a skew relative to no skew, and the extra divided by the number of marks: a single digit
+points anywhere. Rules score ten times more."""
+MIN_MARK_HEIGHT_SHARE = 0.008
+"""Height of the smallest mark that is counted, as a share of the longer side of the mask."""
 
 
 def find_skew(mask: Mask) -> float:
-    """Degrees by which lines fall to the right, clockwise, from -MOST to MOST; 0 where nothing is clear."""
+    """Find the skew of the lines in degrees: positive if they fall to the right, 0 if it is not clear."""
     edges = mask[:-1] & ~mask[1:]
     y, x = np.nonzero(edges)
-    stride = max(1, len(y) // POINTS)
+    stride = max(1, len(y) // MAX_EDGE_POINTS)
     points = np.stack([x[::stride], y[::stride]]).astype(np.float64)
-    size = BIN * max(mask.shape) / 1000
+    size = BIN_PX_PER_1000 * max(mask.shape) / 1000
+    coarse_step, fine_step = COARSE_STEP_DEGREES, FINE_STEP_DEGREES
     if points.shape[1] < 2:
         return 0.0
-    coarse = np.arange(-MOST, MOST + COARSE, COARSE)
+    coarse = np.arange(-MAX_SKEW_DEGREES, MAX_SKEW_DEGREES + coarse_step, coarse_step)
     scores = _scores(points, coarse, size)
     marks = find_marks(mask)
-    count = max(1, int((marks.bottom - marks.top > MARK * max(mask.shape)).sum()))
+    count = max(1, int((marks.bottom - marks.top > MIN_MARK_HEIGHT_SHARE * max(mask.shape)).sum()))
     best = float(coarse[scores.argmax()])
-    if scores.max() < (CLEARLY + OF_FEW / count) * scores[np.abs(coarse) <= 2 * COARSE].max():
+    min_ratio = MIN_SCORE_RATIO + EXTRA_RATIO_FOR_FEW_MARKS / count
+    if scores.max() < min_ratio * scores[np.abs(coarse) <= 2 * coarse_step].max():
         best = 0.0
-    fine = np.arange(best - 2 * COARSE, best + 2 * COARSE + FINE / 2, FINE)
+    fine = np.arange(best - 2 * coarse_step, best + 2 * coarse_step + fine_step / 2, fine_step)
     return float(fine[_scores(points, fine, size / 2).argmax()])
 
 
@@ -65,24 +67,25 @@ def _scores(points: NDArray[np.float64], angles: NDArray[np.float64], size: floa
 
 @dataclass(frozen=True, eq=False)
 class LevelPage:
-    """A page turned upright, at its working size."""
+    """A straightened page, at its working size."""
 
     ink: PageInk
     darker: NDArray[np.uint8]
-    """(h, w) uint8, as `PageInk.darker`."""
+    """(h, w) uint8, see `PageInk.darker`."""
     to_page: Affine
+    """Maps points of the straightened page to points of the page."""
     skew: float
-    """Degrees by which the writing falls to the right on the page."""
+    """Skew of the page in degrees; positive if the writing falls to the right."""
 
     @property
     def mask(self) -> Mask:
-        """Where marks are."""
+        """(h, w) bool: the pixels of marks."""
         found: Mask = self.darker >= self.ink.threshold
         return found
 
 
 def straighten(page: Page) -> LevelPage:
-    """Turn a page upright by its rules and its writing."""
+    """Straighten a page by its rules and its writing."""
     ink = find_ink(page)
     skew = find_skew(ink.darker >= ink.threshold)
     height, width = ink.darker.shape

@@ -1,1 +1,1 @@
-"""Model files: verified, described, run."""
+"""Model files: verify, describe and run them."""

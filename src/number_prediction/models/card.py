@@ -1,31 +1,30 @@
-"""A manifest -> a model card in Markdown (after Mitchell et al., 2019)."""
+"""Manifest -> model card in Markdown (after Mitchell et al., 2019)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from number_prediction.runs.run import name_threads
+from number_prediction.runs.run import name_threads, reads_numbers
 
 FIGURES = {
     "log_loss": ("log loss", "{:.4f}"),
-    "character_error_rate": ("errors a character", "{:.4f}"),
+    "character_error_rate": ("character error rate", "{:.4f}"),
     "expected_calibration_error": ("ECE", "{:.4f}"),
     "coverage_at_99": ("coverage at 99% accuracy", "{:.4f}"),
 }
-"""Figures that a model card shows, where an evaluation has them: heading and format."""
+"""Columns of the table of figures, if every evaluation has them: heading and format."""
 LIMITS_OF_NUMBERS = (
-    "One line a picture; one that slopes is set level where it is read doubtfully and has several digits to "
-    "tell the slope by. A word is read as the digits it is least unlike, and `is_number` says how surely it "
-    "is none. A dot or comma after the last digit is not read. A line of more than about 25 digits is seen "
-    "too small to be read surely. What may be a year is read with likely years in mind: an unclear 1?45 as "
-    "1945."
+    "A picture shows one line. A sloping line is straightened and read again if it has several digits and "
+    "its first reading is uncertain. A word is read as similar digits, with a low `is_number`. A dot or "
+    "comma after the last digit is not read. A line of more than about 25 digits is scaled too small to be "
+    "read reliably. Likely years are preferred: an unclear 1?45 is read as 1945."
 )
 MNIST_SOURCE = "MNIST (LeCun, Cortes, Burges, 1998; CC BY-SA 3.0)"
 
 
 def model_card(manifest: Mapping[str, Any]) -> str:
-    """The model card of an exported model (after Mitchell et al., 2019)."""
+    """Write the model card of an exported model."""
     training, recipe = manifest["training"], manifest["training"]["recipe"]
     environment = training["environment"]
     versions = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
@@ -55,10 +54,11 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "## Figures",
         "",
         *_figures(manifest["evaluations"]),
-        f"ONNX Runtime against torch over {manifest['parity']['pictures']:,} pictures: "
-        f"{manifest['parity']['different_labels']} labels differ, probabilities by at most "
+        f"ONNX Runtime compared with torch on {manifest['parity']['pictures']:,} pictures: "
+        f"{manifest['parity']['different_labels']} labels differ, probabilities differ by at most "
         f"{manifest['parity']['largest_difference']:.1e}.",
         "",
+        *(line for each in manifest.get("benchmarks", []) for line in _benchmark(each)),
         "## Data",
         "",
         _data(training["data"], recipe),
@@ -66,67 +66,63 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "## Limits",
         "",
         LIMITS_OF_NUMBERS
-        if reads_numbers(manifest)
+        if reads_numbers(recipe)
         else _limits(abstains=recipe.get("companions") is not None),
         "",
     ]
     return "\n".join(lines)
 
 
-def reads_numbers(manifest: Mapping[str, Any]) -> bool:
-    """Whether a model reads lines, not single digits."""
-    return manifest["training"]["recipe"].get("lines") is not None
-
-
 def _purpose(manifest: Mapping[str, Any]) -> str:
-    if reads_numbers(manifest):
+    if reads_numbers(manifest["training"]["recipe"]):
         return "Reads one line of handwritten digits and signs from a picture"
     return f"Reads one handwritten character of the classes {', '.join(manifest['classes'])} from a picture"
 
 
 def _data(name: str, recipe: Mapping[str, Any]) -> str:
-    """What was trained on, whose it is, and what was made beside it."""
+    """Describe the training data: source, licence and what was drawn in addition."""
     source = MNIST_SOURCE if name == "mnist" else f"`{name}`"
-    known = f"The training part of {source}, without what validation held out."
-    if recipe.get("lines") is not None:
+    known = f"The training part of {source}, without the validation part."
+    if reads_numbers(recipe):
         return (
-            f"{known} Lines are composed of these digits, of digits, signs and letters that the repository "
-            "draws, and of digits and letters in fonts that come with Matplotlib (`training/strings.py`). No "
+            f"{known} Lines are composed of these digits, of digits, signs and letters that the package "
+            "draws, and of digits and letters in the fonts of Matplotlib (`training/synthesis/lines.py`). No "
             "other handwriting."
         )
     if recipe.get("companions") is not None:
         return (
-            f"{known} Beside them digits, letters, signs, scribbles, doodles, textures and rulings that the "
-            "repository draws (`training/companions.py`). No other handwriting."
+            f"{known} In addition: digits, letters, signs, scribbles, doodles, textures and rulings that the "
+            "package draws (`training/synthesis/companions.py`). No other handwriting."
         )
     return known
 
 
 def _limits(*, abstains: bool) -> str:
     known = (
-        "One character a picture; of several marks the heaviest near the middle is read, and whole ones "
-        "beside it stay in the frame. Rules and squares are removed where they cross the whole picture. "
+        "A picture shows one character. Of several marks the model reads the one with the most ink near the "
+        "middle; whole marks beside it stay in the frame. Ruled lines and squares are removed if they cross "
+        "the whole picture. "
     )
     if abstains:
         return known + (
-            "Blank paper is refused, and `is_digit` tells letters, signs, scribbles and several digits from "
-            "a digit, as far as they are like those that were generated for the training."
+            "The model abstains on blank paper. `is_digit` is low for letters, signs, scribbles and several "
+            "digits, as far as they resemble those that were generated for the training."
         )
-    return known + "Only a blank picture is refused (`is_digit` 0); a letter is answered."
+    return known + "The model abstains only on a blank picture (`is_digit` 0); it reads a letter as a digit."
 
 
 def _adaptation(adapted: Mapping[str, Any]) -> list[str]:
-    """What a model was adapted to, and what that changed."""
+    """Describe the pictures that a model was adapted to, and what changed."""
     held_out = f"; {adapted['held_out']:,} more were held out" if adapted["held_out"] else ""
     return [
         "## Adapted",
         "",
         f"From `{adapted['base']['file']}`, SHA-256 `{adapted['base']['sha256']}`, to "
         f"{adapted['pictures']:,} pictures of {adapted['data']}{held_out}. "
-        "The training above is that of the adaptation; "
-        f"{100 * adapted['share']:.0f}% of its change was taken.",
+        "The section Training describes the adaptation; "
+        f"{100 * adapted['share']:.0f}% of its change of the weights was applied.",
         "",
-        "| right answers | pictures | before | after |",
+        "| accuracy on | pictures | before | after |",
         "|---|---|---|---|",
         *(
             f"| {figure['name']} | {figure['pictures']:,} | {100 * figure['before']:.2f}% "
@@ -139,7 +135,7 @@ def _adaptation(adapted: Mapping[str, Any]) -> list[str]:
 
 def _figures(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not evaluations:
-        return ["Not evaluated yet: `number-prediction evaluate RUN`.", ""]
+        return ["Not evaluated yet; run `number-prediction evaluate RUN`.", ""]
     names = [name for name in FIGURES if all(name in summary for summary in evaluations.values())]
     lines = [
         "| measured on | pictures | accuracy | 95% interval | "
@@ -155,3 +151,17 @@ def _figures(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
             f"| {100 * low:.2f} to {100 * high:.2f}% | {cells} |"
         )
     return [*lines, ""]
+
+
+def _benchmark(benchmark: Mapping[str, Any]) -> list[str]:
+    """Show the figures of a benchmark script, which a packaged manifest holds."""
+    return [
+        f"`{benchmark['command']}`: {benchmark['about']}",
+        "",
+        f"| {' | '.join(benchmark['columns'])} |",
+        "|---" * len(benchmark["columns"]) + "|",
+        *(f"| {' | '.join(row)} |" for row in benchmark["rows"]),
+        "",
+        *(f"- {note}" for note in benchmark["notes"]),
+        "",
+    ]

@@ -1,6 +1,6 @@
-"""Manifests: what a model file is, how it was made and what was measured; as JSON and as a model card.
+"""Manifest: what a model file is, how it was trained and what was measured.
 
-They lie beside the model: digit.onnx, digit.json, digit.md.
+It lies beside the model as JSON and as a model card: digit.onnx, digit.json, digit.md.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from number_prediction.models.card import model_card
 
 
 def manifest_path(model: Path) -> Path:
-    """Where the manifest of a model file lies."""
+    """Return the path of the manifest of a model file."""
     return model.with_suffix(".json")
 
 
 def read_manifest(model: Path) -> dict[str, Any]:
-    """The manifest beside a model file; raises ModelError where it is missing or something else."""
+    """Read the manifest beside a model file; raises ModelError if it is missing or malformed."""
     path = manifest_path(model)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -29,16 +29,16 @@ def read_manifest(model: Path) -> dict[str, Any]:
             raise TypeError("sha256 is not text")
         return dict(manifest)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: not the manifest of a model ({error}); export it again") from error
+        raise ModelError(f"{path}: not the manifest of a model ({error}); export the model again") from error
 
 
 def write_manifest(model: Path, manifest: Mapping[str, Any]) -> None:
-    """Write manifest and model card beside a model file."""
+    """Write the manifest and the model card beside a model file."""
     write_atomically(manifest_path(model), json.dumps(manifest, indent=2) + "\n")
     write_atomically(model.with_suffix(".md"), model_card(manifest))
 
 
 def record_evaluation(model: Path, name: str, summary: Mapping[str, Any]) -> None:
-    """Put the figures of an evaluation of that model into its manifest and card."""
+    """Add the figures of an evaluation to the manifest and the card of a model."""
     manifest = read_manifest(model)
     write_manifest(model, {**manifest, "evaluations": {**manifest["evaluations"], name: dict(summary)}})

@@ -1,18 +1,18 @@
-"""Model files -> their graphs, run by ONNX Runtime over pages of any sizes. No torch.
+"""Model file -> its graph, run by ONNX Runtime on pages of any size. No torch.
 
-What `Predictor` and `NumberPredictor` both are: a file that is found, checked against its manifest and
-loaded; pages of one size go through its graph together. And pictures as both take them.
+`Predictor` and `NumberPredictor` share this: a file is found, verified by its manifest and loaded; pages of
+one size run through its graph in batches; pictures are decoded in chunks, and errors keep their place.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -25,21 +25,22 @@ from number_prediction.machine import usable_cores
 from number_prediction.models.manifest import manifest_path, read_manifest
 
 BATCH_SIZE = 50
-"""Pages a call of the graph; larger batches are no faster and take more memory."""
+"""Pages in one batch; larger batches are not faster and take more memory."""
 MAX_BATCH_PIXELS = 500_000
-"""Pixels a call of the graph, where one page has not more."""
+"""Pixels in one batch; a larger page is a batch of its own."""
 CHUNK_SIZE = 1000
-"""Pictures decoded before the graph is called."""
+"""Pictures that are decoded before the graph runs."""
 MAX_CHUNK_PIXELS = 8_000_000
-"""Pixels decoded before the graph is called."""
+"""Pixels that are decoded before the graph runs."""
 
 Pictures: TypeAlias = "Iterable[ImageInput] | NDArray[np.generic]"
+_Answer = TypeVar("_Answer")
 
 
 class Model:
-    """A loaded graph with one input, pages (N, H, W) uint8; it may be used by several threads at once.
+    """A loaded graph with one input, pages (N, H, W) uint8. Threads may share it.
 
-    It can be pickled: the file's content goes along, for its path may mean nothing where it arrives.
+    A pickled model includes the content of its file, because the path may not exist where it is unpickled.
     """
 
     def __init__(
@@ -54,21 +55,21 @@ class Model:
         """Load and check a model file.
 
         Args:
-            model: an exported model.onnx, or a run's folder; None stands for the one in the package.
-            packaged: the name of the one in the package, such as "digit".
-            outputs: names of the graph's outputs, in order.
-            metadata: names of the entries it must have.
-            threads: batches that are run at once, each on one thread; by default one a core.
+            model: an exported model.onnx or the folder of a run; None selects the packaged model.
+            packaged: name of the packaged model, such as "digit".
+            outputs: names of the outputs that the graph must have, in order.
+            metadata: names of the metadata entries that the graph must have.
+            threads: batches that run in parallel, each on one thread; the default is one per core.
 
         Raises:
-            ModelError: missing, altered since its manifest was written, or another graph.
+            ModelError: missing, altered since its manifest was written, or a different kind of graph.
         """
         self.path = _find(model, packaged)
         """The model file."""
         content, self.manifest = _read_verified(self.path, manifest_required=model is None)
-        """The manifest beside the model file, see `manifests`; None where there is none."""
+        """The manifest beside the model file, see `models.manifest`; None if there is none."""
         self.sha256 = hashlib.sha256(content).hexdigest()
-        """SHA-256 of the model file, hexadecimal."""
+        """SHA-256 of the model file, in hexadecimal."""
         self._session = _load(content, self.path)
         self._metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         found = [output.name for output in self._session.get_outputs()]
@@ -77,7 +78,7 @@ class Model:
                 f"{self.path}: not a {packaged} graph; export one with number-prediction export RUN"
             )
         self.threads = threads or usable_cores()
-        """Batches that are run at once."""
+        """Batches that run in parallel."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_session": self.read_model()}
@@ -85,11 +86,11 @@ class Model:
     def __setstate__(self, state: dict[str, Any]) -> None:
         content: bytes = state["_session"]
         if hashlib.sha256(content).hexdigest() != state["sha256"]:
-            raise ModelError(f"{state['path']}: arrived altered; send it again")
+            raise ModelError(f"{state['path']}: the content changed on the way; send the model again")
         self.__dict__ = {**state, "_session": _load(content, state["path"])}
 
     def read_model(self) -> bytes:
-        """Content of the model file; raises ModelError where it changed since it was loaded."""
+        """Return the content of the model file; raises ModelError if it changed since it was loaded."""
         content = self.path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise ModelError(f"{self.path}: the file was altered since it was loaded; load it again")
@@ -98,13 +99,13 @@ class Model:
     def _run_graph(
         self, pages: Sequence[Page] | NDArray[np.uint8], outputs: Sequence[str]
     ) -> list[list[NDArray[np.float32]]]:
-        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
+        """Run the graph on pages (H, W) uint8 of any size; pages of one size share batches.
 
         Returns:
-            For each of `outputs` one array a page, in the order of the pages.
+            For each of `outputs`, one array per page, in the order of the pages.
 
         Raises:
-            ModelError: an answer is no number.
+            ModelError: an answer is NaN or infinite.
         """
         answers = [[np.empty(0, np.float32)] * len(pages) for _ in outputs]
 
@@ -112,11 +113,13 @@ class Model:
             batch = pages[indices] if isinstance(pages, np.ndarray) else np.stack([pages[i] for i in indices])
             for rows, found in zip(answers, self._session.run(list(outputs), {"page": batch}), strict=True):
                 if not np.isfinite(found).all():
-                    raise ModelError(f"{self.path}: answers with NaN; train and export the model anew")
+                    raise ModelError(
+                        f"{self.path}: the model answers NaN or infinity; train and export it again"
+                    )
                 for index, row in zip(indices, found, strict=True):
                     rows[index] = row
 
-        alone: list[NDArray[np.intp]] = []  # large pages one by one, for the memory they take
+        alone: list[NDArray[np.intp]] = []  # large pages run one after the other to save memory
         together: list[NDArray[np.intp]] = []
         for indices in _batches(pages):
             is_large = pages[indices[0]].size > MAX_BATCH_PIXELS
@@ -132,13 +135,13 @@ class Model:
 
 
 def iterate_chunks(images: Pictures) -> Iterator[list[Page | ImageError]]:
-    """Decode pictures a chunk at a time, so that any number of them takes little memory.
+    """Decode pictures in chunks, so that any number of them fits into memory.
 
     Yields:
-        Pages in order, and the error for a picture that cannot be read.
+        Pages in order; the error for a picture that cannot be read.
 
     Raises:
-        ImageError: a single picture was given instead of several.
+        ImageError: a single picture was given instead of a list.
     """
     waiting: list[Page | ImageError] = []
     pixels = 0
@@ -152,6 +155,37 @@ def iterate_chunks(images: Pictures) -> Iterator[list[Page | ImageError]]:
     yield waiting
 
 
+def iterate_answers(
+    images: Pictures, answer: Callable[[list[Page]], Iterable[_Answer]]
+) -> Iterator[_Answer | ImageError]:
+    """Decode pictures in chunks and answer the readable ones.
+
+    Args:
+        images: pictures, see `iterate_chunks`.
+        answer: answers pages, in order.
+
+    Yields:
+        One answer per picture, in order; the error for a picture that cannot be read.
+
+    Raises:
+        ImageError: a single picture was given instead of a list.
+    """
+    for pages in iterate_chunks(images):
+        answers = iter(answer([page for page in pages if not isinstance(page, ImageError)]))
+        for page in pages:
+            yield page if isinstance(page, ImageError) else next(answers)
+
+
+def require_answers(answers: Iterable[_Answer | ImageError]) -> list[_Answer]:
+    """Collect answers; raises the first error among them."""
+    found = []
+    for answer in answers:
+        if isinstance(answer, ImageError):
+            raise answer
+        found.append(answer)
+    return found
+
+
 def _find(model: str | os.PathLike[str] | None, packaged: str) -> Path:
     if model is None:
         return Path(str(resources.files("number_prediction") / "assets" / "models" / f"{packaged}.onnx"))
@@ -159,39 +193,41 @@ def _find(model: str | os.PathLike[str] | None, packaged: str) -> Path:
     if path.is_dir():
         path = path / "model.onnx"
     if not path.is_file():
-        raise ModelError(f"{path}: no such model; give a model.onnx, or the folder of a finished run")
+        raise ModelError(f"{path}: no such model; give a model.onnx or the folder of a finished run")
     return path
 
 
 def _read_verified(path: Path, *, manifest_required: bool) -> tuple[bytes, dict[str, Any] | None]:
-    """Content of a model file and its manifest, where it has one; only if its SHA-256 is the manifest's."""
+    """Read a model file and its manifest, if there is one, and compare their SHA-256."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); install the package again") from error
+        raise ModelError(
+            f"{path}: the file cannot be read ({error.strerror}); install the package again"
+        ) from error
     if not manifest_required and not manifest_path(path).exists():
         return content, None
     manifest = read_manifest(path)
     if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
         raise ModelError(
-            f"{path}: its SHA-256 is not the one in {manifest_path(path).name}: the file was altered; "
-            "export it again, or install the package again"
+            f"{path}: the file was altered, its SHA-256 differs from {manifest_path(path).name}; "
+            "export the model again or install the package again"
         )
     return content, manifest
 
 
 def _load(content: bytes, path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # whole batches side by side are faster than threads inside one
+    options.intra_op_num_threads = 1  # batches in parallel are faster than threads inside a batch
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions share no public base
-        raise ModelError(f"{path}: not an ONNX model that can be run ({error})") from error
+        raise ModelError(f"{path}: not a usable ONNX model ({error}); export it again") from error
 
 
 def _as_pictures(images: Pictures) -> Iterable[ImageInput]:
-    """Refuse a single picture, which would be taken for several of something else."""
+    """Refuse a single picture: its rows would be read as pictures."""
     if isinstance(images, np.ndarray):
         is_single = images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (3, 4))
         shape = f" (an array of shape {images.shape})"
@@ -200,8 +236,8 @@ def _as_pictures(images: Pictures) -> Iterable[ImageInput]:
         shape = ""
     if is_single:
         raise ImageError(
-            f"one picture{shape} where several are taken: put it into a list, [picture]; "
-            "several in one array are (N, H, W), (N, H, W, 3) or (N, H, W, 4)"
+            f"a single picture{shape} instead of a list; pass [picture], "
+            "or one array (N, H, W), (N, H, W, 3) or (N, H, W, 4)"
         )
     return images
 
@@ -214,7 +250,7 @@ def _try_page(image: ImageInput) -> Page | ImageError:
 
 
 def _batches(pages: Sequence[Page] | NDArray[np.uint8]) -> Iterator[NDArray[np.intp]]:
-    """Indices of pages of one size, at most BATCH_SIZE and about MAX_BATCH_PIXELS a batch."""
+    """Group pages of one size: at most BATCH_SIZE pages and about MAX_BATCH_PIXELS pixels a batch."""
     by_shape: dict[tuple[int, ...], list[int]] = {}
     if isinstance(pages, np.ndarray):
         by_shape[pages.shape[1:]] = list(range(len(pages)))

@@ -1,4 +1,4 @@
-"""Numbers and where they stand -> the picture with a box around each and what was read above it."""
+"""Numbers and their places -> the page with a box and a text for each."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from PIL import Image, ImageDraw, ImageFont
 from number_prediction.images.decode import Page
 from number_prediction.images.geometry import Points
 
-LONGEST = 1600
-"""Pixels of the longer side of the drawing; larger pages are reduced."""
-SURE = 0.9
-"""Confidence from which a box is blue; below it is orange."""
+MAX_SIDE_PX = 1600
+"""Longer side of the drawing, in pixels; larger pages are reduced."""
+BLUE_FROM_CONFIDENCE = 0.9
+"""Confidence from which a box is blue; below it the box is orange."""
 _BLUE, _ORANGE = "#2f6db5", "#b45309"
-_TEXT, _ROOM = 14, 22
+_TEXT_PX, _TOP_MARGIN_PX = 14, 22
 
 
 class Mark(NamedTuple):
-    """Something that was read."""
+    """A reading to draw."""
 
     text: str
     confidence: float
@@ -31,17 +31,17 @@ class Mark(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """A page to draw marks on, reduced."""
+    """A page to draw on, reduced."""
 
     picture: Page
-    """(h, w) uint8, its longer side at most LONGEST."""
+    """(h, w) uint8, its longer side at most MAX_SIDE_PX."""
     share: float
-    """Of the size of the page."""
+    """Size of the picture as a share of the size of the page."""
 
 
 def reduce_page(page: Page) -> Ground:
-    """A page (H, W) uint8, as small as it is drawn."""
-    share = min(1.0, LONGEST / max(page.shape))
+    """Reduce a page (H, W) uint8 to the size of the drawing."""
+    share = min(1.0, MAX_SIDE_PX / max(page.shape))
     if share == 1:
         return Ground(page, share)
     size = (max(1, round(page.shape[1] * share)), max(1, round(page.shape[0] * share)))
@@ -49,17 +49,17 @@ def reduce_page(page: Page) -> Ground:
 
 
 def annotate(ground: Ground, marks: Iterable[Mark]) -> bytes:
-    """The page with its marks, as PNG."""
+    """Draw marks on a page; returns PNG."""
     height, width = ground.picture.shape
-    sheet = Image.new("RGB", (width, height + _ROOM), "#ffffff")
-    sheet.paste(Image.fromarray(ground.picture), (0, _ROOM))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
+    sheet = Image.new("RGB", (width, height + _TOP_MARGIN_PX), "#ffffff")
+    sheet.paste(Image.fromarray(ground.picture), (0, _TOP_MARGIN_PX))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT_PX)
     for text, confidence, corners in marks:
-        colour = _BLUE if confidence >= SURE else _ORANGE
-        placed = corners * ground.share + (0, _ROOM)
+        colour = _BLUE if confidence >= BLUE_FROM_CONFIDENCE else _ORANGE
+        placed = corners * ground.share + (0, _TOP_MARGIN_PX)
         draw.polygon([(float(x), float(y)) for x, y in placed], outline=colour, width=2)
         left, top = placed.min(0)
-        draw.text((max(0.0, float(left)), max(0.0, float(top) - _TEXT - 5)), text, colour, font)
+        draw.text((max(0.0, float(left)), max(0.0, float(top) - _TEXT_PX - 5)), text, colour, font)
     stream = io.BytesIO()
     sheet.save(stream, "PNG", optimize=True)
     return stream.getvalue()

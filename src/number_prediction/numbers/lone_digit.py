@@ -1,7 +1,7 @@
-"""A number of one digit: what the model for digits says of it, taken into the lattice of its line.
+"""Number of one digit: merge the opinion of the model for digits into the lattice of the line.
 
-A digit that stands alone is what that model was made for, and it tells them better than the model for lines:
-most of all a 7 from a 1, where no neighbour shows how wide its writer writes.
+The model for digits reads a lone digit better than the model for lines, above all a 7 and a 1: no neighbour
+shows how wide the writer writes.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from number_prediction.constants import GLYPHS
 
 DIGIT_SLICE = slice(GLYPHS.index("0"), GLYPHS.index("9") + 1)
-"""Places of the digits among the glyphs, in their order."""
-LEAST = 1e-6
-"""Probability below which an opinion does not count any further."""
+"""Indices of the digits in GLYPHS."""
+MIN_OPINION_PROBABILITY = 1e-6
+"""Lower probabilities of a digit are raised to this, before opinions are merged."""
 
 
 def find_lone_digit(lattice: NDArray[np.float32]) -> slice | None:
-    """The steps at which a lattice (T, G) says one digit, if that is all it says at its most probable."""
+    """Find the steps of the digit in a lattice (T, G) whose most probable path has one digit; else None."""
     said = lattice.argmax(1)
     steps = np.flatnonzero(said)
     is_one = len(steps) and steps[-1] - steps[0] + 1 == len(steps) and len(set(said[steps])) == 1
@@ -27,21 +27,23 @@ def find_lone_digit(lattice: NDArray[np.float32]) -> slice | None:
     return slice(int(steps[0]), int(steps[-1]) + 1)
 
 
-def ask(lattice: NDArray[np.float32], steps: slice, digits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The lattice with both models' opinions of its digit: their geometric mean.
+def merge_opinions(
+    lattice: NDArray[np.float32], steps: slice, digits: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Replace the digit of a lattice by the geometric mean of two opinions: the lattice and another model.
 
     Args:
-        lattice: (T, G) probabilities of GLYPHS by time step.
-        steps: where it says the digit.
-        digits: (10,) probabilities by the model for digits.
+        lattice: (T, G) probabilities of GLYPHS per time step.
+        steps: the steps of the digit.
+        digits: (10,) probabilities of the other model.
 
     Returns:
-        (T, G), the same but at these steps, where all digits together are as probable as before.
+        (T, G), changed only at these steps; all digits together keep their probability.
     """
-    asked = lattice.copy()
+    merged = lattice.copy()
     share = lattice[steps, DIGIT_SLICE]
     together = share.sum(1, keepdims=True)
     own = share.sum(0) / share.sum()
-    both = np.sqrt(np.maximum(own, LEAST) * np.maximum(digits, LEAST))
-    asked[steps, DIGIT_SLICE] = together * (both / both.sum())
-    return asked
+    both = np.sqrt(np.maximum(own, MIN_OPINION_PROBABILITY) * np.maximum(digits, MIN_OPINION_PROBABILITY))
+    merged[steps, DIGIT_SLICE] = together * (both / both.sum())
+    return merged

@@ -1,4 +1,4 @@
-"""What a model says of a number: its glyphs with boxes, confidence and fit."""
+"""The prediction of a number: its glyphs with boxes, its confidence and its fit."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from number_prediction.decoding.search import decode
 from number_prediction.images.geometry import LEFT_AS_IT_IS, Affine, Box, box_of
 
 LEAST_FIT = 0.01
-"""Probability that a line shows any number that is allowed, below which something else is written there."""
-INKED = 0.3
-"""Ink of the frame from which a pixel is part of a glyph's box."""
+"""Minimum `fit`; below it the line is treated as not containing an allowed number."""
+MIN_BOX_INK = 0.3
+"""Ink of a frame pixel, in [0, 1], from which it belongs to the box of a glyph."""
+MAX_BOX_GAP_PX = 2
+"""Columns without ink inside the box of a glyph, in pixels of the frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +29,14 @@ class NumberGlyph:
 
     glyph: str
     confidence: float
-    """Probability in [0, 1] that this glyph stands there."""
+    """Probability of the glyph, in [0, 1]."""
     alternatives: tuple[tuple[str, float], ...]
-    """Others with their probabilities, best first; "" where nothing may stand there."""
+    """Other glyphs with their probabilities, best first; "" stands for no glyph."""
     box: Box
-    """In pixels of the picture that the number was read on."""
+    """In pixels of the picture."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
+        """Convert to plain Python values for JSON."""
         return {
             "glyph": self.glyph,
             "confidence": self.confidence,
@@ -45,31 +47,30 @@ class NumberGlyph:
 
 @dataclass(frozen=True, eq=False)
 class NumberReading:
-    """A number, wherever it was read."""
+    """A number that was read on a line, a page or a form."""
 
     text: str | None
-    """The number, "" where nothing is written; None where nothing fits what is known of it."""
+    """The number; "" if nothing is written, None if no reading is allowed by the constraint."""
     confidence: float
-    """Probability in [0, 1] of the text among all that are allowed; where hardly any of them is written there
-    (LEAST_FIT), at most the probability that one is; 0 without a text."""
+    """Probability in [0, 1] of the text among all allowed texts; at most `fit` if `fit` is below LEAST_FIT;
+    0 if there is no text."""
     fit: float
-    """Probability in [0, 1] that any number that is allowed is written there, and no word. Where it is very
-    low, something else is, whatever is read."""
+    """Probability in [0, 1] that the line shows an allowed number and not, for example, a word."""
     glyphs: tuple[NumberGlyph, ...]
 
     @property
     def probability(self) -> float:
-        """That the text is what is written there, in [0, 1]."""
+        """Probability that the text is what is written, in [0, 1]."""
         return self.fit * self.confidence
 
     def masked(self, least: float, *, mark: str = "?") -> str:
-        """The text with `mark` for each glyph of less confidence than `least`; `mark` where there is none."""
+        """Return the text with `mark` for each glyph of a confidence below `least`, or for a missing text."""
         if self.text is None:
             return mark
         return "".join(each.glyph if each.confidence >= least else mark for each in self.glyphs)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
+        """Convert to plain Python values for JSON."""
         return {
             "text": self.text,
             "confidence": self.confidence,
@@ -80,28 +81,28 @@ class NumberReading:
 
 @dataclass(frozen=True, eq=False)
 class NumberPrediction(NumberReading):
-    """What the model reads on one line; boxes are pixels of its picture after its EXIF orientation."""
+    """A number on a picture of one line; boxes are in pixels of the upright picture."""
 
     frame: NDArray[np.float32]
-    """(40, 480) float32 in [0, 1], ink = 1: what the network saw."""
+    """(40, 480) float32 in [0, 1], ink = 1: the input of the network."""
     lattice: NDArray[np.float32]
-    """(T, G) float32: probabilities of GLYPHS by time step, if no letter stands on the line."""
+    """(T, G) float32: probabilities of GLYPHS per time step, given that the line has no letter."""
     place: NDArray[np.float32]
-    """(3,) float32, in pixels of what was read, the picture or that set level: left and top of the frame,
-    side of one of its pixels."""
+    """(3,) float32, in pixels of the picture that was read, perhaps straightened: left and top of the frame,
+    and the side of a frame pixel."""
     is_number: float = 1.0
-    """Probability in [0, 1] that no letter stands on the line."""
+    """Probability in [0, 1] that the line has no letter."""
     to_picture: Affine = LEFT_AS_IT_IS
-    """Takes points of what was read to the picture."""
+    """Maps points of the picture that was read to the original picture."""
 
     def under(self, constraint: Constraint | None) -> NumberPrediction:
-        """The same line decoded again, under what else is known of its number."""
+        """Decode the same line again under another constraint."""
         reading = decode(self.lattice, GLYPHS, constraint)[0]
         located = locate(reading, self.frame, self.lattice, self.place, self.is_number)
         return located.moved(self.to_picture)
 
     def moved(self, to_picture: Affine) -> NumberPrediction:
-        """The same on another picture, to which the boxes are taken."""
+        """Map the boxes to another picture."""
         glyphs = tuple(replace(glyph, box=box_of(to_picture(glyph.box.corners))) for glyph in self.glyphs)
         return replace(self, glyphs=glyphs, to_picture=to_picture.after(self.to_picture))
 
@@ -113,7 +114,7 @@ def locate(
     place: NDArray[np.float32],
     is_number: float = 1.0,
 ) -> NumberPrediction:
-    """Give each glyph its box on the page; the other arguments as in `NumberPrediction`."""
+    """Find the box of each glyph in the picture; for the other arguments see `NumberPrediction`."""
     step = frame.shape[1] / len(lattice)
     fit = is_number * math.exp(reading.log_allowed)
     most = 1.0 if fit >= LEAST_FIT else fit
@@ -133,9 +134,9 @@ def locate(
 def _box(
     frame: NDArray[np.float32], left: float, right: float, middle: float, place: NDArray[np.float32]
 ) -> Box:
-    """Box on the page of the ink between two columns of the frame, about the column `middle`."""
+    """Find the box of the ink between two columns of the frame, around the column `middle`."""
     begin, end = max(0, round(left)), min(frame.shape[1], max(round(left) + 1, round(right)))
-    inked = frame[:, begin:end] > INKED
+    inked = frame[:, begin:end] > MIN_BOX_INK
     columns = _run_about(np.asarray(inked.any(0)), round(middle) - begin)
     rows = np.flatnonzero(inked[:, columns].any(1))
     top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, frame.shape[0])
@@ -149,10 +150,10 @@ def _box(
 
 
 def _run_about(inked: NDArray[np.bool_], middle: int) -> slice:
-    """The marked columns about `middle`, gaps of up to two pixels included; all where none is near."""
+    """Find the marked columns around `middle`, across gaps up to MAX_BOX_GAP_PX; all if none is marked."""
     marked = np.flatnonzero(inked)
     if not len(marked):
         return slice(0, len(inked))
-    parts = np.split(marked, np.flatnonzero(np.diff(marked) > 3) + 1)
+    parts = np.split(marked, np.flatnonzero(np.diff(marked) > MAX_BOX_GAP_PX + 1) + 1)
     nearest = min(parts, key=lambda part: max(0, part[0] - middle, middle - part[-1]))
     return slice(int(nearest[0]), int(nearest[-1]) + 1)

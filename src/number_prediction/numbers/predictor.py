@@ -1,7 +1,7 @@
-"""NumberPredictor: pictures of one line of writing -> numbers, through ONNX Runtime. No torch.
+"""NumberPredictor: pictures of one line of writing -> numbers, with ONNX Runtime. No torch.
 
-The graph gives a lattice of glyph probabilities; here it is decoded under what is known of the number, and
-each glyph is given its place in the picture. A line that is read doubtfully and slopes is read set level too.
+The graph returns a lattice of glyph probabilities. This module decodes it under a constraint and locates each
+glyph in the picture. A sloping line is straightened and read again if its first reading is uncertain.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError, ModelError
 from number_prediction.images.decode import Page
 from number_prediction.layout.skew import straighten
-from number_prediction.models.model import Model, Pictures, iterate_chunks
-from number_prediction.numbers.lone_digit import ask, find_lone_digit
+from number_prediction.models.model import Model, Pictures, iterate_answers, require_answers
+from number_prediction.numbers.lone_digit import find_lone_digit, merge_opinions
 from number_prediction.numbers.prediction import NumberPrediction, locate
 
 OUTPUTS = ("frame", "probabilities", "place", "is_number")
@@ -31,9 +31,9 @@ OUTPUTS = ("frame", "probabilities", "place", "is_number")
 GLYPHS_KEY = "glyphs"
 """ONNX metadata: the glyphs as a JSON list."""
 RELEVEL_BELOW = 0.5
-"""Probability of the text below which a line is looked at again, in case it slopes."""
-LEAST_SKEW = 6.0
-"""Degrees by which it has to; the network is used to less."""
+"""Probability of the text; below it a line is checked for a slope."""
+MIN_RELEVEL_SKEW_DEGREES = 6.0
+"""Slope from which a line is straightened; the network is trained on smaller slopes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,36 +43,36 @@ class LineOutputs:
     frames: NDArray[np.float32]
     """(N, 40, 480) float32 in [0, 1]."""
     lattices: list[NDArray[np.float32]]
-    """N times (T, G) float32: probabilities of GLYPHS by time step, if no letter stands on the line."""
+    """N times (T, G) float32: probabilities of GLYPHS per time step, given that the line has no letter."""
     places: NDArray[np.float32]
-    """(N, 3) float32, in pixels of the page: left and top of the frame, side of one of its pixels."""
+    """(N, 3) float32, in pixels of the page: left and top of the frame, and the side of a frame pixel."""
     is_number: NDArray[np.float32]
-    """(N,) in [0, 1]: that no letter stands on the line."""
+    """(N,) float32 in [0, 1]: probability that the line has no letter."""
 
 
 class NumberPredictor(Model):
-    """A loaded model for numbers. Make one and keep it; it may be used by several threads at once.
+    """A loaded model for numbers. Load it once and keep it; threads may share it.
 
-    Of a number of one digit the model for digits in the package is asked too.
+    The packaged model for digits also reads numbers of one digit.
     """
 
     def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
         """Load and check a model.
 
         Args:
-            model: an exported model.onnx, or a run's folder; by default the model in the package.
-            threads: batches that are run at once, each on one thread; by default one a core.
+            model: an exported model.onnx or the folder of a run; the default is the packaged model.
+            threads: batches that run in parallel, each on one thread; the default is one per core.
 
         Raises:
             ModelError: missing, altered since its manifest was written, or not a number graph.
         """
         super().__init__(model, packaged="number", outputs=OUTPUTS, metadata=(GLYPHS_KEY,), threads=threads)
         if tuple(json.loads(self._metadata[GLYPHS_KEY])) != GLYPHS:
-            raise ModelError(f"{self.path}: made for other glyphs; export it again")
+            raise ModelError(f"{self.path}: the model reads other glyphs; export it again")
 
     @cached_property
     def _digits(self) -> Predictor:
-        """Loaded when it is asked for the first time: many a reading has no number of one digit."""
+        """The model for digits, loaded at its first use."""
         return Predictor(threads=self.threads)
 
     def predict_numbers(
@@ -81,41 +81,42 @@ class NumberPredictor(Model):
         """Read one number from each picture.
 
         Args:
-            images: as `Predictor.predict_digits` takes them; each shows one line of writing.
-            constraint: what is known of all the numbers, see `constraints`.
+            images: pictures as in `Predictor.predict_digits`; each shows one line of writing.
+            constraint: the values that are allowed for every number, see `constraints`.
 
         Returns:
-            One prediction a picture, in order.
+            One prediction per picture, in order.
 
         Raises:
-            ImageError: a picture cannot be read, or a single picture was given instead of several.
+            ImageError: a picture cannot be read, or a single picture was given instead of a list.
         """
-        predictions = []
-        for answer in self.iterate_numbers(images, constraint):
-            if isinstance(answer, ImageError):
-                raise answer
-            predictions.append(answer)
-        return predictions
+        return require_answers(self.iterate_numbers(images, constraint))
 
     def iterate_numbers(
         self, images: Pictures, constraint: Constraint | None = None
     ) -> Iterator[NumberPrediction | ImageError]:
-        """As `predict_numbers`, for any number of pictures; the error for one that cannot be read."""
-        for pages in iterate_chunks(images):
-            yield from self._answer(pages, constraint)
+        """Read one number from each picture, like `predict_numbers`, in little memory.
+
+        Yields:
+            One prediction per picture, in order; the error for a picture that cannot be read.
+
+        Raises:
+            ImageError: a single picture was given instead of a list.
+        """
+        return iterate_answers(images, lambda pages: self._answer(pages, constraint))
 
     def read_lines(self, lines: Sequence[Page]) -> list[NumberPrediction]:
-        """Read lines that are level and dark on light, (h, w) uint8, such as are cut out of pages and forms.
+        """Read level lines, (h, w) uint8, dark on light, as they are cut out of pages and forms.
 
-        None is looked at for a slope: of a page with many words, that would take most of the time.
+        They are not checked for a slope: on a page with many words this would take most of the time.
         """
         return self._read(lines, None)
 
     def run(self, pages: Sequence[Page] | NDArray[np.uint8]) -> LineOutputs:
-        """Run the graph over pages (H, W) uint8 of any sizes; pages of one size share its calls.
+        """Run the graph on pages (H, W) uint8 of any size; pages of one size share batches.
 
         Raises:
-            ModelError: an answer is no number.
+            ModelError: an answer is NaN or infinite.
         """
         frames, lattices, places, is_number = self._run_graph(pages, OUTPUTS)
         return LineOutputs(
@@ -125,18 +126,22 @@ class NumberPredictor(Model):
             np.array(is_number, np.float32).reshape(-1),
         )
 
-    def _answer(
-        self, pages: list[Page | ImageError], constraint: Constraint | None
-    ) -> Iterator[NumberPrediction | ImageError]:
-        good = [page for page in pages if not isinstance(page, ImageError)]
-        read = self._read_level(good, self._read(good, constraint), constraint)
-        for page in pages:
-            yield page if isinstance(page, ImageError) else next(read)
+    def _answer(self, pages: list[Page], constraint: Constraint | None) -> Iterator[NumberPrediction]:
+        """Read pages; straighten sloping pages with an uncertain reading and keep the better reading."""
+        for page, prediction in zip(pages, self._read(pages, constraint), strict=True):
+            if prediction.probability < RELEVEL_BELOW:
+                level_page = straighten(page)
+                if abs(level_page.skew) >= MIN_RELEVEL_SKEW_DEGREES:
+                    (level,) = self._read([255 - level_page.darker], constraint)
+                    level = level.moved(level_page.to_page)
+                    yield max(prediction, level, key=lambda each: each.probability)
+                    continue
+            yield prediction
 
     def _read(self, pages: Sequence[Page], constraint: Constraint | None) -> list[NumberPrediction]:
-        """Each page as it is."""
+        """Read pages without a check for slopes."""
         answer = self.run(pages)
-        lattices = self._ask_about_lone_digits(pages, answer.lattices)
+        lattices = self._merge_lone_digits(pages, answer.lattices)
         return [
             locate(decode(lattice, GLYPHS, constraint)[0], frame, lattice, place, float(is_number))
             for frame, lattice, place, is_number in zip(
@@ -144,30 +149,17 @@ class NumberPredictor(Model):
             )
         ]
 
-    def _read_level(
-        self, pages: list[Page], predictions: list[NumberPrediction], constraint: Constraint | None
-    ) -> Iterator[NumberPrediction]:
-        """The predictions; for a page read doubtfully that slopes, the better of it and of it set level."""
-        for page, prediction in zip(pages, predictions, strict=True):
-            if prediction.probability < RELEVEL_BELOW:
-                sheet = straighten(page)
-                if abs(sheet.skew) >= LEAST_SKEW:
-                    level = self._read([255 - sheet.darker], constraint)[0].moved(sheet.to_page)
-                    yield max(prediction, level, key=lambda each: each.probability)
-                    continue
-            yield prediction
-
-    def _ask_about_lone_digits(
+    def _merge_lone_digits(
         self, pages: Sequence[Page], lattices: list[NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
-        """The lattices; in those of one digit, what the model for digits says too, if it is one to it."""
+        """Merge the opinion of the model for digits into lattices of one digit, unless it abstains."""
         lone = {index: steps for index, each in enumerate(lattices) if (steps := find_lone_digit(each))}
         if not lone:
             return lattices
-        asked = list(lattices)
+        merged = list(lattices)
         answer = self._digits.run([pages[index] for index in lone])
         opinions = zip(lone.items(), answer.probabilities, answer.is_digit, strict=True)
         for (index, steps), digits, is_digit in opinions:
             if is_digit >= self._digits.threshold:
-                asked[index] = ask(lattices[index], steps, digits)
-        return asked
+                merged[index] = merge_opinions(lattices[index], steps, digits)
+        return merged

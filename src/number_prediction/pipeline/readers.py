@@ -22,7 +22,7 @@ from number_prediction.errors import ConstraintError, ImageError
 from number_prediction.forms.form import place_field, read_form
 from number_prediction.forms.template import FormTemplate
 from number_prediction.images.decode import Page
-from number_prediction.layout.lines import GAP
+from number_prediction.layout.lines import MAX_GAP_HEIGHTS
 from number_prediction.numbers.page import place_number, predict_page, view_line
 from number_prediction.numbers.prediction import NumberPrediction
 from number_prediction.numbers.predictor import NumberPredictor
@@ -122,7 +122,7 @@ def page_reader(
     Raises:
         ConstraintError, TypeError, ValueError: as for `line_reader`.
     """
-    widest_gap = GAP if gap is None else gap
+    widest_gap = MAX_GAP_HEIGHTS if gap is None else gap
     constraint = build_constraint(spec)
     expected = expect(spec, constraint, wanted.roster)
 

@@ -1,1 +1,1 @@
-"""Runs and sweeps: folders and their files."""
+"""Runs and sweeps: their folders and files."""

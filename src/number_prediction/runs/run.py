@@ -1,9 +1,9 @@
-"""Run: one training and all it left, in its own folder. What the files are called and what they hold.
+"""Run: the folder of one training, its files and what they hold.
 
 run.json                 settings: recipe, data, seed, threads, device, precision, environment, command
-log.jsonl                one JSON object a line: progress of the training, see `Record`
-checkpoint.safetensors   weights, optimiser, generators and position
-model.onnx, .json, .md   the exported graph, its manifest, its model card
+log.jsonl                progress of the training, one JSON object per line, see `Record`
+checkpoint.safetensors   weights, optimiser, random generators and position
+model.onnx, .json, .md   the exported graph, its manifest and its model card
 validation/, test/       metrics.json, report.html and figures of each evaluation
 """
 
@@ -23,10 +23,10 @@ from number_prediction.files import write_atomically
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that decides a run; the content of run.json."""
+    """Everything that determines a run; the content of run.json."""
 
     recipe: Mapping[str, Any]
-    """A recipe as plain values."""
+    """The recipe as plain values."""
     data: str
     """"mnist", or the absolute path of a data set."""
     seed: int
@@ -34,13 +34,13 @@ class Settings:
     device: str
     """"cuda", "mps" or "cpu"."""
     precision: str
-    """"bf16" or "fp32": what the device could do of what the recipe asked for."""
+    """"bf16" or "fp32": the precision of the recipe, or fp32 if the device lacks it."""
     command: str
     """How the run was started; see `describe_start`."""
     environment: Mapping[str, Any]
-    """Versions, processor and commit; see `describe_environment`."""
+    """Versions, processor and commit; see `machine.describe_environment`."""
     processes: int = 1
-    """That train together, each with so many threads."""
+    """Number of processes that train together, each with `threads` threads."""
 
     @property
     def computing(self) -> str:
@@ -49,24 +49,24 @@ class Settings:
 
     @property
     def reads_numbers(self) -> bool:
-        """Whether the run's model reads lines, not single digits."""
-        return self.recipe.get("lines") is not None
+        """Whether the model of the run reads numbers, not single digits."""
+        return reads_numbers(self.recipe)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One line of log.jsonl: the training since the line before it, or a validation."""
+    """One line of log.jsonl: training since the previous line, or a validation."""
 
     step: int
-    """Batches done."""
+    """Batches so far."""
     steps: int
     """Batches in the whole training."""
     epoch: float
-    """Passes over the training images done."""
+    """Passes over the training images so far."""
     seconds: float
     """Training time so far, without validation."""
     loss: float | None = None
-    """Mean loss over the batches since the line before."""
+    """Mean loss of the batches since the previous line."""
     learning_rate: float | None = None
     images_per_second: float | None = None
     validation_loss: float | None = None
@@ -75,7 +75,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and the names of its files."""
+    """The folder of a run and the names of its files."""
 
     folder: Path
 
@@ -96,14 +96,14 @@ class Run:
         return self.folder / "model.onnx"
 
     def evaluation_folder(self, part: str) -> Path:
-        """Where the evaluation on "validation" or "test" goes."""
+        """Return the folder of the evaluation on "validation" or "test"."""
         return self.folder / part
 
     def create(self, settings: Settings) -> None:
-        """Make the folder and write its settings; an existing run is never overwritten."""
+        """Create the folder and write run.json; an existing run is never overwritten."""
         if self.settings_path.exists():
             raise DataError(
-                f"{self.folder}: there is a run already; go on with train --resume {self.folder}, "
+                f"{self.folder}: a run already exists here; resume it with train --resume {self.folder} "
                 "or choose another --output"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -115,16 +115,18 @@ class Run:
             values = json.loads(self.settings_path.read_text(encoding="utf-8"))
             return Settings(**values)
         except FileNotFoundError:
-            raise DataError(f"{self.folder}: not a run (no run.json there); check the path") from None
+            raise DataError(f"{self.folder}: not a run, run.json is missing; check the path") from None
         except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"{self.settings_path}: not the settings of a run ({error})") from error
+            raise DataError(
+                f"{self.settings_path}: not the settings of a run ({error}); train again"
+            ) from error
 
     def how_to_resume(self, processes: int) -> str:
-        """The command line by which as many processes go on with the training."""
+        """Return the command line that resumes the training with this number of processes."""
         return f"{name_program(processes)} train --resume {self.folder}"
 
     def records(self) -> list[Record]:
-        """Read log.jsonl; a last line that a killed process left unfinished is passed over."""
+        """Read log.jsonl; an unfinished last line of a killed process is ignored."""
         if not self.log_path.exists():
             return []
         known = {field.name for field in fields(Record)}
@@ -143,13 +145,18 @@ class Run:
             stream.write(_to_line(record))
 
     def truncate_log(self, step: int) -> None:
-        """Forget what was logged after `step`, before a resumed training does it again."""
+        """Remove records after `step`: a resumed training writes them again."""
         kept = "".join(_to_line(record) for record in self.records() if record.step <= step)
         write_atomically(self.log_path, kept)
 
 
+def reads_numbers(recipe: Mapping[str, Any]) -> bool:
+    """Return whether a model of a recipe, as plain values, reads numbers and not single digits."""
+    return recipe.get("lines") is not None
+
+
 def name_program(processes: int) -> str:
-    """How a command line begins that as many processes of a machine are to run."""
+    """Return how a command line begins that starts this number of processes."""
     if processes > 1:
         return f"torchrun --nproc_per_node {processes} -m number_prediction"
     return "number-prediction"
@@ -174,5 +181,5 @@ def _to_line(record: Record) -> str:
 
 
 def name_threads(threads: int, processes: int) -> str:
-    """How many threads and processes train, in words."""
+    """Describe the number of threads and processes in words."""
     return f"{threads} threads" + (f" in each of {processes} processes" if processes > 1 else "")

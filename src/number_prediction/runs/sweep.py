@@ -1,4 +1,4 @@
-"""Sweep: which fields of a recipe are varied, how far, and what came of it; text to dimensions and back."""
+"""Sweep: the fields of a recipe that vary, their ranges, and the result of each trial."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Outcome = Literal["finished", "stopped early", "failed"]
 
 @dataclass(frozen=True)
 class Dimension:
-    """One field of a recipe and the range in which it is varied."""
+    """One field of a recipe and the range in which it varies."""
 
     field: str
-    """Of a part of a recipe as "augmentation.rotation"."""
+    """Name of the field; a field of a part has a dot: "augmentation.rotation"."""
     low: float
     high: float
     is_log: bool = False
-    """Whether equal factors, not equal differences, are equally probable."""
+    """Whether values are drawn on a logarithmic scale."""
 
     def __str__(self) -> str:
         return f"{self.field}={self.low:g}:{self.high:g}{':log' * self.is_log}"
@@ -32,38 +32,38 @@ class Trial:
     """One training of a sweep."""
 
     number: int
-    """From 0, in the order in which they were begun."""
+    """From 0, in the order of the starts."""
     values: Mapping[str, float]
-    """Of each field that is varied."""
+    """Name of each varied field -> its value."""
     outcome: Outcome
-    """Failed is what has no finite loss any more."""
+    """A trial fails if its loss is no longer finite."""
     accuracy: float | None
-    """On the validation part, in [0, 1], when it ended; None where it failed."""
+    """On the validation part, in [0, 1], at the end; None if the trial failed."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """All that is known of a sweep."""
+    """A sweep and its trials so far."""
 
     recipe: str
-    """Its name."""
+    """Name of the recipe."""
     data: str
-    """The data set, in words."""
+    """Name of the data set, for people."""
     pictures: int
-    """Of its validation part."""
+    """Number of pictures in the validation part."""
     seed: int
     epochs: float
     dimensions: tuple[Dimension, ...]
     usual: Mapping[str, float]
-    """Values of the recipe itself."""
+    """Values of the unchanged recipe."""
     trials: tuple[Trial, ...]
     """In the order of their numbers."""
     importances: Mapping[str, float]
-    """Share of each field in what makes accuracies differ, the largest first; empty where trials are few."""
+    """Share of each field in the variance of the accuracy, largest first; empty after few trials."""
 
     @property
     def finished(self) -> tuple[Trial, ...]:
-        """Trials that were trained to their end."""
+        """Trials that finished their training."""
         return tuple(trial for trial in self.trials if trial.outcome == "finished")
 
     @property
@@ -73,39 +73,41 @@ class Sweep:
 
     @property
     def own(self) -> Trial | None:
-        """The finished trial of the recipe as it is."""
+        """The finished trial of the unchanged recipe."""
         return next((trial for trial in self.finished if trial.values == self.usual), None)
 
 
 def accuracy_of(trial: Trial) -> float:
-    """Its accuracy; -inf where it failed."""
+    """Return the accuracy of a trial; -inf if it failed."""
     return -math.inf if trial.accuracy is None else trial.accuracy
 
 
 def parse_dimension(text: str) -> Dimension:
-    """FIELD=LOW:HIGH or FIELD=LOW:HIGH:log -> a dimension; anything else raises TrainingError."""
+    """Parse FIELD=LOW:HIGH or FIELD=LOW:HIGH:log; raises TrainingError for other text."""
     field, _, limits = text.partition("=")
     ends = limits.removesuffix(":log").split(":")
     try:
         low, high = map(float, ends)
     except ValueError:
         raise TrainingError(
-            f"{text}: not FIELD=LOW:HIGH or FIELD=LOW:HIGH:log, such as momentum=0.8:0.95"
+            f"{text}: not a range; write FIELD=LOW:HIGH or FIELD=LOW:HIGH:log, such as momentum=0.8:0.95"
         ) from None
     dimension = Dimension(field, low, high, is_log=limits.endswith(":log"))
     if not (
         math.isfinite(dimension.low) and math.isfinite(dimension.high) and dimension.low < dimension.high
     ):
-        raise TrainingError(f"{text}: the second limit must be a number above the first")
+        raise TrainingError(f"{text}: the range is empty; give a second limit above the first")
     if dimension.is_log and dimension.low <= 0:
-        raise TrainingError(f"{text}: a range by factors begins above 0; leave out :log, or raise the limit")
+        raise TrainingError(
+            f"{text}: a logarithmic range must begin above 0; raise the first limit or leave out :log"
+        )
     return dimension
 
 
 def parse_value(text: str) -> tuple[str, float]:
-    """FIELD=VALUE -> both; anything else raises TrainingError."""
+    """Parse FIELD=VALUE; raises TrainingError for other text."""
     field, _, value = text.partition("=")
     try:
         return field, float(value)
     except ValueError:
-        raise TrainingError(f"{text}: not FIELD=VALUE, such as momentum=0.95") from None
+        raise TrainingError(f"{text}: not a value; write FIELD=VALUE, such as momentum=0.95") from None

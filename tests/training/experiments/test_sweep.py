@@ -81,11 +81,11 @@ def test_a_range_is_what_was_typed(text: str, dimension: Dimension) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("momentum", "not FIELD=LOW:HIGH"),
-        ("momentum=0.9", "not FIELD=LOW:HIGH"),
-        ("momentum=0.1:0.2:0.3", "not FIELD=LOW:HIGH"),
-        ("momentum=0.1:0.2:linear", "not FIELD=LOW:HIGH"),
-        ("momentum=low:high", "not FIELD=LOW:HIGH"),
+        ("momentum", "write FIELD=LOW:HIGH"),
+        ("momentum=0.9", "write FIELD=LOW:HIGH"),
+        ("momentum=0.1:0.2:0.3", "write FIELD=LOW:HIGH"),
+        ("momentum=0.1:0.2:linear", "write FIELD=LOW:HIGH"),
+        ("momentum=low:high", "write FIELD=LOW:HIGH"),
         ("momentum=0.9:0.9", "above the first"),
         ("momentum=nan:1", "above the first"),
         ("weight_decay=0:1:log", "begins above 0"),
@@ -318,5 +318,5 @@ def test_a_missing_extra_is_named(command_line: CommandLine, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "optuna", None)
     done = command_line("sweep", "mlp")
     assert done.returncode == 1
-    assert b"needs the package optuna" in done.stderr
+    assert b"the package optuna is not installed" in done.stderr
     assert b"pip install 'number-prediction[sweep]'" in done.stderr
