@@ -15,16 +15,15 @@ from number_prediction.digits.prediction import DigitPrediction
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError
 from number_prediction.models.model import Pictures
-from number_prediction.web.limits import Limits
 from number_prediction.web.server import listen, make_server
 
 
 @contextmanager
-def running(app: FastAPI, limits: Limits | None = None) -> Iterator[httpx.Client]:
+def running(app: FastAPI) -> Iterator[httpx.Client]:
     """Run the app in uvicorn and yield a client; at the end the server stops as on SIGTERM."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server = make_server(app, limits)
+    server = make_server(app)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

@@ -110,7 +110,7 @@ def correction() -> dict[str, Any]:
 def test_limits_of_the_headers_reach_the_server(predictor: Predictor, tmp_path: Path) -> None:
     limits = Limits(max_head_seconds=0.2, max_head_bytes=1000)
     app = create_app(predictor, corrections=tmp_path / "c", limits=limits)
-    with running(app, limits) as client, connect(client) as slow, connect(client) as long:
+    with running(app) as client, connect(client) as slow, connect(client) as long:
         long.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 5000)
         assert receive_all(long)[:13] in (b"", b"HTTP/1.1 400 ")
         slow.settimeout(3)  # the default limit is longer

@@ -60,6 +60,7 @@ def create_app(
     counters = Metrics(model.sha256 for model in (predictor, numbers) if model is not None)
     queue = make_queue(limits, counters, threads)
     app = _make_app(queue, store)
+    app.state.limits = limits  # the server needs them too
     for path, service in services.items():
         add_service(app, path, service, queue, limits)
     add_model(app, predictor, numbers)

@@ -152,9 +152,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def make_server(app: FastAPI, limits: Limits | None = None) -> Server:
+def make_server(app: FastAPI) -> Server:
     """Return the server of an app; `run([listener])` answers requests until `should_exit` is set."""
-    limits = limits or Limits()
+    limits: Limits = app.state.limits
     return Server(
         uvicorn.Config(
             app,
@@ -174,7 +174,7 @@ def make_server(app: FastAPI, limits: Limits | None = None) -> Server:
     )
 
 
-def serve(app: FastAPI, listener: socket.socket, limits: Limits | None = None) -> None:
+def serve(app: FastAPI, listener: socket.socket) -> None:
     """Answer requests until SIGTERM or Ctrl-C."""
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after the stop
-        make_server(app, limits).run([listener])
+        make_server(app).run([listener])

@@ -148,7 +148,7 @@ def serve(
     address = f"[{host}]" if ":" in host else host
     print(f"http://{address}:{listener.getsockname()[1]}", flush=True)
     log_to_stderr()
-    server.serve(app, listener, limits)
+    server.serve(app, listener)
 
 
 def _make_access(host: str, hosts: list[str], origins: list[str], token: str | None) -> Access:
