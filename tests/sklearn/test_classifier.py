@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -25,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from number_prediction.datasets.split import Splits
-from number_prediction.errors import TrainingError
+from number_prediction.errors import MissingExtraError, TrainingError
 from number_prediction.sklearn import DigitClassifier
 
 SMALL = DigitClassifier(recipe="mlp", epochs=8, batch_size=16, threads=1, random_state=0)
@@ -280,6 +282,14 @@ def test_refuses_one_class_and_values_of_a_regression() -> None:
         clone(SMALL).fit(frames, np.zeros(600))
     with pytest.raises(ValueError, match="holds 300 classes"):
         clone(SMALL).fit(frames, np.arange(600) // 2)
+
+
+def test_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("number_prediction.sklearn")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)  # as if it were not installed
+    with pytest.raises(MissingExtraError, match=r"number-prediction\[train\]"):
+        importlib.import_module("number_prediction.sklearn")
 
 
 def test_pictures_do_not_fit_other_tables() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
@@ -29,8 +30,7 @@ from number_prediction.sklearn.inputs import (
 
 if TYPE_CHECKING:
     from number_prediction.runs.run import Record
-    from number_prediction.training.loop.state import TrainedNetwork
-    from number_prediction.training.recipes import Recipe
+    from number_prediction.training import Recipe, TrainedNetwork
 
 MAX_CLASSES = 255
 """Labels are kept as uint8."""
@@ -101,7 +101,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # s
         self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn may pass: tables, and arrays of three dimensions."""
+        """Tell scikit-learn that X may be a table or an array of three dimensions."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
@@ -151,7 +151,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # s
 
     def _recipe(self) -> Recipe:
         try:
-            from number_prediction.training.recipes import get_recipe
+            from number_prediction.training import get_recipe
         except ModuleNotFoundError as error:
             raise MissingExtraError.of(error, "train") from error
         recipe = get_recipe(self.recipe)
@@ -202,9 +202,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # s
         return pictures_to_frames(X)
 
     def _train(self, recipe: Recipe, whole: Split, seed: int) -> tuple[TrainedNetwork, tuple[Record, ...]]:
-        from number_prediction.training.experiments.setup import start_run
-        from number_prediction.training.loop.fit import Interrupted, fit
-        from number_prediction.training.loop.state import load_trained
+        from number_prediction.training import Interrupted, fit, load_trained, start_run
 
         smallest_class = int(np.bincount(whole.labels).min())
         is_calibrated = smallest_class * self.validation_fraction >= 1
@@ -222,10 +220,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # s
             )
             history = []
             try:
-                for record in fit(run, Splits(train, validation, validation)):
-                    history.append(record)
-                    if self.verbose and record.validation_accuracy is not None:
-                        print(f"epoch {record.epoch:.2f}: accuracy {record.validation_accuracy:.2%}")
+                with closing(fit(run, Splits(train, validation, validation))) as records:
+                    for record in records:
+                        history.append(record)
+                        if self.verbose and record.validation_accuracy is not None:
+                            print(f"epoch {record.epoch:.2f}: accuracy {record.validation_accuracy:.2%}")
             except Interrupted:
                 raise KeyboardInterrupt from None  # which ends a search over parameters too
             trained = load_trained(run)

@@ -92,7 +92,7 @@ def to_table(X: ArrayLike) -> ArrayLike:  # noqa: N803
 
 def pictures_to_frames(pictures: Sequence[ImageInput]) -> NDArray[np.uint8]:
     """Frames (N, 28, 28) of pictures as `to_page` takes them."""
-    from number_prediction.training.frames import to_frames
+    from number_prediction.training import to_frames
 
     pages = [to_page(picture) for picture in pictures]
     if len({page.shape for page in pages}) == 1:

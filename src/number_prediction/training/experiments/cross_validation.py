@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from number_prediction.datasets.split import Split, Splits
@@ -16,7 +15,6 @@ from number_prediction.runs.run import Record, Run
 from number_prediction.training.experiments.setup import open_run
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.loop.state import load_trained
-from number_prediction.training.loop.tasks import compute_logits
 from number_prediction.training.recipes import Recipe
 
 
@@ -81,18 +79,14 @@ def out_of_fold_probabilities(folds: Folds, folder: Path, train: Split) -> NDArr
     probabilities = np.empty((len(train), len(train.classes)), np.float32)
     for fold in range(folds.count):
         inside = folds.inside(fold)
-        probabilities[inside] = _probabilities(fold_run(folder, fold), train.select(inside))
+        probabilities[inside] = load_trained(fold_run(folder, fold)).probabilities(
+            np.asarray(train.images)[inside]
+        )
     return probabilities
 
 
 def mean_probabilities(folds: Folds, folder: Path, split: Split) -> NDArray[np.float32]:
     """Mean probabilities (M, C) over all networks, for pictures that no network was trained on."""
-    each = [_probabilities(fold_run(folder, fold), split) for fold in range(folds.count)]
+    frames = np.asarray(split.images)
+    each = [load_trained(fold_run(folder, fold)).probabilities(frames) for fold in range(folds.count)]
     return np.asarray(np.mean(each, axis=0), dtype=np.float32)
-
-
-@torch.no_grad()
-def _probabilities(run: Run, split: Split) -> NDArray[np.float32]:
-    trained = load_trained(run)
-    logits, _ = compute_logits(trained.network, split, torch.device("cpu"))
-    return np.asarray(torch.softmax(logits / trained.temperature, dim=1), dtype=np.float32)
