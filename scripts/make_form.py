@@ -1,8 +1,8 @@
-"""Make the pictures of docs/form: an empty form and three filled sheets of it, drawn by script.
+"""Make the pictures of docs/form: an empty form and three filled sheets.
 
-    python -m docs.make_form
+    python -m scripts.make_form
 
-What is printed and where the fields are is said by docs/form/form.json; the digits are MNIST test digits.
+docs/form/form.json names the fields and their boxes; the digits are MNIST test digits.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from tests.helpers.drawn_pages import Drawing, cells_of
 FOLDER = Path(__file__).parents[1] / "docs" / "form"
 SHEETS = (("1402", "57", "1,3"), ("3865", "41", "2,7"), ("2233", "8", "5,0"))
 TURNS = (-2.0, 0.5, 4.0)
+"""Degrees by which each sheet is rotated."""
 LABELS = ("Student's number", "Points, 0 to 60", "Mark, 1,0 to 6,0")
 INK = 190
+"""Grey value of the print, 255 for black."""
 
 
 def main() -> None:
@@ -55,7 +57,7 @@ def print_form(sheet: Drawing, template: dict[str, object]) -> None:
 
 
 def fill(sheet: Drawing, box: Box, cells: int | None, text: str) -> None:
-    """A digit a cell, or the whole text in a box without cells."""
+    """One digit per cell, or the whole text in a box without cells."""
     height = 0.62 * box.height
     if cells is None:
         sheet.write(text, box.left + 20, box.top + 12, height)

@@ -1,10 +1,11 @@
-"""Make docs/numbers.jpg, a page of numbers drawn by script, and docs/numbers_read.png, the same read.
+"""Make docs/numbers.jpg, a drawn page of numbers, and docs/images/numbers_read.png, the same page read.
 
-python -m docs.make_numbers
+python -m scripts.make_numbers
 """
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from PIL import Image
@@ -15,11 +16,11 @@ from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.pipeline.found import Wanted
 from number_prediction.pipeline.readers import page_reader
 from number_prediction.pipeline.rows import Explained
+from scripts.pictures import save_picture
 from tests.helpers.drawn_pages import Drawing
 
 PAGE = Path(__file__).parents[1] / "docs" / "numbers.jpg"
-READ = PAGE.with_name("numbers_read.png")
-NUMBERS = (
+NUMBERS = (  # text, left, top
     ("1987", 80, 80),
     ("42", 500, 80),
     ("305", 80, 240),
@@ -28,7 +29,8 @@ NUMBERS = (
     ("93", 500, 400),
 )
 WORD = (300, 560, 50)
-GREYS = 24
+"""Left, top and height of the word, in pixels."""
+COLOURS = 24
 
 
 def main() -> None:
@@ -41,9 +43,8 @@ def main() -> None:
     (answer,) = page_reader(NumberPredictor(), wanted=Wanted(annotated=True))([to_page(PAGE)])
     assert isinstance(answer, Explained)
     assert answer.drawing is not None
-    READ.write_bytes(answer.drawing)
-    with Image.open(READ) as picture:
-        picture.quantize(GREYS).save(READ, optimize=True)
+    with Image.open(io.BytesIO(answer.drawing)) as picture:
+        save_picture(picture, "numbers_read.png", models=("digit", "number"), colours=COLOURS)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Make docs/training.png: accuracy by training time and by size, of ours and others; what processes gain.
+"""Make docs/images/training.png: accuracy against training time and size; what processes gain.
 
-Ours, and the peers that were trained beside them, are the rows of benchmarks/trainings.csv, which
-`python benchmarks/time_to_accuracy.py` and `accuracy.py` write; `scaling.py --log` writes
-scaling.csv. Seeds of `micro`, `tiny` and `best` were trained beside each other, so their seconds are those of
-one that was alone (of `best`, of the processor), and `resnet` was measured before there was such a table:
-benchmarks/LOG.md tells.
+    python -m scripts.make_training
+
+The rows of benchmarks/trainings.csv come from `python benchmarks/time_to_accuracy.py` and `accuracy.py`;
+those of scaling.csv from `scaling.py --log`. Seeds of `micro`, `tiny` and `best` were trained side by side.
+Their seconds are those of a seed that ran alone (for `best`, processor time). `resnet` was measured before
+the table existed; see benchmarks/LOG.md.
 """
 
 from __future__ import annotations
@@ -17,29 +18,30 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-FIGURE = Path(__file__).parents[1] / "docs" / "training.png"
+from scripts.pictures import IMAGES
+
 TABLE = Path(__file__).parents[1] / "benchmarks" / "trainings.csv"
 SCALING = TABLE.with_name("scaling.csv")
-THREADS = "2"
-"""Points of trainings with another number are hollow."""
-LEFT = ("fast", "cnn", "resnet", "pytorch")
-"""Whose names stand left of their points, where there is room."""
-BELOW = ("mlp", "student-mlp", "tuomaso, GPU", "An et al., M3", "ruslangrimov", "School of AI")
-"""Whose names stand below."""
+FILLED_THREADS = "2"
+"""Points of trainings with this number of threads are filled, all others hollow."""
+NAMED_ON_THE_LEFT = ("fast", "cnn", "resnet", "pytorch")
+"""Points with their name to the left, where there is space."""
+NAMED_BELOW = ("mlp", "student-mlp", "tuomaso, GPU", "An et al., M3", "ruslangrimov", "School of AI")
+"""Points with their name below."""
 OURS, PEERS, PUBLISHED = "#2458a6", "#888888", "#c2571a"
 
 
 class Anchor(NamedTuple):
-    """What others have published; sources and conditions stand under the figure in docs/training.md."""
+    """A published result; docs/benchmarks.md names source and conditions."""
 
     name: str
     accuracy: float
-    """In per cent."""
+    """Test accuracy in per cent."""
     parameters: int
     seconds: float | None
-    """None where no time of training is given."""
+    """Training time; None if it was not published."""
     is_chosen: bool
-    """The best epoch by the test images, not the last one."""
+    """Whether it is the best epoch on the test images, not the last one."""
 
 
 ANCHORS = (
@@ -65,7 +67,7 @@ def main() -> None:
         if row is most_seeds[row["name"]]:
             places.append((by_size, float(row["parameters"])))
         for axis, value in places:
-            face = color if axis is by_size or row["threads"] == THREADS else "white"
+            face = color if axis is by_size or row["threads"] == FILLED_THREADS else "white"
             axis.errorbar(value, accuracy, spread, fmt="o", color=color, markerfacecolor=face, capsize=2)
             label(axis, row["name"].removesuffix("-example"), value, accuracy, color)
     for anchor in ANCHORS:
@@ -82,11 +84,11 @@ def main() -> None:
         axis.grid(alpha=0.3)
         axis.margins(x=0.35, y=0.08)
     draw_scaling(right.subplots())
-    figure.savefig(FIGURE, dpi=110)
+    figure.savefig(IMAGES / "training.png", dpi=110)
 
 
 def draw_scaling(axis: Axes) -> None:
-    """Seconds of one training by one and by several processes of this machine."""
+    """Seconds of one training with one and with several processes."""
     with SCALING.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     counts = sorted({int(row["processes"]) for row in rows})
@@ -113,12 +115,12 @@ def draw_scaling(axis: Axes) -> None:
 
 
 def label(axis: Axes, text: str, x: float, y: float, color: str) -> None:
-    """A name beside its point."""
-    is_left = text in LEFT
+    """Write a name beside its point."""
+    is_left = text in NAMED_ON_THE_LEFT
     axis.annotate(
         text,
         (x, y),
-        (-5 if is_left else 6, -13 if text in BELOW else 5),
+        (-5 if is_left else 6, -13 if text in NAMED_BELOW else 5),
         textcoords="offset points",
         ha="right" if is_left else "left",
         color=color,

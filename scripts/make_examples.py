@@ -1,4 +1,7 @@
-"""Make the pictures of this folder: MNIST test digits on generated paper, as a person might send them."""
+"""Make the pictures of examples/: MNIST test digits on generated paper, as a person might send them.
+
+python -m scripts.make_examples
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from number_prediction.datasets.mnist import load_mnist
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "examples"
 
 
 def main() -> None:
@@ -17,7 +20,7 @@ def main() -> None:
     generator = np.random.default_rng(7)
 
     def ink(index: int, size: int, margins: tuple[int, int, int, int]) -> np.ndarray:
-        """Ink of a test digit, (H, W) in [0, 1], smoothly enlarged to `size` with margins around it."""
+        """Ink of a test digit, (H, W) in [0, 1], enlarged to `size` pixels, with margins around it."""
         picture = Image.fromarray(test.images[index]).resize((size, size), Image.Resampling.BICUBIC)
         top, bottom, left, right = margins
         smooth = np.asarray(picture.filter(ImageFilter.GaussianBlur(size / 90)))

@@ -1,11 +1,11 @@
-"""Make docs/seen.png: pictures as people send them, what the packaged model saw of each, and what it says.
+"""Make docs/images/seen.png: pictures as people send them, what the model saw, and what it answers.
+
+    python -m scripts.make_seen
 
 The pictures are MNIST test digits and drawings on generated papers, the same at every run.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ from number_prediction.digits.drawing import as_grey, draw_tile, headline
 from number_prediction.digits.prediction import DigitPrediction
 from number_prediction.digits.predictor import Predictor
 from number_prediction.training.synthesis.nondigits import scribble
+from scripts.pictures import save_picture
 
-FIGURE = Path(__file__).parents[1] / "docs" / "seen.png"
 SIDE = 240
-"""Of each picture, in pixels."""
+"""Side of each picture, in pixels."""
 TILE, GAP, LINE = 106, 6, 15
+"""Side of a tile, space between tiles and height of a line of text, in pixels."""
 GREYS = 48
+"""Grey values of the saved figure."""
 
 Ink = NDArray[np.float64]
 """(SIDE, SIDE) in [0, 1]."""
@@ -30,8 +32,7 @@ Ink = NDArray[np.float64]
 def main() -> None:
     pictures = make_pictures()
     predictions = Predictor().predict_digits(pictures.values(), explain=True)
-    figure = draw(list(pictures), predictions)
-    figure.quantize(GREYS).save(FIGURE, optimize=True)
+    save_picture(draw(list(pictures), predictions), "seen.png", models=("digit",), colours=GREYS)
 
 
 def make_pictures() -> dict[str, NDArray[np.uint8]]:
@@ -49,7 +50,7 @@ def make_pictures() -> dict[str, NDArray[np.uint8]]:
         return np.asarray(page) / 255
 
     def lines(spacing: int, strength: float) -> Ink:
-        """Horizontal rules, a little aslant."""
+        """Horizontal rules that slope a little."""
         height = np.arange(SIDE)[:, np.newaxis] + 5 * across
         return np.clip(1.5 - np.abs((height - 20) % spacing - 2), 0, 1) * strength
 
@@ -79,7 +80,7 @@ def make_pictures() -> dict[str, NDArray[np.uint8]]:
 
 
 def draw(titles: list[str], predictions: list[DigitPrediction]) -> Image.Image:
-    """A column a picture: its title, the picture, ink, frame, answer and warnings."""
+    """One column per picture: its title, the picture, ink, frame, answer and warnings."""
     step = TILE + GAP
     figure = Image.new("L", (len(titles) * step + GAP, 3 * step + 5 * LINE), 255)
     pen, font, small = ImageDraw.Draw(figure), ImageFont.load_default(13), ImageFont.load_default(11)
