@@ -109,7 +109,7 @@ def test_a_scan_tells_what_is_printed(mnist: Splits, tmp_path: Path, reader: Dig
 
 def test_the_example_of_the_documentation() -> None:
     folder = Path(__file__).parents[2] / "docs" / "form"
-    told = (folder.parent / "forms.md").read_text(encoding="utf-8")
+    told = (folder.parent / "how-to" / "forms.md").read_text(encoding="utf-8")
     shown = told.partition("```json\n")[2].partition("```")[0]
     assert json.loads(shown) == json.loads((folder / "form.json").read_text())
     template, predictor = load_form(folder / "form.json"), NumberPredictor()

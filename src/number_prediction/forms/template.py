@@ -72,12 +72,12 @@ def load_form(path: str | os.PathLike[str]) -> FormTemplate:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; check the path") from error
     except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}); see docs/forms.md of the project") from error
+        raise DataError(f"{path}: not JSON ({error}); see docs/reference/form-template.md") from error
     try:
         return _parse_form(content, Path(path).parent)
     except (KeyError, TypeError, ValueError, ConstraintError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise DataError(f"{path}: {reason}; see docs/forms.md of the project") from error
+        raise DataError(f"{path}: {reason}; see docs/reference/form-template.md") from error
 
 
 def _parse_form(content: Mapping[str, Any], folder: Path) -> FormTemplate:

@@ -86,7 +86,7 @@ def train(
 
     The run holds its settings, log, checkpoint, exported model and a report on the validation part. Ctrl-C
     saves; --resume continues, also after a crash, and ends with the same weights. To train on several devices
-    or machines: torchrun --nproc_per_node N -m number_prediction train RECIPE, see docs/training.md.
+    or machines: torchrun --nproc_per_node N -m number_prediction train RECIPE, see docs/how-to/devices.md.
     """
     with extra("train"):
         from number_prediction.cli.progress import show_progress
