@@ -16,20 +16,21 @@ NOTEBOOKS := $(LONGEST_NOTEBOOK) $(filter-out $(LONGEST_NOTEBOOK),$(wildcard not
 NODE_PACKAGES := offline/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test browsertest offline-app check wheel model numbermodel docs compare nbtest notebooks clean
+.PHONY: help install run test browsertest offline-app check wheel model numbermodel cli docs site figures constraints compare nbtest notebooks clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv and install everything into it (repeats in no time)
 
-$(INSTALLED): pyproject.toml requirements.txt
+$(INSTALLED): pyproject.toml requirements.txt constraints.txt
 	@echo "setting up $(VENV): PyTorch and the rest; a few minutes the first time"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is missing or older than 3.11; try: make PYTHON=python3.12"; exit 1; }
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
 		|| { echo "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--requirement requirements.txt --constraint constraints.txt
 	@touch $@
 
 run: $(INSTALLED) ## train the CNN on MNIST, evaluate it on the test part, open the report
@@ -77,11 +78,27 @@ wheel: $(INSTALLED) ## build the wheel and read a digit with it in an empty envi
 	@cd build/wheel && test "$$(venv/bin/number-prediction predict ../../examples/seven.png --format csv | cut -d, -f2 | tail -1)" = 7
 	@echo "the wheel reads a 7 without torch"
 
-docs: $(INSTALLED) ## write docs/cli.md anew from --help
+cli: $(INSTALLED) ## write docs/cli.md anew from --help
 	@$(BIN)/python scripts/make_cli.py
 
+docs: $(INSTALLED) ## build the documentation site in build/docs; warnings are errors
+	@echo "building the documentation"
+	@$(BIN)/sphinx-build -q -W --keep-going -n -b html docs build/docs
+	@echo "look at it: build/docs/index.html"
+
+site: docs offline-app ## build what a static host shows: the documentation, and the offline app under app/
+	@rm -rf build/site && cp -R build/docs build/site && cp -R $(OFFLINE_APP) build/site/app
+	@touch build/site/.nojekyll
+
+figures: $(INSTALLED) $(NODE_PACKAGES) ## make the pictures of the docs anew (needs an installed Chromium)
+	@for script in form numbers seen training report page; do \
+		echo "make_$$script.py" && $(BIN)/python -m scripts.make_$$script || exit 1; done
+
+constraints: $(INSTALLED) ## write constraints.txt anew: the newest versions that requirements.txt allows
+	@$(BIN)/python scripts/make_constraints.py
+
 notebooks: $(INSTALLED) ## run the notebooks and keep their outputs
-	@$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	@$(BIN)/python scripts/make_notebooks.py
 
 nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
 	@echo "running the notebooks"
