@@ -16,7 +16,7 @@ NOTEBOOKS := $(LONGEST_NOTEBOOK) $(filter-out $(LONGEST_NOTEBOOK),$(wildcard not
 NODE_PACKAGES := offline/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test browsertest offline-app check wheel model numbermodel cli docs site figures constraints compare nbtest notebooks clean
+.PHONY: help install run test browsertest offline-app check wheel model numbermodel cli outputs docs site figures constraints compare nbtest notebooks clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ wheel: $(INSTALLED) ## build the wheel and read a digit with it in an empty envi
 
 cli: $(INSTALLED) ## write docs/cli.md anew from --help
 	@$(BIN)/python scripts/make_cli.py
+
+outputs: $(INSTALLED) ## run the examples of README and guides, and write the outputs they show anew
+	@$(BIN)/python -m scripts.make_outputs
 
 docs: $(INSTALLED) ## build the documentation site in build/docs; warnings are errors
 	@echo "building the documentation"
