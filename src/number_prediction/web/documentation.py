@@ -39,8 +39,6 @@ def describe(app: FastAPI, *, has_token: bool, protected: tuple[str, ...]) -> di
     if has_token:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for path, _, operation in _operations(document):
-        if _GENERATED_ERRORS[0] in str(operation["responses"].get("422")):
-            del operation["responses"]["422"]
         needs_token = has_token and path.startswith(protected)
         if needs_token:
             operation["security"] = [{"token": []}]
