@@ -84,6 +84,40 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits, request: 
     return run
 
 
+@pytest.fixture(scope="session")
+def few_digits(mnist: Splits) -> Splits:
+    """A few hundred digits to train a model for numbers."""
+    return Splits(*(split.select(slice(0, count)) for split, count in zip(mnist, (600, 200, 1), strict=True)))
+
+
+@pytest.fixture(scope="session")
+def number_run(
+    tmp_path_factory: pytest.TempPathFactory, few_digits: Splits, request: pytest.FixtureRequest
+) -> Run:
+    """A model for numbers trained for twelve batches, exported; do not write into it.
+
+    The processes of pytest-xdist share one, as `small_run`.
+    """
+    from number_prediction.training.export.export import export_run
+    from number_prediction.training.loop.fit import fit
+    from tests.helpers.number_training import few_lines, start
+
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # that of all processes
+    run, finished = Run(folder / "shared_numbers" / "number"), folder / "shared_numbers" / "finished"
+    run.folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder / "shared_numbers.lock"):
+        if not finished.exists():
+            start(run.folder)
+            with few_lines():
+                for _ in fit(run, few_digits):
+                    pass
+                export_run(run)
+            finished.touch()
+    return run
+
+
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
     """Calls what `number-prediction ARGUMENTS` runs, in `tmp_path`; stdin as bytes."""

@@ -195,7 +195,7 @@ def test_a_loss_that_is_no_number_is_said(tmp_path: Path, part: Splits) -> None:
 
 @pytest.mark.parametrize("name", ["fast", "mlp", "cnn", "resnet", "micro", "tiny"])
 def test_a_recipe_learns(tmp_path: Path, mnist: Splits, name: str) -> None:
-    """Of the others, tests stand in test_handwriting.py and test_numbers.py."""
+    """test_handwriting_recipe.py and test_fit_numbers.py test the others."""
     run = start(tmp_path / name, replace(get_recipe(name), epochs=2, min_batches=0, batch_size=32))
     few = Splits(mnist.train.select(slice(0, 2000)), mnist.validation.select(slice(0, 300)), mnist.test)
     train(run, few)
