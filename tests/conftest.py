@@ -58,30 +58,41 @@ def compared_pictures() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory, mnist: Splits, request: pytest.FixtureRequest) -> Run:
-    """A CNN trained for a fifth of an epoch, exported, with its validation report; do not write into it.
+def make_run_once(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[str, Callable[[Run], None]], Run]:
+    """Makes a run; the processes of pytest-xdist share it: the first makes it, the others wait."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # that of all processes
 
-    The processes of pytest-xdist share one: the first makes it, the others wait.
-    """
+    def make_once(name: str, make: Callable[[Run], None]) -> Run:
+        run, finished = Run(folder / "shared" / name), folder / "shared" / f"{name}.finished"
+        run.folder.parent.mkdir(exist_ok=True)
+        with FileLock(folder / f"{name}.lock"):
+            if not finished.exists():
+                make(run)
+                finished.touch()
+        return run
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def small_run(mnist: Splits, make_run_once: Callable[[str, Callable[[Run], None]], Run]) -> Run:
+    """A CNN trained for a fifth of an epoch, exported, with its validation report; do not write into it."""
     from number_prediction.training.experiments.setup import start_run
     from number_prediction.training.experiments.train import finish_run
     from number_prediction.training.loop.fit import fit
     from number_prediction.training.recipes import get_recipe
 
-    folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
-        folder = folder.parent  # that of all processes
-    run, finished = Run(folder / "shared" / "small"), folder / "shared" / "finished"
-    run.folder.parent.mkdir(exist_ok=True)
-    with FileLock(folder / "shared.lock"):
-        if not finished.exists():
-            recipe = replace(get_recipe("cnn"), epochs=0.2, min_batches=0)
-            start_run(recipe, run.folder)
-            for _ in fit(run, mnist._replace(validation=mnist.validation.select(slice(0, 500)))):
-                pass
-            finish_run(run, mnist)
-            finished.touch()
-    return run
+    def make(run: Run) -> None:
+        start_run(replace(get_recipe("cnn"), epochs=0.2, min_batches=0), run.folder)
+        for _ in fit(run, mnist._replace(validation=mnist.validation.select(slice(0, 500)))):
+            pass
+        finish_run(run, mnist)
+
+    return make_run_once("small", make)
 
 
 @pytest.fixture(scope="session")
@@ -91,31 +102,20 @@ def few_digits(mnist: Splits) -> Splits:
 
 
 @pytest.fixture(scope="session")
-def number_run(
-    tmp_path_factory: pytest.TempPathFactory, few_digits: Splits, request: pytest.FixtureRequest
-) -> Run:
-    """A model for numbers trained for twelve batches, exported; do not write into it.
-
-    The processes of pytest-xdist share one, as `small_run`.
-    """
+def number_run(few_digits: Splits, make_run_once: Callable[[str, Callable[[Run], None]], Run]) -> Run:
+    """A model for numbers trained for twelve batches, exported; do not write into it."""
     from number_prediction.training.export.export import export_run
     from number_prediction.training.loop.fit import fit
     from tests.helpers.number_training import few_lines, start
 
-    folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
-        folder = folder.parent  # that of all processes
-    run, finished = Run(folder / "shared_numbers" / "number"), folder / "shared_numbers" / "finished"
-    run.folder.parent.mkdir(exist_ok=True)
-    with FileLock(folder / "shared_numbers.lock"):
-        if not finished.exists():
-            start(run.folder)
-            with few_lines():
-                for _ in fit(run, few_digits):
-                    pass
-                export_run(run)
-            finished.touch()
-    return run
+    def make(run: Run) -> None:
+        start(run.folder)
+        with few_lines():
+            for _ in fit(run, few_digits):
+                pass
+            export_run(run)
+
+    return make_run_once("number", make)
 
 
 @pytest.fixture
