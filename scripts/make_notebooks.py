@@ -1,8 +1,4 @@
-"""Run the notebooks and store their outputs.
-
-    python scripts/make_notebooks.py            all of them
-    python scripts/make_notebooks.py 01 07      those whose names begin so
-"""
+"""Run the notebooks and store their outputs; `make_notebooks.py 01 07` runs only those with these numbers."""
 
 from __future__ import annotations
 
