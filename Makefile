@@ -16,7 +16,7 @@ NOTEBOOKS := $(LONGEST_NOTEBOOK) $(filter-out $(LONGEST_NOTEBOOK),$(wildcard not
 NODE_PACKAGES := offline/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test browsertest offline-app check wheel model numbermodel cli outputs docs site figures constraints compare nbtest notebooks clean
+.PHONY: help install run test slowtest browsertest offline-app check wheel model numbermodel cli outputs docs site figures constraints compare nbtest notebooks clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,9 +41,13 @@ run: $(INSTALLED) ## train the CNN on MNIST, evaluate it on the test part, open 
 	@echo "  $(BIN)/number-prediction predict examples/seven.png --model $(RUN)"
 	@$(BIN)/number-prediction predict examples/seven.png --model $(RUN)
 
-test: check ## check, then run all tests but those in a browser
+test: check ## check, then run all tests except slow ones and those in a browser
 	@echo "running the tests"
-	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 --durations-min 5 -m "not browser" # two processes; their threads do not spin
+	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 20 --durations-min 5 -m "not browser and not slow" # two processes; their threads do not spin
+
+slowtest: $(INSTALLED) ## run the slow tests: whole commands, all recipes, all test pictures
+	@echo "running the slow tests"
+	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist worksteal --durations 10 --durations-min 5 -m slow
 
 browsertest: $(INSTALLED) $(NODE_PACKAGES) ## try the report and the web app in an installed Chromium
 	@echo "trying the report and the web app in a browser"

@@ -270,6 +270,7 @@ def test_a_typing_error_in_the_data_leaves_no_run(command_line: CommandLine, tmp
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_from_an_interrupted_training_to_prediction(
     command_line: CommandLine, tmp_path: Path, mnist: Splits
 ) -> None:

@@ -94,8 +94,8 @@ def test_what_a_model_was_trained_on_is_known(tmp_path: Path, small_run: Run, pr
 def test_from_kaggles_files_to_a_submission(command_line: CommandLine, tmp_path: Path, mnist: Splits) -> None:
     folder = tmp_path / "digit-recognizer"
     folder.mkdir()
-    write_csv(folder / "train.csv", np.asarray(mnist.train.images[:6000]), mnist.train.labels[:6000])
-    write_csv(folder / "test.csv", np.asarray(mnist.test.images[:300]))
+    write_csv(folder / "train.csv", np.asarray(mnist.train.images[:1200]), mnist.train.labels[:1200])
+    write_csv(folder / "test.csv", np.asarray(mnist.test.images[:100]))
     trained = command_line("train", "cnn", "--data", folder, "--epochs", "0.2", "--output", "run")
     assert trained.returncode == 0, trained.stderr.decode()
     assert b"to add MNIST to them would be cheating" in trained.stderr
@@ -105,12 +105,12 @@ def test_from_kaggles_files_to_a_submission(command_line: CommandLine, tmp_path:
     assert b"warning" not in done.stderr
     header, *rows = read_answers(tmp_path / "answers.csv")
     assert header == ["ImageId", "Label"]
-    assert [row[0] for row in rows] == [str(number) for number in range(1, 301)]
+    assert [row[0] for row in rows] == [str(number) for number in range(1, 101)]
     assert {row[1] for row in rows} <= set("0123456789")
     evaluated = command_line("evaluate", "run", "--data", folder, "--no-analysis")
     assert evaluated.returncode == 0, evaluated.stderr.decode()
     metrics = json.loads((tmp_path / "run" / "test" / "metrics.json").read_text())
-    assert metrics["summary"]["pictures"] == 1000  # the part that was divided off
+    assert metrics["summary"]["pictures"] == 200  # the part that was divided off
     assert b"warning" not in evaluated.stderr
     seen = command_line("evaluate", "run", "--data", folder, "--no-analysis", "--part", "all")
     assert b"warning: this model was trained on most of these pictures" in seen.stderr
@@ -122,7 +122,7 @@ def test_from_kaggles_files_to_a_submission(command_line: CommandLine, tmp_path:
     assert b"warning: this model was trained on MNIST" in cheating.stderr
     assert b"cheating" in cheating.stderr
     right = [int(row[1]) for row in read_answers(tmp_path / "submission.csv")[1:]]
-    assert (np.array(right) == mnist.test.labels[:300]).mean() > 0.98
+    assert (np.array(right) == mnist.test.labels[:100]).mean() > 0.98
 
 
 def test_mistakes_of_the_command_exit_1_and_leave_nothing(

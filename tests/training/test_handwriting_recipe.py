@@ -115,6 +115,7 @@ def test_a_recipe_comes_back_from_plain_values(name: str) -> None:
     assert Recipe.from_dict(get_recipe(name).to_dict()) == get_recipe(name)
 
 
+@pytest.mark.slow
 def test_a_model_trained_with_companions_abstains(mnist: Splits, tmp_path: Path) -> None:
     recipe = replace(
         get_recipe("handwriting"), architecture=CNN, epochs=2, min_batches=0, batch_size=50, ema_decay=0.9

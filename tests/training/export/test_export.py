@@ -28,6 +28,7 @@ from number_prediction.training.recipes import get_recipe
 from tests.conftest import CommandLine
 
 
+@pytest.mark.slow
 def test_torch_and_onnx_runtime_agree_over_the_whole_test_part(
     small_run: Run, mnist: Splits, compared_pictures: int
 ) -> None:
@@ -41,7 +42,10 @@ def test_torch_and_onnx_runtime_agree_over_the_whole_test_part(
     assert parity.largest_difference <= 1e-4
 
 
-@pytest.mark.parametrize("name", ["fast", "mlp", "micro", "tiny", "best"])
+@pytest.mark.parametrize(
+    "name",
+    ["fast", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mlp", "micro", "tiny", "best"))],
+)
 def test_the_network_of_a_recipe_is_exported_and_found_again(
     name: str, tmp_path: Path, mnist: Splits
 ) -> None:

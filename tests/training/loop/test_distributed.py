@@ -271,6 +271,7 @@ def test_a_run_goes_on_with_as_many_processes_as_it_began_with(tmp_path: Path, p
         next(fit(run, part))
 
 
+@pytest.mark.slow
 def test_the_command_line_under_torchrun(
     tmp_path: Path, mnist: Splits, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
