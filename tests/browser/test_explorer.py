@@ -322,7 +322,7 @@ def test_a_picture_without_details_says_who_has_them(page: Page, report: Report)
     data = report[1].explorer
     without = np.setdiff1d(np.arange(len(data.index)), data.detailed)
     place = numbers(page).index(int(data.index[without[0]]))
-    reason = "computed for the errors and the least certain answers only"
+    reason = "only errors and the least certain answers have them"
     tiles(page).nth(place).click()
     assert reason in detail(page).inner_text()
     assert "Nearest training pictures" not in detail(page).inner_text()

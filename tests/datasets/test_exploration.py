@@ -262,7 +262,7 @@ def test_poor_sets_give_a_page_all_the_same(train: Split, others: Split, tmp_pat
 def test_numbers_in_the_table_of_measures_are_those_of_the_pictures(
     mnist: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exploration_report, "MEASURED_SIZE", 50)
+    monkeypatch.setattr(exploration_report, "MEASURED_PICTURES", 50)
     train = mnist.train.select(slice(0, 400))
     small = mnist.test.select(slice(0, 40))
     table = exploration_report.explore(Splits(train, small, small)).tables["measures"]

@@ -42,9 +42,9 @@ def training(mnist: Splits) -> Split:
 @pytest.fixture(scope="module", autouse=True)
 def _few_pictures() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analysis, "EXPLAINED", EXPLAINED)
-        patch.setattr(analysis, "FAITHFULNESS_SIZE", 40)
-        patch.setattr(analysis, "ROBUSTNESS_SIZE", 40)
+        patch.setattr(analysis, "MAX_EXPLAINED_PICTURES", EXPLAINED)
+        patch.setattr(analysis, "FAITHFULNESS_PICTURES", 40)
+        patch.setattr(analysis, "ROBUSTNESS_PICTURES", 40)
         yield
 
 
@@ -105,7 +105,7 @@ def test_neighbours_are_the_nearest_training_pictures(
 ) -> None:
     near = analysed.neighbours
     assert near is not None
-    assert near.index.shape == near.label.shape == (EXPLAINED, analysis.NEIGHBOURS)
+    assert near.index.shape == near.label.shape == (EXPLAINED, analysis.NEIGHBOURS_PER_PICTURE)
     np.testing.assert_array_equal(near.frames, training.images[near.index])
     np.testing.assert_array_equal(near.label, training.labels[near.index])
     pixels = training.images.reshape(len(training), -1).astype(np.float64)
@@ -120,8 +120,8 @@ def test_neighbours_are_the_nearest_training_pictures(
 def test_neighbours_keep_their_numbers_where_only_a_sample_is_searched(
     evaluation: Evaluation, training: Split, small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(analysis, "MAX_REFERENCE", 200)
-    monkeypatch.setattr(analysis, "EXPLAINED", 5)
+    monkeypatch.setattr(analysis, "MAX_REFERENCE_PICTURES", 200)
+    monkeypatch.setattr(analysis, "MAX_EXPLAINED_PICTURES", 5)
     near = analyse(evaluation, Predictor(small_run.folder), training=training).neighbours
     assert near is not None
     assert near.index.max() > 200
@@ -132,7 +132,7 @@ def test_neighbours_keep_their_numbers_where_only_a_sample_is_searched(
 def test_layers_are_those_of_the_picture_asked_for(
     evaluation: Evaluation, analysed: Analysis, small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(analysis, "EXPLAINED", 1)
+    monkeypatch.setattr(analysis, "MAX_EXPLAINED_PICTURES", 1)
     predictor = Predictor(small_run.folder)
     assert analysed.picture == evaluation.errors[0]
     other = analyse(evaluation, predictor, picture=7)
@@ -163,7 +163,7 @@ def sheet(url: str, tiles: int) -> NDArray[np.uint8]:
     assert url.startswith(start)
     with Image.open(io.BytesIO(base64.b64decode(url.removeprefix(start)))) as picture:
         pixels = np.asarray(picture)
-    columns = error_explorer_report.COLUMNS
+    columns = error_explorer_report.SHEET_COLUMNS
     return np.stack(
         [
             pixels[row * 28 : row * 28 + 28, column * 28 : column * 28 + 28]

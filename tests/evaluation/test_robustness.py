@@ -14,9 +14,9 @@ from number_prediction.digits.predictor import Predictor
 from number_prediction.evaluation.digits import evaluate
 from number_prediction.evaluation.robustness import (
     DISTORTIONS,
-    ENLARGED,
-    MARGIN,
-    PAGE_SIZE,
+    ENLARGEMENT,
+    PAGE_MARGIN_PX,
+    PAGE_SIDE_PX,
     Distortion,
     enlarge,
     measure_robustness,
@@ -24,7 +24,7 @@ from number_prediction.evaluation.robustness import (
 
 BY_NAME = {distortion.name: distortion for distortion in DISTORTIONS}
 UNCHANGED = {"rotation": 0, "shift": 0, "scale": 1, "noise": 0, "blur": 0, "stroke width": 0, "contrast": 1}
-CENTRE = PAGE_SIZE // 2
+CENTRE = PAGE_SIDE_PX // 2
 
 
 def distort(name: str, ink: NDArray[np.float32], level: float, *, seed: int = 0) -> NDArray[np.float32]:
@@ -32,8 +32,8 @@ def distort(name: str, ink: NDArray[np.float32], level: float, *, seed: int = 0)
 
 
 def page(rows: slice, columns: slice) -> NDArray[np.float32]:
-    """One page (1, PAGE_SIZE, PAGE_SIZE) with a box of ink; the slices are counted from the centre."""
-    ink = np.zeros((1, PAGE_SIZE, PAGE_SIZE), np.float32)
+    """One page (1, PAGE_SIDE_PX, PAGE_SIDE_PX) with a box of ink; the slices are counted from the centre."""
+    ink = np.zeros((1, PAGE_SIDE_PX, PAGE_SIDE_PX), np.float32)
     ink[0, CENTRE + rows.start : CENTRE + rows.stop, CENTRE + columns.start : CENTRE + columns.stop] = 1
     return ink
 
@@ -46,11 +46,11 @@ def centre_of_mass(ink: NDArray[np.float32]) -> tuple[float, float]:
 
 def test_frames_are_enlarged_onto_paper(mnist: Splits) -> None:
     ink = enlarge(mnist.test.images[:5])
-    assert ink.shape == (5, PAGE_SIZE, PAGE_SIZE)
+    assert ink.shape == (5, PAGE_SIDE_PX, PAGE_SIDE_PX)
     assert ink.dtype == np.float32
-    inside = slice(MARGIN, -MARGIN)
+    inside = slice(PAGE_MARGIN_PX, -PAGE_MARGIN_PX)
     assert ink[:, inside, inside].sum() == ink.sum()
-    small = ink[:, inside, inside].reshape(5, 28, ENLARGED, 28, ENLARGED).mean((2, 4))
+    small = ink[:, inside, inside].reshape(5, 28, ENLARGEMENT, 28, ENLARGEMENT).mean((2, 4))
     assert np.abs(small - mnist.test.images[:5] / 255).mean() < 0.02
 
 
@@ -59,7 +59,7 @@ def test_frames_are_enlarged_onto_paper(mnist: Splits) -> None:
 def test_any_level_gives_ink_of_the_same_form(distortion: Distortion, share: float, seed: int) -> None:
     lowest, highest = distortion.levels[0], distortion.levels[-1]
     generator = np.random.default_rng(seed)
-    ink = ndimage.gaussian_filter(generator.random((2, PAGE_SIZE, PAGE_SIZE), np.float32), (0, 2, 2))
+    ink = ndimage.gaussian_filter(generator.random((2, PAGE_SIDE_PX, PAGE_SIDE_PX), np.float32), (0, 2, 2))
     ink = np.where(ink > 0.5, 1, ink)
     before = ink.copy()
     found = distortion.apply(ink, lowest + share * (highest - lowest), generator)
@@ -95,7 +95,7 @@ def test_shift_moves_each_page_as_far_in_a_direction_of_its_own() -> None:
     ink = np.repeat(page(slice(-4, 4), slice(-2, 2)), 8, axis=0)
     moved = distort("shift", ink, 3)
     places = np.array([centre_of_mass(one[np.newaxis]) for one in moved])
-    assert np.hypot(*places.T) == pytest.approx(3 * ENLARGED, abs=0.05)
+    assert np.hypot(*places.T) == pytest.approx(3 * ENLARGEMENT, abs=0.05)
     angles = np.arctan2(*places.T)
     assert np.diff(np.sort(angles)).min() > 0.01
     assert (distort("shift", ink, 3) == moved).all()
@@ -120,7 +120,7 @@ def test_strokes_grow_and_shrink_by_the_level() -> None:
     bar = page(slice(-20, 20), slice(-4, 4))
     for level in (-2, -1, 1, 2, 3):
         width = distort("stroke width", bar, level)[0, CENTRE].sum()
-        assert width == 8 + level * ENLARGED
+        assert width == 8 + level * ENLARGEMENT
 
 
 def test_strokes_of_digits_change_their_ink(mnist: Splits) -> None:
@@ -136,7 +136,7 @@ def test_noise_blur_and_contrast_grow_with_their_level(mnist: Splits) -> None:
         assert (np.diff(changes) > 0).all()
     blurred = distort("blur", ink, 1)
     assert blurred.sum() == pytest.approx(ink.sum(), rel=0.01)
-    grey = np.full((1, PAGE_SIZE, PAGE_SIZE), 0.5, np.float32)
+    grey = np.full((1, PAGE_SIDE_PX, PAGE_SIDE_PX), 0.5, np.float32)
     assert np.std(distort("noise", grey, 0.1)) == pytest.approx(0.1, rel=0.05)
     np.testing.assert_allclose(distort("contrast", ink, 0.25), 0.25 * ink)
 

@@ -16,7 +16,7 @@ from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import TrainingError
 from number_prediction.evaluation.network import Network
 from number_prediction.evaluation.saliency import (
-    SHARES,
+    INK_SHARES,
     Faithfulness,
     SaliencyMethod,
     measure_faithfulness,
@@ -156,7 +156,7 @@ def test_the_first_share_takes_the_pixels_of_the_map_s_top(two_pixels: Network) 
 
 
 def test_areas_of_straight_lines() -> None:
-    found = Faithfulness(SHARES, 1 - SHARES, np.full(len(SHARES), 0.7))
+    found = Faithfulness(INK_SHARES, 1 - INK_SHARES, np.full(len(INK_SHARES), 0.7))
     assert found.deletion_area == pytest.approx(0.5)
     assert found.insertion_area == pytest.approx(0.7)
 

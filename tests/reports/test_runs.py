@@ -101,8 +101,8 @@ def test_three_runs_side_by_side(
     lines = done.stdout.decode().splitlines()
     assert lines[-1] == str(Path("out/runs.html"))
     assert "small is the most accurate" in lines[-2]
-    assert "better than worse by more than chance explains" in lines[-2]
-    assert "no difference that means anything from $copy$ of <small>" in lines[-2]
+    assert "significantly better than worse" in lines[-2]
+    assert "not significantly better than $copy$ of <small>" in lines[-2]
 
     runs = pandas.read_csv(tmp_path / "out" / "tables" / "runs.csv").set_index("run")
     assert list(runs.index) == ["small", "worse", "$copy$ of <small>"]
@@ -143,7 +143,7 @@ def test_three_runs_side_by_side(
     assert f"200 of {len(disagreements):,} pictures" in text
     assert "MNIST, test part: 10,000 pictures" in text
     assert "small and $copy$ of <small> are right and wrong on the same pictures." in text
-    assert f"{pairs.loc[0, 'only_first']} pictures only it reads right" in text
+    assert f"reads {pairs.loc[0, 'only_first']} pictures right" in text
     assert content.count('aria-label="right"') + content.count('aria-label="wrong"') == 600
     assert '<th scope="row">epochs<td>0.2<td>0.02<td>0.2' in content
 
@@ -156,7 +156,7 @@ def test_one_run_is_reported_alone(command_line: CommandLine, tmp_path: Path, sm
     text = Page(page.read_text(encoding="utf-8")).text
     metrics = json.loads((small_run.folder / "validation" / "metrics.json").read_text())
     assert f"{100 * metrics['summary']['accuracy']:.2f}%" in text
-    assert "Which differences" not in text
+    assert "Significant differences" not in text
     assert {path.stem for path in (page.parent / "tables").iterdir()} == {"runs", "classes"}
 
 
@@ -175,7 +175,7 @@ def test_any_number_of_classes(
     assert pandas.read_csv(tmp_path / "all" / "tables" / "classes.csv")["pictures"].sum() == 500
     mixed = command_line("report", small_run.folder, folders[0])
     assert mixed.returncode == 1
-    assert b"knows eight, three: give runs that know the same classes" in mixed.stderr
+    assert b"knows eight, three); give runs with the same classes" in mixed.stderr
 
 
 def test_data_of_some_of_the_classes(
@@ -237,20 +237,20 @@ NAMES = ("a", "b")
         (
             (38, 11),
             0.00014,
-            "a is better than b: 38 pictures only it reads right, 11 only b; were both equally good, such a "
-            "difference would arise by chance in 0.014% of cases.",
+            "a is better than b: only a reads 38 pictures right, only b 11. If both were equally good, "
+            "chance would cause a difference this large in 0.014% of cases.",
         ),
         (
             (0, 21),
             1e-6,
-            "b is better than a: 21 pictures only it reads right, 0 only a; were both equally good, such a "
-            "difference would arise by chance in less than 0.01% of cases.",
+            "b is better than a: only b reads 21 pictures right, only a 0. If both were equally good, chance "
+            "would cause a difference this large in less than 0.01% of cases.",
         ),
         (
             (0, 1),
             1.0,
-            "No difference that means anything between b and a: 1 picture only b reads right, 0 only a; were "
-            "both equally good, chance alone would make as large a one in 100% of cases.",
+            "b is not significantly better than a: only b reads 1 picture right, only a 0. If both were "
+            "equally good, chance would cause a difference this large in 100% of cases.",
         ),
         ((0, 0), 1.0, "a and b are right and wrong on the same pictures."),
     ],
@@ -263,7 +263,7 @@ def test_the_verdict_in_words(counts: tuple[int, int], p_value: float, sentence:
 def test_the_verdict_names_the_correction() -> None:
     pair = PairComparison(0, 1, 1000, 30, 11, (0.0, 0.0), 0.004, 0.07)
     found = evaluation_runs.verdict(pair, NAMES, pairs=3)
-    assert found.startswith("No difference that means anything")
+    assert found.startswith("a is not significantly better than b")
     assert found.endswith("in 7% of cases, corrected for 3 pairs.")
 
 

@@ -1,7 +1,7 @@
-"""Evaluation and predictor -> why the model answered as it did and when to trust it: an Analysis.
+"""Evaluation and predictor -> Analysis: why the model answered as it did, and when to trust it.
 
-Saliency and nearest training pictures of the answers that are worth a look, a check of the saliency, accuracy
-under distortions, and what the layers see. Needs the extra `train`.
+It has saliency and nearest training pictures of errors and uncertain answers, a check of the saliency, the
+accuracy under distortions, and the output of the layers. Needs the extra `train`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from number_prediction.evaluation.saliency import (
     random_saliency,
 )
 
-EXPLAINED = 300
-"""Pictures with saliency and neighbours: the errors, then the least certain answers."""
-NEIGHBOURS = 6
-FAITHFULNESS_SIZE = 200
-"""Pictures, drawn at random, over which saliency is checked."""
-ROBUSTNESS_SIZE = 1000
-"""Pictures, drawn at random, that are distorted."""
-MAX_REFERENCE = 60_000
-"""Training pictures among which neighbours are sought; of more, a random sample."""
+MAX_EXPLAINED_PICTURES = 300
+"""Most pictures with saliency and neighbours: first errors, then the least certain answers."""
+NEIGHBOURS_PER_PICTURE = 6
+FAITHFULNESS_PICTURES = 200
+"""Random pictures for checking the saliency."""
+ROBUSTNESS_PICTURES = 1000
+"""Random pictures to be distorted."""
+MAX_REFERENCE_PICTURES = 60_000
+"""Most training pictures for finding neighbours; larger sets are sampled at random."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,24 +54,24 @@ class Neighbours:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What an evaluation's report shows besides its figures."""
+    """Results that an evaluation's report shows besides its figures."""
 
     explained: NDArray[np.intp]
-    """(D,) indices of the pictures in the evaluation that are explained."""
+    """(D,) indices of the explained pictures in the evaluation."""
     saliency: Mapping[str, NDArray[np.float32]]
-    """Name of a method -> maps (D, 28, 28), positive where a pixel speaks for the answer."""
+    """Name of a method -> maps (D, 28, 28), positive at pixels that speak for the answer."""
     neighbours: Neighbours | None
-    """None where the training pictures are not known."""
+    """Nearest training pictures; None if the training pictures are unknown."""
     faithfulness: Mapping[str, Faithfulness]
-    """Name of a method, "random" among them -> its curves."""
+    """Name of a method, including "random" -> its curves."""
     robustness: pandas.DataFrame
-    """As `measure_robustness` gives it."""
+    """Result of `measure_robustness`."""
     picture: int
-    """Index of the picture whose feature maps are given."""
+    """Index of the picture with feature maps."""
     feature_maps: tuple[NDArray[np.float32], ...]
-    """Each (channels, height, width): what the layers make of that picture."""
+    """Output of each layer for that picture, (channels, height, width)."""
     filters: NDArray[np.float32] | None
-    """(K, height, width): weights of the first layer, where they can be seen as pictures."""
+    """(K, height, width) weights of the first layer; None if they are not pictures."""
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values, ready for JSON."""
@@ -96,24 +96,24 @@ def analyse(
     """Analyse the answers of a model.
 
     Args:
-        evaluation: its answers.
-        predictor: the model that gave them.
-        training: frames (M, 28, 28) uint8 that it was trained on, for the nearest neighbours.
+        evaluation: answers of the model.
+        predictor: the model.
+        training: its training frames (M, 28, 28) uint8, for nearest neighbours.
         methods: saliency methods besides occlusion.
-        picture: whose feature maps to show; by default the most confident error, else the first picture.
-        seed: of what is drawn at random.
+        picture: picture with feature maps; by default the most confident error, else the first picture.
+        seed: seed of random samples.
 
     Raises:
-        DataError: there is no such picture, or the training frames have other classes than the model.
+        DataError: no such picture, or the training frames have other classes than the model.
     """
     if picture is None:
         picture = int(evaluation.errors[0]) if len(evaluation.errors) else 0
     elif not 0 <= picture < len(evaluation.labels):
-        raise DataError(f"picture {picture}: there are pictures 0 to {len(evaluation.labels) - 1}")
+        raise DataError(f"no picture {picture}; choose one of pictures 0 to {len(evaluation.labels) - 1}")
     if training is not None and training.classes != evaluation.classes:
         raise DataError(
-            f"the training pictures have classes {', '.join(training.classes)}, the model "
-            f"{', '.join(evaluation.classes)}; give those it was trained on, or go without (--no-analysis)"
+            f"the training pictures have classes {', '.join(training.classes)}, but the model has "
+            f"{', '.join(evaluation.classes)}; give the pictures it was trained on, or add --no-analysis"
         )
     network = Network(predictor)
     everything: dict[str, SaliencyMethod] = {
@@ -122,9 +122,9 @@ def analyse(
     }
     explained = _worth_a_look(evaluation)
     frames, answers = evaluation.frames_and_answers(explained)
-    checked = evaluation.frames_and_answers(sample(evaluation.split, FAITHFULNESS_SIZE, seed=seed))
+    checked = evaluation.frames_and_answers(sample(evaluation.split, FAITHFULNESS_PICTURES, seed=seed))
     shown, _ = evaluation.frames_and_answers(np.array([picture]))
-    distorted = evaluation.split.select(sample(evaluation.split, ROBUSTNESS_SIZE, seed=seed))
+    distorted = evaluation.split.select(sample(evaluation.split, ROBUSTNESS_PICTURES, seed=seed))
     return Analysis(
         explained=explained,
         saliency={name: method(frames, answers) for name, method in everything.items()},
@@ -146,14 +146,14 @@ def _worth_a_look(evaluation: Evaluation) -> NDArray[np.intp]:
     """Indices of the errors, the most confident first, then of the least certain right answers."""
     right = np.flatnonzero(evaluation.correct)
     doubtful = right[np.argsort(evaluation.probabilities[right].max(1), kind="stable")]
-    return np.concatenate([evaluation.errors, doubtful])[:EXPLAINED]
+    return np.concatenate([evaluation.errors, doubtful])[:MAX_EXPLAINED_PICTURES]
 
 
 def _find_neighbours(split: Split, training: Split, seed: int) -> Neighbours:
-    known = sample(training, MAX_REFERENCE, seed=seed)
+    known = sample(training, MAX_REFERENCE_PICTURES, seed=seed)
     reference = training.select(known)
     embedding = Embedding.of(reference, seed=seed)
-    _, nearest = nearest_neighbours(embedding.points, embedding.transform(split), NEIGHBOURS)
+    _, nearest = nearest_neighbours(embedding.points, embedding.transform(split), NEIGHBOURS_PER_PICTURE)
     return Neighbours(
         known[nearest], reference.labels[nearest].astype(np.intp), np.asarray(reference.images)[nearest]
     )

@@ -1,4 +1,4 @@
-"""Predictor and split -> Evaluation: every answer on a data set, and the figures that follow from them."""
+"""Predictor and split -> Evaluation: all answers on a data set, and the figures computed from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from number_prediction.evaluation import metrics
 from number_prediction.images.decode import Page
 
 METRICS_FILE = "metrics.json"
-_CHUNK = 1000
+_PICTURES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Evaluation:
     """Answers of one model on N pictures. C is the number of the model's classes."""
 
     data: str
-    """What was measured on, in words."""
+    """Description of the pictures."""
     model_sha256: str
     classes: tuple[str, ...]
     labels: NDArray[np.intp]
@@ -37,15 +37,15 @@ class Evaluation:
     is_digit: NDArray[np.float32]
     """(N,) in [0, 1]."""
     frames: NDArray[np.uint8]
-    """(N, 28, 28), ink 255: what the network saw."""
+    """(N, 28, 28), ink 255: input of the network."""
     seconds: float
-    """Time the predictor took, decoding of files included."""
+    """Time of the predictor, including the decoding of files."""
     threshold: float = DEFAULT_THRESHOLD
-    """Below this `is_digit` the model abstains."""
+    """Threshold of `is_digit`; the model abstains below it."""
     temperature: float | None = None
-    """What the graph divides its logits by, by the model's manifest; None where it has none."""
+    """Divisor of the logits, from the model's manifest; None without a manifest."""
     rejected: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    """(R,) indices of pictures whose labels a published review rejected; they count all the same."""
+    """(R,) indices of pictures with labels that a published review rejected; figures include them."""
 
     @cached_property
     def split(self) -> Split:
@@ -59,12 +59,12 @@ class Evaluation:
 
     @cached_property
     def abstained(self) -> NDArray[np.bool_]:
-        """(N,) where the model says "not a digit"."""
+        """(N,) whether the model answers "not a digit"."""
         return np.asarray(self.is_digit < self.threshold)
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
-        """(N,) right answers; an abstention is not right."""
+        """(N,) whether each answer is right; an abstention is not."""
         return np.asarray((self.predicted == self.labels) & ~self.abstained)
 
     @property
@@ -79,7 +79,7 @@ class Evaluation:
 
     @property
     def accuracy_without_rejected(self) -> float | None:
-        """Accuracy on the pictures whose labels no review rejected; None where none was rejected."""
+        """Accuracy without the pictures with rejected labels; None if there are none."""
         if not len(self.rejected):
             return None
         return float(np.delete(self.correct, self.rejected).mean())
@@ -91,13 +91,13 @@ class Evaluation:
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """(C, C), row true and column predicted, of the pictures that were answered."""
+        """(C, C), rows true and columns predicted classes, without abstentions."""
         answered = ~self.abstained
         return metrics.confusion_matrix(self.labels[answered], self.predicted[answered], len(self.classes))
 
     @property
     def scores(self) -> metrics.ClassScores:
-        """Precision, recall and F1 by class, of the pictures that were answered."""
+        """Precision, recall and F1 by class, without abstentions."""
         return metrics.class_scores(self.confusion)
 
     @cached_property
@@ -107,7 +107,7 @@ class Evaluation:
 
     @cached_property
     def uncalibrated(self) -> metrics.Reliability | None:
-        """As `reliability`, before the temperature; None where that is not known."""
+        """`reliability` without the temperature; None if the temperature is unknown."""
         if self.temperature is None:
             return None
         scaled = metrics.apply_temperature(self.probabilities, 1 / self.temperature)
@@ -121,12 +121,12 @@ class Evaluation:
 
     @cached_property
     def errors(self) -> NDArray[np.intp]:
-        """(K,) indices of the answers that are not right, the most confident first."""
+        """(K,) indices of wrong answers, the most confident first."""
         wrong = np.flatnonzero(~self.correct)
         return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
 
     def answer(self, index: int) -> str:
-        """Name of the class that was answered, or "none" for an abstention."""
+        """Name of the answered class, or "none" for an abstention."""
         return "none" if self.abstained[index] else self.classes[self.predicted[index]]
 
     def describe(self, index: int) -> str:
@@ -134,11 +134,11 @@ class Evaluation:
         return f"{self.classes[self.labels[index]]} read as {self.answer(index)}"
 
     def frames_and_answers(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        """Frames (K, 28, 28) float32 in [0, 1] and most probable classes (K,), as saliency takes them."""
+        """Frames (K, 28, 28) float32 in [0, 1] and most probable classes (K,), for saliency methods."""
         return np.divide(self.frames[indices], 255, dtype=np.float32), self.predicted[indices]
 
     def summary(self) -> dict[str, Any]:
-        """The figures in one row, ready for JSON."""
+        """The main figures, ready for JSON."""
         without = self.accuracy_without_rejected
         before = self.uncalibrated
         return {
@@ -157,7 +157,7 @@ class Evaluation:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; the content of metrics.json."""
+        """All figures as plain values: the content of metrics.json."""
         scores = self.scores
         return {
             "data": self.data,
@@ -197,24 +197,25 @@ class Evaluation:
 def evaluate(
     predictor: Predictor, split: Split, *, data: str, rejected: NDArray[np.intp] | None = None
 ) -> Evaluation:
-    """Ask the predictor about every picture of a split.
+    """Let a model answer all pictures of a split.
 
     Args:
-        predictor: the model; its classes are matched to the split's by name.
+        predictor: the model; its classes and the split's are matched by name.
         split: at least one picture.
-        data: what the split is, in words.
-        rejected: indices (R,) of pictures whose labels a review rejected, see `datasets.rejected_labels`.
+        data: description of the split.
+        rejected: indices (R,) of pictures with labels that a review rejected, see
+            `datasets.load.rejected_labels`.
 
     Raises:
         DataError: the split is empty, or has a class that the model does not know.
     """
     if len(split) == 0:
-        raise DataError(f"{data}: no pictures to evaluate on")
+        raise DataError(f"{data}: no pictures to evaluate on; give another data set or part")
     unknown = [name for name in split.classes if name not in predictor.classes]
     if unknown:
         raise DataError(
             f"{data}: classes {', '.join(unknown)} are unknown to the model, which knows "
-            f"{', '.join(predictor.classes)}; evaluate on data with its classes"
+            f"{', '.join(predictor.classes)}; evaluate on data with these classes"
         )
     to_model_class = np.array([predictor.classes.index(name) for name in split.classes])
     begun = time.perf_counter()
@@ -242,6 +243,6 @@ def evaluate(
 
 
 def _chunks(split: Split) -> Iterator[NDArray[np.uint8] | list[Page]]:
-    for begin in range(0, len(split), _CHUNK):
-        pages = split.images[begin : begin + _CHUNK]
+    for begin in range(0, len(split), _PICTURES_AT_ONCE):
+        pages = split.images[begin : begin + _PICTURES_AT_ONCE]
         yield pages if isinstance(pages, np.ndarray) else list(pages)

@@ -1,4 +1,4 @@
-"""Predictor and a CSV file of pictures -> the file of answers that Kaggle's Digit Recognizer takes."""
+"""Predictor and a CSV file of pictures -> a file of answers for Kaggle's Digit Recognizer."""
 
 from __future__ import annotations
 
@@ -18,30 +18,28 @@ _CHUNK = 1000
 
 
 def write_submission(predictor: Predictor, pictures: Path, output: Path) -> int:
-    """Answer every picture of a CSV file, in order, with its most probable class; blank ones too.
+    """Answer each picture of a CSV file, in order, with its most probable class; blank ones too.
 
     Args:
         predictor: the model.
         pictures: CSV file as `read_digit_csv` takes it, without labels.
-        output: the file to write: ImageId from 1 and Label, the name of the class. What stood there is
-            replaced when all is answered.
+        output: the file to write: ImageId from 1 and Label, the name of the class. An older file is replaced
+            at the end.
 
     Returns:
-        How many pictures were answered.
+        The number of pictures.
 
     Raises:
         DataError: the pictures are missing, damaged or labelled, or the output cannot be that file.
         MissingExtraError: pandas is not installed.
     """
     if output.is_dir() or not output.parent.is_dir() or output.resolve() == pictures.resolve():
-        raise DataError(
-            f"{output}: answers cannot be written there; choose another file, in a folder that is there"
-        )
+        raise DataError(f"{output}: cannot write answers there; choose another file in an existing folder")
     table = read_digit_csv(pictures)
     if table.labels is not None:
         raise DataError(
-            f"{pictures}: has a column of labels, so it is not the file that answers are wanted for; give "
-            f"test.csv, or measure the model on this one: number-prediction evaluate MODEL --data {pictures}"
+            f"{pictures}: has a column of labels, so it needs no answers; give test.csv, or measure the "
+            f"model on this file: number-prediction evaluate MODEL --data {pictures}"
         )
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -55,7 +53,7 @@ def write_submission(predictor: Predictor, pictures: Path, output: Path) -> int:
 
 
 def trained_on(predictor: Predictor) -> str | None:
-    """The data set a model was trained on, by its run or its manifest; None where neither is beside it."""
+    """The data set that a model was trained on, from its run or manifest; None if it has neither."""
     run = Run(predictor.path.parent)
     if predictor.path == run.model_path and run.settings_path.exists():
         return run.settings().data

@@ -1,4 +1,4 @@
-"""Labels and probabilities -> figures. NumPy only; nothing here opens a file or draws.
+"""Metrics: labels and probabilities -> figures, with NumPy only.
 
 N pictures, C classes. `labels` and `predicted` are (N,) integers in 0..C-1, `probabilities` is (N, C).
 """
@@ -16,7 +16,7 @@ Floats: TypeAlias = NDArray[np.floating]
 
 CALIBRATION_BINS = 15
 _Z_95 = 1.959963984540054  # 97.5% quantile of the normal distribution
-_SMALLEST = 1e-12  # keeps the logarithm finite where a probability is 0
+_MIN_PROBABILITY = 1e-12  # keeps the logarithm finite where a probability is 0
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
@@ -31,12 +31,12 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
 def log_loss(labels: Labels, probabilities: Floats) -> float:
     """Mean negative natural logarithm of the probability given to the true class."""
     true_class = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(true_class, _SMALLEST)).mean())
+    return float(-np.log(np.maximum(true_class, _MIN_PROBABILITY)).mean())
 
 
 def apply_temperature(probabilities: Floats, temperature: float) -> NDArray[np.float64]:
     """Probabilities (N, C) as if their logits had been divided by `temperature` (Guo et al., 2017)."""
-    powers = np.maximum(probabilities.astype(np.float64), _SMALLEST) ** (1 / temperature)
+    powers = np.maximum(probabilities.astype(np.float64), _MIN_PROBABILITY) ** (1 / temperature)
     return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
@@ -68,7 +68,7 @@ def class_scores(confusion: NDArray[np.int64]) -> ClassScores:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Confidence against accuracy in bins of equal mass; the data of a reliability diagram."""
+    """Confidence against accuracy in bins of equal size: the data of a reliability diagram."""
 
     confidence: NDArray[np.float64]
     """(B,) mean confidence of each bin, rising."""
@@ -85,7 +85,7 @@ class Reliability:
 
 
 def reliability(confidence: Floats, correct: NDArray[np.bool_], bins: int = CALIBRATION_BINS) -> Reliability:
-    """Reliability of `confidence` (N,) in [0, 1] against `correct` (N,), in `bins` bins of equal mass."""
+    """Reliability of `confidence` (N,) in [0, 1] against `correct` (N,), in `bins` bins of equal size."""
     order = np.argsort(confidence, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     return Reliability(
@@ -97,10 +97,10 @@ def reliability(confidence: Floats, correct: NDArray[np.bool_], bins: int = CALI
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """Accuracy of the most confident answers against how many they are (El-Yaniv and Wiener, 2010)."""
+    """Accuracy of the most confident answers against their share (El-Yaniv and Wiener, 2010)."""
 
     threshold: NDArray[np.float64]
-    """(K,) confidences, falling: from here up an answer is accepted."""
+    """(K,) confidences in falling order; an answer is accepted at or above its threshold."""
     coverage: NDArray[np.float64]
     """(K,) share of the answers that are accepted, rising to 1."""
     accuracy: NDArray[np.float64]
@@ -115,7 +115,7 @@ class Coverage:
 
 
 def coverage_curve(confidence: Floats, correct: NDArray[np.bool_]) -> Coverage:
-    """Coverage of answers with `confidence` (N,) in [0, 1], of which `correct` (N,) are right.
+    """Coverage of answers with `confidence` (N,) in [0, 1]; `correct` (N,) says which are right.
 
     Answers of equal confidence are accepted together.
     """

@@ -1,7 +1,7 @@
-"""Network: the part of an exported model after the frame, to be asked about altered frames and looked into.
+"""Network: the part of an exported model after the frame, for explaining its answers.
 
-Frames (N, 28, 28) float32 in [0, 1] -> calibrated probabilities (N, C), feature maps, first-layer filters.
-The graph's own nodes are used, so what is explained is what answers. Needs the extra `train` (onnx).
+Frames (N, 28, 28) float32 in [0, 1] -> calibrated probabilities (N, C), feature maps, first-layer filters. It
+uses the nodes of the exported graph itself. Needs the extra `train` (onnx).
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ from number_prediction.digits.predictor import OUTPUTS, Predictor
 from number_prediction.errors import ModelError
 
 BATCH_SIZE = 100
+"""Frames per call of ONNX Runtime."""
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 _RESHAPING = ("Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity")
 
 
 class Network:
-    """The network inside a loaded model; it may be used by several threads at once."""
+    """The network inside a loaded model; several threads may use it at once."""
 
     def __init__(self, predictor: Predictor) -> None:
         """Cut the network out of the model that `predictor` runs.
 
         Raises:
-            ModelError: the file was altered since it was loaded, or its graph cannot be cut at the frame.
+            ModelError: the file was changed after it was loaded, or its graph cannot be cut at the frame.
         """
         frame, probabilities = OUTPUTS[:2]
         whole = onnx.load_model_from_string(predictor.read_model())
         try:
             self._model = Extractor(whole).extract_model([frame], [probabilities])
-        except Exception as error:  # onnx raises what its parts raise
+        except Exception as error:  # onnx documents no exceptions
             raise ModelError(f"{predictor.path}: its graph cannot be cut at the frame ({error})") from error
         self._session = _session(self._model)
         self._class_count = len(predictor.classes)
@@ -56,11 +57,11 @@ class Network:
         return answers
 
     def feature_maps(self, frame: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """What each layer makes of a frame (28, 28): arrays (channels, height, width), first layer first.
+        """Output of each layer for a frame (28, 28): arrays (channels, height, width), first layer first.
 
-        A layer is what the next weights take in. Layers without place, such as those of a multilayer
-        perceptron, come as (channels, 1, 1). The answer itself is left out, so a network of one layer has
-        none.
+        A layer's output is the input of the next weights. Layers without rows and columns, such as those of a
+        multilayer perceptron, are (channels, 1, 1). The answer is left out, so a network of one layer has no
+        feature maps.
         """
         *layers, _ = _session(self.with_layers()).run(
             None, {OUTPUTS[0]: frame[np.newaxis].astype(np.float32)}
@@ -68,7 +69,7 @@ class Network:
         return [_as_maps(layer[0]) for layer in layers]
 
     def with_layers(self) -> onnx.ModelProto:
-        """A model of its own: "frame" in; the layers, first layer first, and last "probabilities" out."""
+        """A new model from "frame" to all layers, first layer first, and "probabilities"."""
         deeper = onnx.ModelProto()
         deeper.CopyFrom(self._model)
         del deeper.graph.output[:]
@@ -78,9 +79,9 @@ class Network:
         return deeper
 
     def first_layer_filters(self) -> NDArray[np.float32] | None:
-        """Weights of the first layer as pictures (K, height, width): 3x3 of a convolution, else 28x28.
+        """Weights of the first layer as pictures (K, height, width): 3x3 for a convolution, else 28x28.
 
-        None where they cannot be seen as pictures, because they are not laid on the frame itself.
+        None if they are not applied to the frame itself, so that they are not pictures.
         """
         weights = {item.name: item for item in self._model.graph.initializer}
         node = next(iter(_weighted(self._model)), None)
@@ -97,7 +98,7 @@ class Network:
 
 
 def _weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """The operators that hold weights, in order."""
+    """Operators with weights, in order."""
     weights = {item.name for item in model.graph.initializer}
     return [
         node
@@ -107,7 +108,7 @@ def _weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 
 def _layer_outputs(model: onnx.ModelProto) -> list[str]:
-    """Names of the tensors that end a layer: what all weighted operators but the first take in."""
+    """Names of the layers' outputs: the inputs of all weighted operators except the first."""
     before_reshaping = {
         node.output[0]: node.input[0] for node in model.graph.node if node.op_type in _RESHAPING
     }

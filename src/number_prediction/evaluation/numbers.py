@@ -1,6 +1,6 @@
-"""Lines of writing whose texts are known -> how well a model reads them. No torch.
+"""Lines of writing with known texts -> figures of a model that reads them.
 
-A folder of lines holds labels.csv, with the columns `file` and `label`, and the pictures that it names.
+A folder of lines holds pictures and labels.csv, with the columns `file` and `label`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from number_prediction.numbers.predictor import NumberPredictor
 
 LABELS_FILE = "labels.csv"
 COLUMNS = ("file", "label")
-ACCEPTANCE = 0.99
-"""Accuracy for which the coverage is given."""
+COVERAGE_ACCURACY = 0.99
+"""Accuracy at which the coverage is reported."""
 
 
 @dataclass(frozen=True)
 class LabelledLines:
-    """Pictures of one line each, and what they say."""
+    """Pictures of one line each, and their texts."""
 
     pages: list[Page]
     texts: list[str]
@@ -38,16 +38,16 @@ class LabelledLines:
 
 @dataclass(frozen=True, eq=False)
 class NumberEvaluation:
-    """What a model read on N lines."""
+    """A model's readings of N lines."""
 
     data: str
-    """What was read, in words."""
+    """Description of the lines."""
     texts: tuple[str, ...]
-    """(N,) what they say."""
+    """(N,) true texts."""
     readings: tuple[str, ...]
-    """(N,) what was read."""
+    """(N,) texts read by the model."""
     confidence: NDArray[np.float64]
-    """(N,) in [0, 1]."""
+    """(N,) confidence of each reading, in [0, 1]."""
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -56,7 +56,7 @@ class NumberEvaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of the lines whose whole text is right."""
+        """Share of the lines that are read right as a whole."""
         return float(self.correct.mean())
 
     @property
@@ -67,7 +67,7 @@ class NumberEvaluation:
 
     def summary(self) -> dict[str, Any]:
         """Figures in plain values, ready for JSON."""
-        coverage, threshold = coverage_curve(self.confidence, self.correct).at_accuracy(ACCEPTANCE)
+        coverage, threshold = coverage_curve(self.confidence, self.correct).at_accuracy(COVERAGE_ACCURACY)
         error = reliability(self.confidence, self.correct).expected_calibration_error
         return {
             "data": self.data,
@@ -81,7 +81,7 @@ class NumberEvaluation:
         }
 
     def write(self, folder: Path) -> Path:
-        """Write metrics.json and readings.csv, one row a line, the least confident first."""
+        """Write metrics.json, and readings.csv with one row per line, the least confident first."""
         folder.mkdir(parents=True, exist_ok=True)
         stream = io.StringIO(newline="")
         table = csv.writer(stream)
@@ -96,7 +96,7 @@ class NumberEvaluation:
 
 
 def evaluate_numbers(predictor: NumberPredictor, lines: LabelledLines, *, data: str) -> NumberEvaluation:
-    """Read lines and compare; nothing is told of what they say."""
+    """Read lines without any constraint, and compare with their texts."""
     found = predictor.predict_numbers(lines.pages)
     return NumberEvaluation(
         data,
@@ -107,10 +107,10 @@ def evaluate_numbers(predictor: NumberPredictor, lines: LabelledLines, *, data: 
 
 
 def load_lines(folder: Path) -> LabelledLines:
-    """Lines of a folder.
+    """Load the lines of a folder.
 
     Raises:
-        DataError: there is no labels.csv, or it lacks a column, a text or a picture.
+        DataError: labels.csv is missing, or lacks a column, a text or a picture.
     """
     path = folder / LABELS_FILE
     try:
@@ -121,13 +121,11 @@ def load_lines(folder: Path) -> LabelledLines:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error}); give a CSV file in UTF-8") from error
     if missing or not rows:
-        raise DataError(f"{path}: needs the columns {' and '.join(COLUMNS)}, and a row for each picture")
+        raise DataError(f"{path}: needs the columns {' and '.join(COLUMNS)}, and one row per picture")
     pages, texts = [], []
     for number, row in enumerate(rows, 2):
         if not row["file"] or not row["label"]:
-            raise DataError(
-                f"{path}, line {number}: a file or a label is missing; complete or delete the line"
-            )
+            raise DataError(f"{path}, line {number}: has no file or no label; complete or delete the line")
         try:
             pages.append(to_page(folder / row["file"]))
         except ImageError as error:

@@ -1,7 +1,7 @@
 """Predictor and frames -> accuracy under distortions of growing strength.
 
-A frame is enlarged onto a page with paper around it, distorted there, and read by the whole graph, as a
-person's picture would be. Needs the extra `train` (pandas, SciPy).
+A frame is enlarged onto a page with paper around it, distorted there, and read by the whole graph, like any
+picture. Needs the extra `train` (pandas, SciPy).
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from number_prediction.datasets.split import Split
 from number_prediction.digits.predictor import Predictor
 from number_prediction.evaluation.digits import evaluate
 
-ENLARGED = 2
-"""Pixels of the page a pixel of the frame."""
-MARGIN = 14
-"""Paper around the enlarged frame, in pixels of the page."""
-PAGE_SIZE = FRAME_SIZE * ENLARGED + 2 * MARGIN
+ENLARGEMENT = 2
+"""Side of a pixel of the frame on the page."""
+PAGE_MARGIN_PX = 14
+"""Paper around the enlarged frame."""
+PAGE_SIDE_PX = FRAME_SIZE * ENLARGEMENT + 2 * PAGE_MARGIN_PX
 
 Ink = NDArray[np.float32]
-"""(N, PAGE_SIZE, PAGE_SIZE) in [0, 1], 1 is ink."""
+"""(N, PAGE_SIDE_PX, PAGE_SIDE_PX) in [0, 1], 1 is ink."""
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """One way in which a picture can be harder than it was."""
+    """One way to make a picture harder to read."""
 
     name: str
     unit: str
     levels: tuple[float, ...]
-    """Rising; one of them changes nothing."""
+    """Strengths in rising order; one of them changes nothing."""
     apply: Callable[[Ink, float, np.random.Generator], Ink]
     """Ink, level and random values -> ink of the same shape, in [0, 1]."""
 
@@ -47,11 +47,11 @@ def measure_robustness(predictor: Predictor, split: Split, *, seed: int = 0) -> 
 
     Args:
         predictor: the model; abstentions count as wrong.
-        split: frames (N, 28, 28) uint8, ink 255; the same pictures are taken at every level.
-        seed: of shifts and noise.
+        split: frames (N, 28, 28) uint8, ink 255; every level uses all of them.
+        seed: seed of shifts and noise.
 
     Returns:
-        One row a level: `distortion`, `unit`, `level`, `accuracy`, `pictures`.
+        One row per level: `distortion`, `unit`, `level`, `accuracy`, `pictures`.
     """
     ink = enlarge(np.asarray(split.images))
     rows = []
@@ -73,19 +73,24 @@ def measure_robustness(predictor: Predictor, split: Split, *, seed: int = 0) -> 
 
 
 def enlarge(frames: NDArray[np.uint8]) -> Ink:
-    """Lay frames (N, 28, 28), ink 255, enlarged onto pages with paper around them."""
-    size = (FRAME_SIZE * ENLARGED, FRAME_SIZE * ENLARGED)
+    """Enlarge frames (N, 28, 28), ink 255, onto pages with paper around them."""
+    size = (FRAME_SIZE * ENLARGEMENT, FRAME_SIZE * ENLARGEMENT)
     large = [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR)) for frame in frames]
-    padded = np.pad(np.stack(large), ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
+    padded = np.pad(
+        np.stack(large), ((0, 0), (PAGE_MARGIN_PX, PAGE_MARGIN_PX), (PAGE_MARGIN_PX, PAGE_MARGIN_PX))
+    )
     return padded.astype(np.float32) / np.float32(255)
 
 
 def _warp(ink: Ink, matrices: NDArray[np.float64]) -> Ink:
-    """Resample each page by its matrix (N, 2, 3) that leads from the place in the result to the source."""
+    """Resample each page by its matrix (N, 2, 3), which maps places in the result to the source."""
     warped = np.empty_like(ink)
     for index, (page, matrix) in enumerate(zip(ink, matrices, strict=True)):
         picture = Image.fromarray(page).transform(
-            (PAGE_SIZE, PAGE_SIZE), Image.Transform.AFFINE, matrix.ravel().tolist(), Image.Resampling.BILINEAR
+            (PAGE_SIDE_PX, PAGE_SIDE_PX),
+            Image.Transform.AFFINE,
+            matrix.ravel().tolist(),
+            Image.Resampling.BILINEAR,
         )
         warped[index] = np.asarray(picture)
     return np.clip(warped, 0, 1)
@@ -94,14 +99,14 @@ def _warp(ink: Ink, matrices: NDArray[np.float64]) -> Ink:
 def _rotate(ink: Ink, degrees: float, _random: np.random.Generator) -> Ink:
     angle = np.deg2rad(degrees)  # positive turns the digit clockwise
     linear = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    centre = np.full(2, PAGE_SIZE / 2)
+    centre = np.full(2, PAGE_SIDE_PX / 2)
     return _warp(ink, np.tile(np.column_stack([linear, centre - linear @ centre]), (len(ink), 1, 1)))
 
 
 def _scale(ink: Ink, factor: float, _random: np.random.Generator) -> Ink:
-    size = max(1, round(PAGE_SIZE * factor))
-    begin = (size - PAGE_SIZE) // 2
-    window = (begin, begin, begin + PAGE_SIZE, begin + PAGE_SIZE)  # outside the picture is paper
+    size = max(1, round(PAGE_SIDE_PX * factor))
+    begin = (size - PAGE_SIDE_PX) // 2
+    window = (begin, begin, begin + PAGE_SIDE_PX, begin + PAGE_SIDE_PX)  # outside the picture is paper
     resized = [Image.fromarray(page).resize((size, size), Image.Resampling.BILINEAR) for page in ink]
     return np.stack([np.asarray(picture.crop(window)) for picture in resized])
 
@@ -109,7 +114,7 @@ def _scale(ink: Ink, factor: float, _random: np.random.Generator) -> Ink:
 def _shift(ink: Ink, pixels: float, random: np.random.Generator) -> Ink:
     angle = random.uniform(0, 2 * np.pi, len(ink))
     matrices = np.tile(np.column_stack([np.eye(2), np.zeros(2)]), (len(ink), 1, 1))
-    matrices[:, :, 2] = pixels * ENLARGED * np.column_stack([np.cos(angle), np.sin(angle)])
+    matrices[:, :, 2] = pixels * ENLARGEMENT * np.column_stack([np.cos(angle), np.sin(angle)])
     return _warp(ink, matrices)
 
 
@@ -119,12 +124,12 @@ def _add_noise(ink: Ink, deviation: float, random: np.random.Generator) -> Ink:
 
 
 def _blur(ink: Ink, pixels: float, _random: np.random.Generator) -> Ink:
-    sigma = (0, pixels * ENLARGED, pixels * ENLARGED)
+    sigma = (0, pixels * ENLARGEMENT, pixels * ENLARGEMENT)
     return np.asarray(ndimage.gaussian_filter(ink, sigma), dtype=np.float32)
 
 
 def _change_stroke(ink: Ink, pixels: float, _random: np.random.Generator) -> Ink:
-    radius = abs(pixels) / 2 * ENLARGED
+    radius = abs(pixels) / 2 * ENLARGEMENT
     reach = int(np.ceil(radius))
     rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     disc = (np.hypot(rows, columns) <= radius)[np.newaxis]

@@ -1,4 +1,4 @@
-"""Several runs on the same pictures: their figures, and which differences mean something (no HTML)."""
+"""Several runs on the same pictures: their figures, and which differences are significant."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class MeasuredRun:
 
 
 def open_runs(folders: Sequence[Path]) -> dict[str, Run]:
-    """Name -> run, in the order given; a name is the last part of the folder's path, more where need be.
+    """Name -> run, in the order given. A name is the last part of the folder's path, or more if names repeat.
 
     Raises:
-        DataError: a folder is given twice, holds no run or an unfinished one, or classes differ.
+        DataError: a folder is given twice, holds no finished run, or the runs' classes differ.
         ModelError: a model has no manifest.
     """
     runs = [Run(folder) for folder in folders]
@@ -46,17 +46,19 @@ def open_runs(folders: Sequence[Path]) -> dict[str, Run]:
         run.settings()
         if not run.model_path.exists():
             raise DataError(
-                f"{run.folder}: not finished (no model.onnx there); "
-                f"go on with: {run.how_to_resume(run.settings().processes)}"
+                f"{run.folder}: not finished (it has no model.onnx); "
+                f"resume it with: {run.how_to_resume(run.settings().processes)}"
             )
         classes.setdefault(frozenset(read_manifest(run.model_path)["classes"]), run.folder)
     paths = [folder.resolve() for folder in folders]
     for index, path in enumerate(paths):
         if path in paths[:index]:
-            raise DataError(f"{folders[index]}: given twice; name each run once")
+            raise DataError(f"{folders[index]}: given twice; give each run once")
     if len(classes) > 1:
         known = [f"{folder} knows {', '.join(sorted(names))}" for names, folder in classes.items()]
-        raise DataError(f"{'; '.join(known)}: give runs that know the same classes")
+        raise DataError(
+            f"the runs know different classes ({'; '.join(known)}); give runs with the same classes"
+        )
     return dict(zip(_short_names(paths), runs, strict=True))
 
 
@@ -66,7 +68,7 @@ def describe_part(data: str, part: str, *, is_own: bool) -> str:
 
 
 def shared_data(runs: Mapping[str, Run]) -> str:
-    """The data set that all runs were trained on; raises DataError where there are several."""
+    """The data set that all runs were trained on; raises DataError if they differ."""
     sources = {run.settings().data: name for name, run in runs.items()}
     if len(sources) > 1:
         trained = ", ".join(f"{name} on {source}" for source, name in sources.items())
@@ -75,46 +77,40 @@ def shared_data(runs: Mapping[str, Run]) -> str:
 
 
 def measure(name: str, run: Run, split: Split, *, data: str, threads: int | None = None) -> MeasuredRun:
-    """Let a run answer every picture of a split; `data` says in words what the split is."""
+    """Let a run answer all pictures of a split; `data` describes the split in words."""
     evaluation = evaluate(Predictor(run.folder, threads=threads), split, data=data)
     return MeasuredRun(name, run.settings(), run.records(), read_manifest(run.model_path), evaluation)
 
 
 def compare(measured: Sequence[MeasuredRun]) -> tuple[PairComparison, ...]:
-    """Every pair of runs that were measured on the same split."""
+    """Compare each pair of runs, all measured on the same split."""
     return compare_pairs(np.stack([run.evaluation.correct for run in measured]))
 
 
 def verdict(pair: PairComparison, names: Sequence[str], *, pairs: int = 1) -> str:
-    """One sentence on a pair.
+    """What the comparison of a pair means, in words.
 
     Args:
-        pair: what was counted.
-        names: (R,) of the runs.
-        pairs: how many its p-value is corrected for.
+        pair: the comparison.
+        names: (R,) names of the runs.
+        pairs: number of pairs that its p-value is corrected for.
     """
     counts = {names[pair.first]: pair.only_first, names[pair.second]: pair.only_second}
-    better, worse = sorted(counts, key=lambda name: -counts[name])  # stable: the first where they are equal
+    better, worse = sorted(counts, key=lambda name: -counts[name])  # stable: if equal, the first
     if counts[better] == 0:
         return f"{better} and {worse} are right and wrong on the same pictures."
+    verdict = "is better than" if pair.is_significant else "is not significantly better than"
     pictures = "picture" if counts[better] == 1 else "pictures"
-    rest = f"reads right, {counts[worse]} only {worse}; were both equally good,"
-    cases = f"in {_percent(pair.corrected_p_value)} of cases"
-    if pairs > 1:
-        cases += f", corrected for {pairs} pairs"
-    if pair.is_significant:
-        return (
-            f"{better} is better than {worse}: {counts[better]} {pictures} only it {rest} such a difference "
-            f"would arise by chance {cases}."
-        )
+    correction = f", corrected for {pairs} pairs" if pairs > 1 else ""
     return (
-        f"No difference that means anything between {better} and {worse}: {counts[better]} {pictures} only "
-        f"{better} {rest} chance alone would make as large a one {cases}."
+        f"{better} {verdict} {worse}: only {better} reads {counts[better]} {pictures} right, only {worse} "
+        f"{counts[worse]}. If both were equally good, chance would cause a difference this large in "
+        f"{_percent(pair.corrected_p_value)} of cases{correction}."
     )
 
 
 def conclude(measured: Sequence[MeasuredRun], pairs: Sequence[PairComparison]) -> str:
-    """What the pairs come to in one sentence: the most accurate run against the others; "" for one run."""
+    """The most accurate run against the others, in one sentence; "" for a single run."""
     names = [run.name for run in measured]
     if len(pairs) <= 1:
         return "".join(verdict(pair, names) for pair in pairs)
@@ -124,15 +120,15 @@ def conclude(measured: Sequence[MeasuredRun], pairs: Sequence[PairComparison]) -
     equal = [names[other] for other, pair in sorted(against.items()) if not pair.is_significant]
     parts = []
     if beaten:
-        parts.append(f"it is better than {_listed(beaten)} by more than chance explains")
+        parts.append(f"it is significantly better than {_listed(beaten)}")
     if equal:
-        parts.append(f"there is no difference that means anything from {_listed(equal)}")
+        parts.append(f"it is not significantly better than {_listed(equal)}")
     accuracy = measured[best].evaluation.accuracy
     return f"{names[best]} is the most accurate ({100 * accuracy:.2f}%): {'; '.join(parts)}."
 
 
 def tabulate_runs(measured: Sequence[MeasuredRun]) -> pandas.DataFrame:
-    """One row a run; accuracies in [0, 1], with Wilson's and the bootstrap's 95% interval."""
+    """One row per run; accuracies in [0, 1], with the 95% intervals of Wilson and of the bootstrap."""
     rows = []
     for run in measured:
         evaluation, manifest = run.evaluation, run.manifest
@@ -177,7 +173,7 @@ def summarize(measured: Sequence[MeasuredRun]) -> pandas.DataFrame:
 
 
 def tabulate_classes(measured: Sequence[MeasuredRun]) -> pandas.DataFrame:
-    """One row a class of which there are pictures: `class`, `pictures` and, for each run, `NAME right`."""
+    """One row per class with pictures: `class`, `pictures` and, for each run, `NAME right`."""
     first = measured[0].evaluation
     support = np.bincount(first.labels, minlength=len(first.classes))
     present = np.flatnonzero(support)
@@ -189,7 +185,7 @@ def tabulate_classes(measured: Sequence[MeasuredRun]) -> pandas.DataFrame:
 
 
 def tabulate_pairs(pairs: Sequence[PairComparison], names: Sequence[str]) -> pandas.DataFrame:
-    """One row a pair: difference with its bootstrap interval, counts, p-values and the verdict."""
+    """One row per pair: difference with its bootstrap interval, counts, p-values and the verdict."""
     columns = (
         "first", "second", "difference", "difference_low", "difference_high", "only_first", "only_second",
         "p_value", "corrected_p_value", "is_significant", "verdict",
@@ -213,10 +209,10 @@ def tabulate_pairs(pairs: Sequence[PairComparison], names: Sequence[str]) -> pan
 
 
 def rank_disagreements(measured: Sequence[MeasuredRun]) -> NDArray[np.intp]:
-    """(K,) indices of the pictures that not all runs answer alike, the most confident disagreement first.
+    """(K,) indices of the pictures with different answers, the most confident disagreement first.
 
-    A disagreement is as confident as the less confident of its two sides: the runs that give the answer
-    with the most confidence, and all that answer otherwise.
+    One side of a disagreement is the most confident answer, the other side is the most confident of all other
+    answers. The disagreement is as confident as the less confident side.
     """
     answers = np.array([answers_of(run.evaluation) for run in measured])
     confidence = np.stack([confidences_of(run.evaluation) for run in measured])
@@ -227,7 +223,7 @@ def rank_disagreements(measured: Sequence[MeasuredRun]) -> NDArray[np.intp]:
 
 
 def tabulate_disagreements(measured: Sequence[MeasuredRun]) -> pandas.DataFrame:
-    """One row a picture that not all runs answer alike: index, label, and each run's answer.
+    """One row per picture with different answers: index, label, and each run's answer.
 
     The columns of a run are `NAME answer`, `NAME confidence` and `NAME right`.
     """
@@ -242,7 +238,7 @@ def tabulate_disagreements(measured: Sequence[MeasuredRun]) -> pandas.DataFrame:
 
 
 def answers_of(evaluation: Evaluation) -> NDArray[np.str_]:
-    """(N,) name of the class that was answered, "none" for an abstention."""
+    """(N,) answers by name; "none" is an abstention."""
     return np.array([evaluation.answer(index) for index in range(len(evaluation.labels))])
 
 
@@ -252,7 +248,7 @@ def confidences_of(evaluation: Evaluation) -> NDArray[np.floating]:
 
 
 def differing_settings(measured: Sequence[MeasuredRun]) -> dict[str, list[str]]:
-    """Setting -> its value in each run, of the settings that are not the same in all."""
+    """Setting -> its value in each run, for settings that differ."""
     flat = [_flatten(run.settings) for run in measured]
     values = {name: [settings.get(name, "") for settings in flat] for each in flat for name in each}
     return {name: row for name, row in values.items() if len(set(row)) > 1}
@@ -280,7 +276,7 @@ def _flatten(settings: Settings) -> dict[str, str]:
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
-    """The shortest ends of different paths that tell them apart, all of as many parts."""
+    """The shortest ends of paths that differ, all with the same number of parts."""
     for length in range(1, max(len(path.parts) for path in paths)):
         names = ["/".join(path.parts[-length:]) for path in paths]
         if len(set(names)) == len(names):

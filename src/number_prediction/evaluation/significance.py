@@ -1,7 +1,7 @@
-"""Right and wrong answers of several models on the same pictures -> which differences mean something.
+"""Right and wrong answers of several models on the same pictures -> which differences are significant.
 
-Arrays in, frozen dataclasses out; needs the extra `train` (SciPy). Two models are compared on the pictures
-that one reads right and the other wrong: the others say nothing about which is better.
+Arrays in, frozen dataclasses out. Two models are compared on the pictures that only one of them reads right;
+other pictures do not tell which is better. Needs the extra `train` (SciPy).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.stats import binom
 from number_prediction.errors import DataError
 
 SIGNIFICANCE_LEVEL = 0.05
-"""From this corrected p-value up, a difference is taken for chance."""
+"""A difference is significant if its corrected p-value is below this."""
 DRAWS = 10_000
 """Resamples of a bootstrap."""
 _PERCENTILES_95 = (2.5, 97.5)
@@ -27,9 +27,9 @@ class PairComparison:
     """Two models on the same pictures."""
 
     first: int
-    """Row of the one model."""
+    """Row of the first model."""
     second: int
-    """Row of the other."""
+    """Row of the second model."""
     pictures: int
     only_first: int
     """Pictures that only the first reads right."""
@@ -40,16 +40,16 @@ class PairComparison:
     p_value: float
     """McNemar's exact p-value, in [0, 1]."""
     corrected_p_value: float
-    """The p-value corrected for all pairs that are compared (Holm); that of a single pair stays."""
+    """The p-value corrected for the number of pairs (Holm); unchanged for a single pair."""
 
     @property
     def difference(self) -> float:
-        """Accuracy of the first less that of the second, in [-1, 1]."""
+        """Accuracy of the first minus that of the second, in [-1, 1]."""
         return (self.only_first - self.only_second) / self.pictures
 
     @property
     def is_significant(self) -> bool:
-        """Whether chance is a poor explanation of the difference."""
+        """Whether the difference is too large to be explained by chance."""
         return self.corrected_p_value < SIGNIFICANCE_LEVEL
 
 
@@ -58,7 +58,7 @@ def compare_pairs(correct: NDArray[np.bool_], *, seed: int = 0) -> tuple[PairCom
 
     Args:
         correct: (R, N), whether model r answers picture n right.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Returns:
         R * (R - 1) / 2 comparisons, (0, 1), (0, 2), ..., (1, 2), ...
@@ -89,15 +89,15 @@ def compare_pairs(correct: NDArray[np.bool_], *, seed: int = 0) -> tuple[PairCom
 def mcnemar(only_first: int, only_second: int) -> float:
     """Two-sided p-value of McNemar's test (McNemar, 1947), exact.
 
-    Were both models equally good, each picture that only one of them reads right would be a toss of a coin;
-    this is how often such tosses come out at least as unequal. 1 where there is none.
+    If both models were equally good, each picture that only one of them reads right would be a coin toss. The
+    p-value is the probability of a result at least as unequal. It is 1 if there is no such picture.
     """
     fewer = min(only_first, only_second)
     return min(1.0, 2 * float(binom.cdf(fewer, only_first + only_second, 0.5)))
 
 
 def holm(p_values: list[float]) -> NDArray[np.float64]:
-    """P-values (M,) corrected for their number, so that the chance of any false alarm stays (Holm, 1979)."""
+    """P-values (M,) corrected for their number, which limits the chance of any false alarm (Holm, 1979)."""
     count = len(p_values)
     given = np.array(p_values, np.float64)
     order = np.argsort(given, kind="stable")
@@ -111,9 +111,8 @@ def bootstrap_difference(
 ) -> tuple[float, float]:
     """95% interval of the difference of two accuracies, by the paired bootstrap (Efron, 1979), percentiles.
 
-    A picture adds 1, 0 or -1 to the difference. To draw pictures with replacement is therefore to draw the
-    three counts from a multinomial distribution, and no picture has to be touched. The two models exchanged
-    give the mirrored interval.
+    A picture adds 1, 0 or -1 to the difference. So drawing pictures with replacement is the same as drawing
+    the three counts from a multinomial distribution. Exchanging the two models gives the mirrored interval.
     """
     if only_first < only_second:
         low, high = bootstrap_difference(only_second, only_first, pictures, seed=seed)
@@ -128,8 +127,8 @@ def bootstrap_accuracy(correct: NDArray[np.bool_], *, seed: int = 0) -> tuple[fl
     """95% interval of an accuracy, by the bootstrap (Efron, 1979), percentiles.
 
     Args:
-        correct: (N,) right answers.
-        seed: of the draws.
+        correct: (N,) whether each answer is right.
+        seed: seed of the bootstrap.
 
     Raises:
         DataError: there are no pictures.
@@ -143,4 +142,4 @@ def bootstrap_accuracy(correct: NDArray[np.bool_], *, seed: int = 0) -> tuple[fl
 
 def _require_pictures(correct: NDArray[np.bool_]) -> None:
     if correct.size == 0:
-        raise DataError("no pictures to compare models on; give a data set that holds some")
+        raise DataError("no pictures to compare models on; give a data set with pictures")

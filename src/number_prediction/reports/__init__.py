@@ -1,1 +1,1 @@
-"""Results -> HTML, PNG and CSV."""
+"""Reports: results -> HTML pages, figures as PNG, tables as CSV."""

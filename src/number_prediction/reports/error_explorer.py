@@ -1,4 +1,4 @@
-"""Evaluation, and where there is one its Analysis -> ExplorerData: pictures on sheets, answers as numbers."""
+"""Data of the error explorer: an evaluation and, optionally, its analysis -> sheets of pictures, answers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from number_prediction.evaluation.digits import Evaluation
 from number_prediction.html import data_url, picture_to_png
 
 MAX_PICTURES = 10_000
-"""Pictures on the page: all that are explained, the errors, then a random sample of the rest."""
-COLUMNS = 100
-"""Pictures a row of a sheet."""
-_FOR, _AGAINST = (214, 40, 40), (38, 84, 200)
+"""Most pictures on the page: explained ones, then errors, then a random sample of the rest."""
+SHEET_COLUMNS = 100
+"""Pictures per row of a sheet."""
+_FOR_COLOUR, _AGAINST_COLOUR = (214, 40, 40), (38, 84, 200)
 _SALIENCY_NOTES = {
-    "occlusion": "Red: covering it with paper makes the answer less probable. Blue: more probable.",
-    "integrated gradients": "Red: this ink spoke for the answer. Blue: against it.",
+    "occlusion": "Red: covering this ink makes the answer less probable. Blue: more probable.",
+    "integrated gradients": "Red: this ink speaks for the answer. Blue: against it.",
 }
 
 
 def build_explorer(evaluation: Evaluation, analysis: Analysis | None = None) -> ExplorerData:
-    """What the error explorer shows of an evaluation; without an analysis, no saliency and no neighbours."""
+    """Build the explorer's data; without an analysis it has no saliency and no neighbours."""
     chosen = _choose(evaluation, analysis.explained if analysis else evaluation.errors[:0])
     judged = find_label_errors(evaluation.labels, evaluation.probabilities)
     rank = np.empty(len(evaluation.labels), np.intp)
@@ -41,7 +41,7 @@ def build_explorer(evaluation: Evaluation, analysis: Analysis | None = None) -> 
         abstained=np.bincount(evaluation.labels[evaluation.abstained], minlength=class_count),
         total=len(evaluation.labels),
         tile=FRAME_SIZE,
-        columns=COLUMNS,
+        columns=SHEET_COLUMNS,
         frames=_grey_sheet(evaluation.frames[chosen]),
         index=chosen,
         label=evaluation.labels[chosen],
@@ -59,7 +59,7 @@ def build_explorer(evaluation: Evaluation, analysis: Analysis | None = None) -> 
 
 
 def _choose(evaluation: Evaluation, explained: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Indices of the pictures on the page, sorted: what is explained, other errors, others at random."""
+    """Sorted indices of the pictures on the page: explained ones, then errors, then others at random."""
     count = len(evaluation.labels)
     if count <= MAX_PICTURES:
         return np.arange(count)
@@ -81,37 +81,37 @@ def _grey_sheet(frames: NDArray[np.uint8]) -> str:
 
 
 def _saliency_sheet(maps: NDArray[np.float32]) -> str:
-    """Data URL of maps (D, 28, 28), each by its own largest value: red above 0, blue below, else clear."""
+    """Data URL of maps (D, 28, 28), each scaled by its largest value: red above 0, blue below, else clear."""
     limit = np.maximum(np.abs(maps).max((1, 2), keepdims=True), 1e-9)
     strength = (maps / limit)[..., np.newaxis]
-    colour = np.where(strength > 0, np.array(_FOR), np.array(_AGAINST))
+    colour = np.where(strength > 0, np.array(_FOR_COLOUR), np.array(_AGAINST_COLOUR))
     pixels = np.concatenate([colour, np.rint(220 * np.abs(strength))], axis=3).astype(np.uint8)
     return data_url(picture_to_png(_tile(pixels)))
 
 
 def _tile(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Tiles (N, 28, 28) or (N, 28, 28, channels), side by side in rows of COLUMNS."""
-    rows = max(1, -(-len(tiles) // COLUMNS))
-    missing = np.zeros((rows * COLUMNS - len(tiles), *tiles.shape[1:]), np.uint8)
-    grid = np.concatenate([tiles, missing]).reshape(rows, COLUMNS, FRAME_SIZE, FRAME_SIZE, *tiles.shape[3:])
-    sheet = np.moveaxis(grid, 2, 1).reshape(rows * FRAME_SIZE, COLUMNS * FRAME_SIZE, *tiles.shape[3:])
+    """Tiles (N, 28, 28) or (N, 28, 28, channels), side by side in rows of SHEET_COLUMNS."""
+    rows, columns, channels = max(1, -(-len(tiles) // SHEET_COLUMNS)), SHEET_COLUMNS, tiles.shape[3:]
+    missing = np.zeros((rows * columns - len(tiles), *tiles.shape[1:]), np.uint8)
+    grid = np.concatenate([tiles, missing]).reshape(rows, columns, FRAME_SIZE, FRAME_SIZE, *channels)
+    sheet = np.moveaxis(grid, 2, 1).reshape(rows * FRAME_SIZE, columns * FRAME_SIZE, *channels)
     return np.ascontiguousarray(sheet)
 
 
 @dataclass(frozen=True)
 class SaliencySheet:
-    """One way of showing where the network looked, for D pictures."""
+    """Saliency maps of D pictures by one method."""
 
     name: str
     note: str
-    """What the colours mean, in a sentence."""
+    """What the colours mean, as a sentence."""
     sheet: str
     """Data URL of D transparent tiles."""
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourSheet:
-    """The nearest training pictures of D pictures, K of each, nearest first."""
+    """The K nearest training pictures of each of D pictures, nearest first."""
 
     count: int
     """K."""
@@ -125,32 +125,35 @@ class NeighbourSheet:
 
 @dataclass(frozen=True, eq=False)
 class ExplorerData:
-    """What the page knows; the fields are those of the module's docstring."""
+    """Data of the page: N pictures of C classes, D of them with details."""
 
     classes: Sequence[str]
     confusion: NDArray[np.integer]
-    """(C, C)."""
+    """(C, C) answers, rows true and columns predicted classes."""
     abstained: NDArray[np.integer]
-    """(C,)."""
+    """(C,) abstentions by true class."""
     total: int
+    """Pictures of the evaluation."""
     tile: int
+    """Side of a tile in pixels."""
     columns: int
+    """Tiles per row of a sheet."""
     frames: str
     """Data URL of N tiles."""
     index: NDArray[np.integer]
-    """(N,)."""
+    """(N,) numbers of the pictures in the evaluation."""
     label: NDArray[np.integer]
-    """(N,)."""
+    """(N,) true classes."""
     predicted: NDArray[np.integer]
-    """(N,), -1 for an abstention."""
+    """(N,) answered classes, -1 for an abstention."""
     probabilities: NDArray[np.integer]
     """(N * C,) or (N, C), in 1/10000."""
     suspicion: NDArray[np.integer]
-    """(N,) ranks from 1."""
+    """(N,) ranks of the labels from 1, the most suspicious."""
     suggested: NDArray[np.integer]
-    """(N,), -1 where the label is not suspected."""
+    """(N,) suggested classes, -1 if the label is not suspected."""
     detailed: NDArray[np.integer]
-    """(D,)."""
+    """(D,) positions of the pictures with saliency and neighbours."""
     saliency: Sequence[SaliencySheet] = ()
     neighbours: NeighbourSheet | None = None
 

@@ -22,11 +22,12 @@ from number_prediction.reports.plots import evaluation as evaluation_plots
 from number_prediction.runs.run import Record, Run, Settings
 
 REPORT_FILE = "report.html"
-ACCEPTANCE = (0.99, 0.995, 0.999, 1.0)
-"""Accuracies for which the page says how much could be accepted automatically."""
-
+WANTED_ACCURACIES = (0.99, 0.995, 0.999, 1.0)
+"""Accuracies for which the page says how many answers can be accepted without a check."""
 SALIENCY_SHOWN = 10
 """Explained pictures in the saliency figure."""
+ERRORS_SHOWN = 40
+"""Errors in the figure of the most confident ones."""
 
 
 def report_on_run(
@@ -37,13 +38,13 @@ def report_on_run(
     folder: Path | None = None,
     analysis: Analysis | None = None,
 ) -> Path:
-    """Write the report of an evaluation of a run's model, and its figures into the model's manifest and card.
+    """Write a report on a run's model, and add its figures to the model's manifest and card.
 
     Args:
         run: a finished run.
-        evaluation: of its model.
-        name: what the evaluation is called in the model card, such as "test".
-        folder: of the report; by default one of that name in the run's folder.
+        evaluation: the evaluation of its model.
+        name: name of the evaluation in the model card, such as "test".
+        folder: folder of the report; by default one of that name in the run's folder.
         analysis: as for `write_report`.
     """
     record_evaluation(run.model_path, name, evaluation.summary())
@@ -68,15 +69,15 @@ def write_report(
     """Write metrics.json, figures/*.png and report.html.
 
     Args:
-        evaluation: what to report.
-        folder: made if it is not there; earlier reports in it are replaced.
-        settings: of the run that made the model, where it is known.
-        records: its log, for the learning curves.
-        analysis: of the answers, for saliency, neighbours, robustness and layers.
-        explorer: what to click through; by default built of evaluation and analysis.
+        evaluation: the evaluation to report on.
+        folder: created if missing; an older report in it is replaced.
+        settings: settings of the model's run, if known.
+        records: log of the run, for learning curves.
+        analysis: adds saliency, neighbours, robustness and layers.
+        explorer: data of the error explorer; by default built from evaluation and analysis.
 
     Returns:
-        Path of report.html: one file that needs no other and no network.
+        Path of report.html, a single file that needs no network.
     """
     drawn = _draw(evaluation, records) | (_draw_analysis(evaluation, analysis) if analysis else {})
     illustrations = illustrate(drawn)
@@ -87,7 +88,7 @@ def write_report(
         figures=illustrations.urls,
         explorer=(explorer or build_explorer(evaluation, analysis)).to_dict(),
         picture=f"picture {analysis.picture}, {evaluation.describe(analysis.picture)}" if analysis else "",
-        acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in ACCEPTANCE],
+        acceptance=[(wanted, *evaluation.coverage.at_accuracy(wanted)) for wanted in WANTED_ACCURACIES],
         settings=settings,
         facts=_facts(settings) if settings else {},
     )
@@ -106,7 +107,7 @@ def _draw(evaluation: Evaluation, records: Sequence[Record]) -> dict[str, Figure
         evaluation.reliability, evaluation.uncalibrated
     )
     figures["coverage"] = evaluation_plots.coverage_diagram(evaluation.coverage)
-    shown = evaluation.errors[:40]
+    shown = evaluation.errors[:ERRORS_SHOWN]
     if len(shown):
         titles = [evaluation.describe(index) for index in shown]
         figures["worst_errors"] = evaluation_plots.image_grid(evaluation.frames[shown], titles)
@@ -134,7 +135,7 @@ def _draw_analysis(evaluation: Evaluation, analysis: Analysis) -> dict[str, Figu
 
 
 def _facts(settings: Settings) -> Mapping[str, str]:
-    """The settings of a run as rows of a table."""
+    """The settings of a run, as rows of a table."""
     environment = settings.environment
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
     recipe = {name: value for name, value in settings.recipe.items() if name != "augmentation"}

@@ -1,4 +1,4 @@
-"""Splits -> explore.html, figures as PNG and tables as CSV, in one folder.
+"""Report on a data set: splits -> explore.html, figures as PNG and tables as CSV, in one folder.
 
 Needs the extra `train` (matplotlib, seaborn, pandas, scikit-learn).
 """
@@ -21,10 +21,10 @@ from number_prediction.reports.plots import evaluation as evaluation_plots
 from number_prediction.reports.plots import exploration as exploration_plots
 
 EXPLORE_FILE = "explore.html"
-MAP_SIZE = 3000
-"""Pictures on the maps."""
-MEASURED_SIZE = 20_000
-"""Pictures whose shape is measured."""
+MAPPED_PICTURES = 3000
+"""Most pictures on a map."""
+MEASURED_PICTURES = 20_000
+"""Most pictures whose shape is measured."""
 OUTLIERS_SHOWN = 10
 NEIGHBOURS_SHOWN = 9
 DUPLICATES_SHOWN = 24
@@ -32,7 +32,7 @@ DUPLICATES_SHOWN = 24
 
 @dataclass
 class Findings:
-    """Figures and tables of an exploration, by name, in the order in which they are shown."""
+    """Figures and tables of an exploration, by name, in the order of the page."""
 
     figures: dict[str, Figure] = field(default_factory=dict)
     tables: dict[str, pandas.DataFrame] = field(default_factory=dict)
@@ -41,8 +41,8 @@ class Findings:
 def explore(splits: Splits, *, seed: int = 0) -> Findings:
     """Explore a data set of frames.
 
-    Figures and tables: samples, class_distribution, intensity, class_images, measures, pca, tsne,
-    neighbours, outliers, duplicates; those for which there are no pictures are left out.
+    Figures and tables: samples, class_distribution, intensity, class_images, measures, pca, tsne, neighbours,
+    outliers, duplicates. Those without pictures are left out.
 
     Raises:
         DataError: too few pictures to explore, or more than `exploration.MAX_PICTURES`.
@@ -58,13 +58,13 @@ def explore(splits: Splits, *, seed: int = 0) -> Findings:
     found.figures["class_images"] = exploration_plots.class_images(
         *exploration.mean_and_variance_images(train), train.classes
     )
-    chosen = exploration.sample(train, MEASURED_SIZE, seed=seed)
+    chosen = exploration.sample(train, MEASURED_PICTURES, seed=seed)
     measured = exploration.measure(train.select(chosen)).assign(index=chosen)
     found.tables["measures"] = measured
     found.figures["measures"] = exploration_plots.measure_distributions(measured)
 
     embedding = exploration.Embedding.of(train, seed=seed)
-    chosen = exploration.sample(train, MAP_SIZE, seed=seed)
+    chosen = exploration.sample(train, MAPPED_PICTURES, seed=seed)
     mapped = train.select(chosen)
     points = embedding.points[chosen]
     found.figures["pca"] = exploration_plots.thumbnail_map(
@@ -92,9 +92,9 @@ def explore(splits: Splits, *, seed: int = 0) -> Findings:
 
 
 def compare(first: Split, second: Split, names: tuple[str, str], *, seed: int = 0) -> Findings:
-    """Two data sets side by side: where their shapes differ, and so why one is harder."""
+    """Compare the shapes of two data sets, which shows why one is harder."""
     one, other = (
-        exploration.measure(split.select(exploration.sample(split, MEASURED_SIZE, seed=seed)))
+        exploration.measure(split.select(exploration.sample(split, MEASURED_PICTURES, seed=seed)))
         for split in (first, second)
     )
     found = Findings()
@@ -105,7 +105,7 @@ def compare(first: Split, second: Split, names: tuple[str, str], *, seed: int = 
 
 
 def write_exploration(found: Findings, folder: Path, *, title: str) -> Path:
-    """Write explore.html, figures/*.png and tables/*.csv; returns the page, which needs no other file."""
+    """Write explore.html, figures/*.png and tables/*.csv; returns the path of the page, a single file."""
     illustrations = illustrate(found.figures)
     page = render(
         "reports/templates/exploration.html.j2",
@@ -119,7 +119,7 @@ def write_exploration(found: Findings, folder: Path, *, title: str) -> Path:
 
 
 def _neighbours(queries: Split, train: Split, embedding: exploration.Embedding, seed: int) -> Figure:
-    """One picture of each class, each with the training pictures nearest to it."""
+    """One picture of each class, with the training pictures nearest to it."""
     generator = np.random.default_rng(seed)
     present = [label for label in range(len(queries.classes)) if (queries.labels == label).any()]
     chosen = np.array([generator.choice(np.flatnonzero(queries.labels == label)) for label in present])
@@ -150,7 +150,7 @@ def _duplicates(pairs: pandas.DataFrame, parts: Mapping[str, Split]) -> Figure:
 
 
 def _shown(tables: Mapping[str, pandas.DataFrame]) -> dict[str, str]:
-    """Tables as HTML; of the long ones a summary or the head."""
+    """Tables as HTML; long ones as a summary or their first rows."""
     shown = {}
     for name, table in tables.items():
         if name == "measures":

@@ -1,4 +1,4 @@
-"""Ranked labels -> labels.html and tables as CSV, in one folder. Needs the extra `train` (pandas)."""
+"""Report on suspicious labels: ranked labels -> labels.html and CSV files. Needs the extra `train`."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from number_prediction.files import write_together
 from number_prediction.html import data_url, picture_to_png, render
 
 LABELS_FILE = "labels.html"
-SHOWN = 100
-"""Pictures of each part on the page."""
+MAX_LABELS_SHOWN = 100
+"""Most pictures of each part on the page."""
 
 
 def write_label_report(
     parts: Mapping[str, tuple[Split, pandas.DataFrame]], folder: Path, *, title: str
 ) -> Path:
-    """Write labels.html and labels_PART.csv of ranked labels; returns the page, which needs no other file.
+    """Write labels.html and labels_PART.csv of ranked labels; returns the path of the page, a single file.
 
     Args:
-        parts: name of a part -> the split of frames and its labels as `label_errors.rank` gives them.
-        folder: made if it is not there.
-        title: of the page.
+        parts: name of a part -> its split of frames, and its labels as ranked by `label_errors.rank`.
+        folder: created if missing.
+        title: title of the page.
     """
     sections = []
     for name, (split, table) in parts.items():
         rows = [
             {**row, "image": data_url(picture_to_png(255 - np.asarray(split.images[row["index"]])))}
-            for row in table.head(SHOWN).to_dict("records")
+            for row in table.head(MAX_LABELS_SHOWN).to_dict("records")
         ]
         sections.append(
             {"name": name, "rows": rows, "suspects": int(table["is_suspect"].sum()), "count": len(table)}

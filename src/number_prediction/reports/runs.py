@@ -1,7 +1,7 @@
-"""Several runs on the same pictures -> runs.html, figures as PNG and tables as CSV, in one folder.
+"""Report on several runs: answers to the same pictures -> runs.html, PNG and CSV, in one folder.
 
-Which run is better is said by McNemar's test and the paired bootstrap, see `significance`. Needs the extra
-`train` (matplotlib, seaborn, pandas, SciPy).
+McNemar's test and the paired bootstrap decide which run is better, see `evaluation.significance`. Needs the
+extra `train` (matplotlib, seaborn, pandas, SciPy).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from number_prediction.reports.plots import runs as run_plots
 
 RUNS_FILE = "runs.html"
 GALLERY_SIZE = 200
-"""Pictures on which runs disagree that are shown, the most confident disagreement first."""
+"""Most pictures in the gallery of disagreements."""
 MAX_PAIRS_DRAWN = 60
-"""More pairs stand in the table alone."""
+"""With more pairs there is no figure, only the table."""
 
 
 def write_runs_report(measured: Sequence[MeasuredRun], pairs: Sequence[PairComparison], folder: Path) -> Path:
@@ -39,11 +39,11 @@ def write_runs_report(measured: Sequence[MeasuredRun], pairs: Sequence[PairCompa
 
     Args:
         measured: at least one run, all on the same split.
-        pairs: as `compare` gives them.
-        folder: made if it is not there; earlier reports in it are replaced.
+        pairs: the result of `compare`.
+        folder: created if missing; an older report in it is replaced.
 
     Returns:
-        The page, which needs no other file and no network.
+        The path of the page, a single file that needs no network.
     """
     names = [run.name for run in measured]
     tables = {"runs": tabulate_runs(measured), "classes": tabulate_classes(measured)}

@@ -1,4 +1,4 @@
-"""Sweep -> sweep.html, figures as PNG and trials.csv, in one folder. Needs the extra `train`."""
+"""Report on a sweep: its trials -> sweep.html, figures as PNG and trials.csv. Needs the extra `train`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SWEEP_FILE, TRIALS_FILE = "sweep.html", "trials.csv"
 
 
 def tabulate_trials(sweep: Sweep) -> pandas.DataFrame:
-    """One row a trial, the most accurate first: trial, outcome, accuracy in [0, 1], value of each field."""
+    """One row per trial, the most accurate first: trial, outcome, accuracy in [0, 1], value of each field."""
     columns = ["trial", "outcome", "accuracy", *(dimension.field for dimension in sweep.dimensions)]
     rows = [
         {"trial": trial.number, "outcome": trial.outcome, "accuracy": trial.accuracy, **trial.values}
@@ -27,7 +27,7 @@ def tabulate_trials(sweep: Sweep) -> pandas.DataFrame:
 
 
 def write_sweep_report(sweep: Sweep, folder: Path) -> Path:
-    """Write sweep.html, figures/*.png and trials.csv; returns the page, which needs no other file."""
+    """Write sweep.html, figures/*.png and trials.csv; returns the path of the page, a single file."""
     illustrations = illustrate(_draw(sweep))
     best = sweep.best
     interval = (0.0, 0.0)

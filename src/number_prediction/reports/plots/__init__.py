@@ -1,1 +1,1 @@
-"""Figures of the reports, one module a report."""
+"""Figures of the reports, one module per report."""

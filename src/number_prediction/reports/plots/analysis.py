@@ -1,4 +1,4 @@
-"""Saliency, robustness and layers, as figures. Arrays in, Figure out, as in `plots`.
+"""Figures of an analysis: saliency, robustness and layers. Arrays in, Figure out.
 
 Needs the extra `train` (matplotlib).
 """
@@ -13,20 +13,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from number_prediction.evaluation.saliency import Faithfulness
-from number_prediction.reports.plots.evaluation import ACCENT
+from number_prediction.reports.plots.evaluation import FIRST_COLOUR
 
 MAX_MAPS = 16
-"""Channels of a layer that are shown, the strongest."""
+"""Most channels of a layer that are shown; the strongest are chosen."""
 MAX_FILTERS = 64
-"""Weights of the first layer that are shown, the largest."""
+"""Most weights of the first layer that are shown; the largest are chosen."""
 
 
 def saliency_grid(
     frames: NDArray[np.generic], maps: Mapping[str, NDArray[np.floating]], titles: Sequence[str]
 ) -> Figure:
-    """Frames (N, 28, 28), ink high, over their saliency maps (N, 28, 28) by each method, a row a method.
+    """Frames (N, 28, 28), ink high, above their saliency maps (N, 28, 28), one row per method.
 
-    Red speaks for the answer, blue against it; each map by its own largest value.
+    Red speaks for the answer, blue against it. Each map is scaled by its own largest value.
     """
     figure = Figure(figsize=(1.1 * len(frames) + 1, 1.25 * (len(maps) + 1)), layout="constrained")
     axes = figure.subplots(len(maps) + 1, len(frames), squeeze=False)
@@ -86,9 +86,9 @@ def robustness_curves(tables: Mapping[str, pandas.DataFrame]) -> Figure:
 
 
 def filter_grid(filters: NDArray[np.floating], *, columns: int = 16) -> Figure:
-    """Weights of a first layer (K, height, width), each by its own largest value: red up, blue down.
+    """Weights of a first layer (K, height, width): red is positive, blue negative, each scaled by itself.
 
-    Of more than MAX_FILTERS, those with the largest sum of squares.
+    With more than MAX_FILTERS, those with the largest sum of squares are shown.
     """
     filters = filters[_strongest(np.square(filters).sum((1, 2)), MAX_FILTERS)]
     rows = -(-len(filters) // columns)
@@ -103,10 +103,10 @@ def filter_grid(filters: NDArray[np.floating], *, columns: int = 16) -> Figure:
 
 
 def feature_map_grid(frame: NDArray[np.generic], layers: Sequence[NDArray[np.floating]]) -> Figure:
-    """A frame (28, 28) and what each layer (channels, height, width) makes of it, a row a layer.
+    """A frame (28, 28) and the output of each layer (channels, height, width), one row per layer.
 
-    Of more than MAX_MAPS channels, those with the largest sum. Layers without place are shown as bars, one a
-    channel.
+    With more than MAX_MAPS channels, those with the largest sum are shown. Layers without rows and columns
+    are shown as bars, one per channel.
     """
     rows = max(1, len(layers))
     figure = Figure(figsize=(0.62 * (MAX_MAPS + 2), 0.78 * rows + 0.2), layout="constrained")
@@ -119,7 +119,7 @@ def feature_map_grid(frame: NDArray[np.generic], layers: Sequence[NDArray[np.flo
         channels, height, width = layer.shape
         if height == width == 1:
             axis = figure.add_subplot(grid[row, 1:])
-            axis.bar(np.arange(channels), layer[:, 0, 0], width=1, color=ACCENT)
+            axis.bar(np.arange(channels), layer[:, 0, 0], width=1, color=FIRST_COLOUR)
             axis.set(xticks=[], yticks=[], xlim=(-0.5, channels - 0.5))
             axis.set_ylabel(f"{channels}", fontsize=8)
             continue

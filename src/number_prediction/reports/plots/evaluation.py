@@ -1,4 +1,4 @@
-"""Arrays in, Figure out. Nothing is shown or saved here; a notebook shows what it gets back.
+"""Figures of an evaluation: arrays in, Figure out, which the caller shows or saves.
 
 Needs the extra `train` (matplotlib and seaborn).
 """
@@ -16,7 +16,7 @@ from number_prediction.datasets.split import Split
 from number_prediction.evaluation.metrics import ClassScores, Coverage, Reliability
 from number_prediction.runs.run import Record
 
-ACCENT, SECOND = "#2a6fbb", "#c4572e"
+FIRST_COLOUR, SECOND_COLOUR = "#2a6fbb", "#c4572e"
 
 
 def image_grid(
@@ -67,16 +67,16 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     loss_axis.plot(
         [record.epoch for record in training],
         [record.loss or 0.0 for record in training],
-        color=ACCENT,
+        color=FIRST_COLOUR,
         label="training (augmented, smoothed labels)",
     )
     epochs = [record.epoch for record in validations]
     losses = [record.validation_loss or 0.0 for record in validations]
-    loss_axis.plot(epochs, losses, "o-", color=SECOND, label="validation")
+    loss_axis.plot(epochs, losses, "o-", color=SECOND_COLOUR, label="validation")
     loss_axis.set(xlabel="epoch", ylabel="loss", title="Loss", ylim=(0, None))
     loss_axis.legend(frameon=False)
     shares = [100 * (record.validation_accuracy or 0.0) for record in validations]
-    accuracy_axis.plot(epochs, shares, "o-", color=SECOND)
+    accuracy_axis.plot(epochs, shares, "o-", color=SECOND_COLOUR)
     for epoch, share in zip(epochs[-1:], shares[-1:], strict=True):
         accuracy_axis.annotate(
             f"{share:.2f}%", (epoch, share), xytext=(0, -14), textcoords="offset points", ha="right"
@@ -86,7 +86,7 @@ def learning_curves(records: Sequence[Record]) -> Figure:
 
 
 def confusion_heatmap(confusion: NDArray[np.integer], classes: Sequence[str]) -> Figure:
-    """Confusion matrix (C, C) with its counts; the colour scale is that of the errors."""
+    """Confusion matrix (C, C) with its counts; the colours show errors."""
     size = max(5.5, 0.55 * len(classes))
     figure = Figure(figsize=(size + 1, size), layout="constrained")
     axis = figure.subplots()
@@ -112,8 +112,8 @@ def class_score_bars(scores: ClassScores, classes: Sequence[str]) -> Figure:
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     axis = figure.subplots()
     position = np.arange(len(classes))
-    axis.bar(position - 0.2, 100 * scores.precision, 0.4, label="precision", color=ACCENT)
-    axis.bar(position + 0.2, 100 * scores.recall, 0.4, label="recall", color=SECOND)
+    axis.bar(position - 0.2, 100 * scores.precision, 0.4, label="precision", color=FIRST_COLOUR)
+    axis.bar(position + 0.2, 100 * scores.recall, 0.4, label="recall", color=SECOND_COLOUR)
     lowest = 100 * min(scores.precision.min(), scores.recall.min())
     axis.set_ylim(max(0.0, lowest - 0.5 * (100 - lowest) - 0.1), 100)
     axis.set_xticks(position, classes)
@@ -123,15 +123,15 @@ def class_score_bars(scores: ClassScores, classes: Sequence[str]) -> Figure:
 
 
 def reliability_diagram(reliability: Reliability, before: Reliability | None = None) -> Figure:
-    """Accuracy against confidence in bins of equal mass; on the diagonal, confidence means what it says.
+    """Accuracy against confidence in bins of equal size; the diagonal is perfect calibration.
 
-    `before` is the same before the temperature.
+    `before` is the reliability without the temperature.
     """
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axis = figure.subplots()
-    curves = {"model": (ACCENT, reliability)}
+    curves = {"model": (FIRST_COLOUR, reliability)}
     if before is not None:
-        curves = {"before temperature": (SECOND, before), **curves}
+        curves = {"before temperature": (SECOND_COLOUR, before), **curves}
     low = min(min(curve.confidence.min(), curve.accuracy.min()) for _, curve in curves.values())
     axis.plot([low, 1], [low, 1], "--", color="grey", linewidth=1, label="perfect")
     for name, (colour, curve) in curves.items():
@@ -143,14 +143,14 @@ def reliability_diagram(reliability: Reliability, before: Reliability | None = N
 
 
 def coverage_diagram(coverage: Coverage) -> Figure:
-    """Error rate of the accepted answers against how many are accepted."""
+    """Error rate of the accepted answers against the share of answers accepted."""
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axis = figure.subplots()
-    axis.plot(100 * coverage.coverage, 100 * (1 - coverage.accuracy), color=ACCENT)
+    axis.plot(100 * coverage.coverage, 100 * (1 - coverage.accuracy), color=FIRST_COLOUR)
     axis.set(
         xlabel="answers accepted, the most confident first, in %",
         ylabel="errors among them in %",
-        title="What accepting more costs",
+        title="Errors among accepted answers",
         xlim=(max(0.0, 100 * coverage.at_accuracy(1.0)[0] - 5), 100.2),
         ylim=(0, None),
     )
@@ -158,13 +158,13 @@ def coverage_diagram(coverage: Coverage) -> Figure:
 
 
 def accuracy_comparison(accuracies: Mapping[str, Sequence[float]]) -> Figure:
-    """Accuracy in % of each recipe: a dot a seed, a bar at the mean."""
+    """Accuracy of each recipe in %: one dot per seed, a line at the mean."""
     figure = Figure(figsize=(6.5, 3.2), layout="constrained")
     axis = figure.subplots()
     for index, values in enumerate(accuracies.values()):
-        axis.plot([index] * len(values), np.multiply(values, 100), "o", color=ACCENT, alpha=0.6)
-        axis.hlines(100 * np.mean(values), index - 0.25, index + 0.25, color=SECOND)
+        axis.plot([index] * len(values), np.multiply(values, 100), "o", color=FIRST_COLOUR, alpha=0.6)
+        axis.hlines(100 * np.mean(values), index - 0.25, index + 0.25, color=SECOND_COLOUR)
     axis.set_xticks(range(len(accuracies)), list(accuracies))
     axis.set_xlim(-0.5, len(accuracies) - 0.5)
-    axis.set(ylabel="test accuracy in %", title="Accuracy by recipe: a dot a seed, a line at the mean")
+    axis.set(ylabel="test accuracy in %", title="Accuracy by recipe: one dot per seed, a line at the mean")
     return figure

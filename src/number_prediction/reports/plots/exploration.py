@@ -1,4 +1,4 @@
-"""What exploration finds -> figures. Arrays and tables in, Figure out; nothing is shown or saved here.
+"""Figures of an exploration: arrays and tables in, Figure out, which the caller shows or saves.
 
 Needs the extra `train` (matplotlib, seaborn, pandas).
 """
@@ -53,7 +53,7 @@ def class_images(
 
 
 def measure_distributions(table: pandas.DataFrame) -> Figure:
-    """Boxes of each measurement by class; `table` as `measure` gives it."""
+    """Box plots of each measurement by class; `table` is the result of `measure`."""
     columns = 3
     rows = -(-len(MEASURES) // columns)
     figure = Figure(figsize=(12, 2.7 * rows), layout="constrained")
@@ -69,7 +69,7 @@ def measure_distributions(table: pandas.DataFrame) -> Figure:
 
 
 def thumbnail_map(points: NDArray[np.floating], split: Split, *, title: str, seed: int = 0) -> Figure:
-    """Map (N, 2) of a split: a coloured dot a picture, thumbnails of some."""
+    """Map (N, 2) of a split: one coloured dot per picture, thumbnails of some."""
     figure = Figure(figsize=(11, 8.5), layout="constrained")
     axis = figure.subplots()
     colours = seaborn.color_palette("husl", len(split.classes))
@@ -97,7 +97,7 @@ def neighbour_grid(
 
 
 def measure_comparison(first: pandas.DataFrame, second: pandas.DataFrame, names: Sequence[str]) -> Figure:
-    """Distribution of each measurement in two data sets, over each other."""
+    """Distribution of each measurement in two data sets, drawn over each other."""
     columns = 4
     rows = -(-len(MEASURES) // columns)
     figure = Figure(figsize=(12, 2.4 * rows), layout="constrained")

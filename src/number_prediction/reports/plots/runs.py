@@ -1,6 +1,6 @@
-"""Several runs side by side -> figures. Records and arrays in, Figure out; nothing is shown or saved here.
+"""Figures of several runs: records and arrays in, Figure out, which the caller shows or saves.
 
-A run has one colour and one mark in all figures. Needs the extra `train` (matplotlib, seaborn).
+A run has the same colour and mark in all figures. Needs the extra `train` (matplotlib, seaborn).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from number_prediction.evaluation.metrics import wilson_interval
 from number_prediction.evaluation.significance import PairComparison
 from number_prediction.runs.run import Record
 
-MARKS = "os^DvPX*"
+RUN_MARKERS = "os^DvPX*"
 _DISTINCT_COLOURS = 10  # of seaborn's palette for the colour-blind
 _LEGEND_COLUMNS = 2
 _MAX_NAME = 26  # signs of a name that are drawn; as many as `train` gives a run's folder, and some more
@@ -31,7 +31,7 @@ def learning_curves(records: Mapping[str, Sequence[Record]]) -> Figure:
     Args:
         records: name of a run -> its log.
 
-    Where a curve is steepest nothing is compared: the axes are cut to the second halves of the curves.
+    The axes are cut to the second halves of the curves, where runs can be compared.
     """
     figure = Figure(figsize=(12, 7), layout="constrained")
     axes = figure.subplots(2, 3)
@@ -92,11 +92,11 @@ def class_recall(
 
 
 def pair_differences(pairs: Sequence[PairComparison], names: Sequence[str]) -> Figure:
-    """Difference of accuracies of each pair with its 95% interval; filled where it means something.
+    """Difference of accuracies of each pair with its 95% interval; filled dots are significant.
 
     Args:
         pairs: at least one comparison.
-        names: (R,) of the runs that the pairs count.
+        names: (R,) names of the runs.
     """
     figure = Figure(figsize=(8, 1.1 + 0.55 * len(pairs)), layout="constrained")
     axis = figure.subplots()
@@ -106,7 +106,7 @@ def pair_differences(pairs: Sequence[PairComparison], names: Sequence[str]) -> F
         axis.hlines(row, low, high, color="0.2", linewidth=1.5)
         face = "0.2" if pair.is_significant else "white"
         axis.plot(100 * pair.difference, row, "o", color="0.2", markerfacecolor=face)
-    labels = [f"{_plain(names[pair.first])}\nless {_plain(names[pair.second])}" for pair in pairs]
+    labels = [f"{_plain(names[pair.first])}\nminus {_plain(names[pair.second])}" for pair in pairs]
     axis.set_yticks(range(len(pairs)), labels)
     axis.set_ylim(len(pairs) - 0.5, -0.5)
     axis.set(xlabel="difference of accuracies in percentage points")
@@ -118,19 +118,19 @@ def _styles(count: int) -> list[dict[str, Any]]:
     palette = "colorblind" if count <= _DISTINCT_COLOURS else "husl"
     colours = seaborn.color_palette(palette, count)
     return [
-        {"color": colour, "marker": MARKS[index % len(MARKS)], "markersize": 5, "linewidth": 1.5}
+        {"color": colour, "marker": RUN_MARKERS[index % len(RUN_MARKERS)], "markersize": 5, "linewidth": 1.5}
         for index, colour in enumerate(colours)
     ]
 
 
 def _plain(name: str) -> str:
-    """A name as it is drawn: short, no formula, and not left out of a legend for its first sign."""
+    """A name fit for drawing: short, without formulas, and without a first sign that hides it in legends."""
     short = name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME // 2 - 1]}…{name[-_MAX_NAME // 2 :]}"
     return (" " if short.startswith("_") else "") + short.replace("$", r"\$")
 
 
 def _show_second_halves(axis: Axes) -> None:
-    """Cut the y axis to what the lines do in the second half of their points."""
+    """Cut the y axis to the range of the second half of each line."""
     heights = [np.asarray(line.get_ydata(), np.float64) for line in axis.lines]
     ends = [points[len(points) // 2 :] for points in heights]
     shown = np.concatenate(ends) if ends else np.empty(0)

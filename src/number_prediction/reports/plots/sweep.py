@@ -1,6 +1,6 @@
-"""A sweep with a finished trial -> figures; nothing is shown or saved here. Needs the extra `train`.
+"""A sweep with a finished trial -> figures, which the caller shows or saves. Needs the extra `train`.
 
-Axes of accuracy are cut: trials that learned next to nothing stand on the lower edge or are left out.
+Axes of accuracy are cut: trials that learned next to nothing are at the lower edge or left out.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from number_prediction.reports.plots.evaluation import ACCENT, SECOND
+from number_prediction.reports.plots.evaluation import FIRST_COLOUR, SECOND_COLOUR
 from number_prediction.runs.sweep import Dimension, Sweep, Trial
 
 COLUMNS = 3
 
 
 def history(sweep: Sweep) -> Figure:
-    """Accuracy of each trial in their order, and the best so far."""
+    """Accuracy of each trial in order, and the best so far."""
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axis = figure.subplots()
     lowest = _cut(axis, sweep)
-    for outcome, mark, colour in (("finished", "o", ACCENT), ("stopped early", "x", "0.55")):
+    for outcome, mark, colour in (("finished", "o", FIRST_COLOUR), ("stopped early", "x", "0.55")):
         shown = [trial for trial in sweep.trials if trial.outcome == outcome]
         if shown:
             numbers = [trial.number for trial in shown]
@@ -28,22 +28,24 @@ def history(sweep: Sweep) -> Figure:
             axis.plot(numbers, heights, mark, color=colour, label=outcome, clip_on=False)
     finished = sweep.finished
     best = np.maximum.accumulate(_percent(finished))
-    axis.step([trial.number for trial in finished], best, where="post", color=SECOND, label="best so far")
+    axis.step(
+        [trial.number for trial in finished], best, where="post", color=SECOND_COLOUR, label="best so far"
+    )
     if sweep.own is not None:
         axis.axhline(
-            _percent([sweep.own])[0], color="0.3", linestyle="--", linewidth=1, label="recipe as it is"
+            _percent([sweep.own])[0], color="0.3", linestyle="--", linewidth=1, label="unchanged recipe"
         )
-    axis.set(xlabel="trial", ylabel="validation accuracy in %", title="Trials in their order (cut axis)")
+    axis.set(xlabel="trial", ylabel="validation accuracy in %", title="Trials in order (cut axis)")
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def importance_bars(sweep: Sweep) -> Figure:
-    """Share of each field in what makes the accuracies differ."""
+    """How much of the variance of the accuracies each field explains."""
     names = list(sweep.importances)
     figure = Figure(figsize=(8, 1 + 0.35 * len(names)), layout="constrained")
     axis = figure.subplots()
-    axis.barh(names, [100 * share for share in sweep.importances.values()], color=ACCENT)
+    axis.barh(names, [100 * share for share in sweep.importances.values()], color=FIRST_COLOUR)
     axis.invert_yaxis()
     axis.set(xlabel="share of the variance of accuracy in %", title="Which fields matter")
     return figure
@@ -65,9 +67,9 @@ def slices(sweep: Sweep) -> Figure:
 def _slice(axis: Axes, sweep: Sweep, dimension: Dimension) -> None:
     finished = sweep.finished
     places = [trial.values[dimension.field] for trial in finished]
-    axis.plot(places, _percent(finished), "o", color=ACCENT, alpha=0.7)
+    axis.plot(places, _percent(finished), "o", color=FIRST_COLOUR, alpha=0.7)
     if sweep.best is not None:
-        axis.plot(sweep.best.values[dimension.field], _percent([sweep.best])[0], "D", color=SECOND)
+        axis.plot(sweep.best.values[dimension.field], _percent([sweep.best])[0], "D", color=SECOND_COLOUR)
     axis.axvline(sweep.usual[dimension.field], color="0.3", linestyle="--", linewidth=1)
     if dimension.is_log:
         axis.set_xscale("log")
@@ -81,7 +83,7 @@ def _percent(trials: tuple[Trial, ...] | list[Trial]) -> list[float]:
 
 
 def _cut(axis: Axes, sweep: Sweep) -> float:
-    """Show the better three quarters of the finished trials and as much below; returns the lower end."""
+    """Show the better three quarters of the finished trials and as much room below; returns the lower end."""
     shares = _percent(sweep.finished)
     best, quarter = max(shares), float(np.quantile(shares, 0.25))
     room = max(best - quarter, 0.05)
