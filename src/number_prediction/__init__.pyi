@@ -44,5 +44,12 @@ from .numbers.page import predict_page as predict_page
 from .numbers.prediction import NumberGlyph as NumberGlyph
 from .numbers.prediction import NumberPrediction as NumberPrediction
 from .numbers.predictor import NumberPredictor as NumberPredictor
+from .pipeline.batch import BatchOptions as BatchOptions
+from .pipeline.batch import BatchSummary as BatchSummary
+from .pipeline.batch import read_to_file as read_to_file
+from .pipeline.readers import digit_reader as digit_reader
+from .pipeline.readers import form_reader as form_reader
+from .pipeline.readers import line_reader as line_reader
+from .pipeline.readers import page_reader as page_reader
 
 __version__: str
