@@ -59,12 +59,12 @@ def test_numbers_are_corrected_and_the_rest_of_the_table_stays(
 ) -> None:
     page = open_file(review)
     status = page.get_by_role("status")
-    expect(status).to_have_text("0 corrected, 0 confirmed, 4 left of 4")
+    expect(status).to_have_text("0 corrected, 0 confirmed, 4 unchanged of 4")
     box(page, 0).focus()
     page.keyboard.press("Enter")  # as it was read
     expect(box(page, 1)).to_be_focused()
     page.keyboard.type("x")
-    expect(status).to_contain_text("1 no number: digits and . , - + / : only, or empty")
+    expect(status).to_contain_text("1 not a number: use digits and . , - + / :, or empty")
     expect(box(page, 1)).to_have_attribute("aria-invalid", "true")
     page.get_by_role("button", name="Download review.csv").click()  # is refused
     expect(box(page, 1)).to_be_focused()
@@ -76,7 +76,7 @@ def test_numbers_are_corrected_and_the_rest_of_the_table_stays(
     page.get_by_role("button", name="998").nth(2).click()
     expect(box(page, 2)).to_have_value("998")
     expect(box(page, 3)).to_be_focused()
-    expect(status).to_have_text("2 corrected, 1 confirmed, 1 left of 4")
+    expect(status).to_have_text("2 corrected, 1 confirmed, 1 unchanged of 4")
     path = tmp_path / "downloaded.csv"
     assert download(page, path) == ["978", "'007", "998", ""]
     before, after = (parse_review(each.read_bytes(), "") for each in (review.with_suffix(".csv"), path))

@@ -45,7 +45,11 @@ def test_cells_of_a_spreadsheet() -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("", "class.txt: empty"), ("Name\n", "empty"), ("1 Ada\nEmmy 2\n", "'Emmy 2' begins")],
+    [
+        ("", "class.txt: holds no number"),
+        ("Name\n", "holds no number"),
+        ("1 Ada\nEmmy 2\n", "'Emmy 2' does not begin"),
+    ],
 )
 def test_a_list_without_numbers_is_refused(content: str, words: str) -> None:
     with pytest.raises(DataError, match=words):

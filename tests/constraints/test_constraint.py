@@ -78,7 +78,7 @@ def test_regular_expressions_allow_what_python_matches(pattern: str, anchored: b
         (r"\d++1", "satisfies"),
         (r"1^2", "satisfies"),
         (r"\b1", "satisfies"),
-        (r"a\d", "no text fits"),
+        (r"a\d", "no text is allowed"),
     ],
 )
 def test_regular_expressions_that_cannot_be_used_are_refused(pattern: str, reason: str) -> None:
@@ -267,8 +267,8 @@ def test_joined_constraints_allow_what_both_allow(first: str, second: str) -> No
         (lambda: length(3, 2), r"length\(3, 2\)"),
         (lambda: length(-1), r"length\(-1\)"),
         (lambda: length(4, signs="x"), "signs='x'"),
-        (lambda: length(4) & length(5), r"length\(4\) & length\(5\): no text fits"),
-        (lambda: one_of([]), "at least one"),
+        (lambda: length(4) & length(5), r"length\(4\) & length\(5\): no text is allowed"),
+        (lambda: one_of([]), "no texts; give one or more"),
         (lambda: one_of(["12", "1a"]), "'1a'"),
         (lambda: number_range(5, 3), r"number_range\(5, 3\)"),
         (lambda: number_range("0.1", "0.9"), "0 decimals"),
@@ -282,7 +282,7 @@ def test_joined_constraints_allow_what_both_allow(first: str, second: str) -> No
         (lambda: satisfies(str.isdigit, tries=0), "tries=0"),
     ],
 )
-def test_errors_name_the_value_and_the_mend(make: Callable[[], Constraint], message: str) -> None:
+def test_errors_name_the_value_and_the_cure(make: Callable[[], Constraint], message: str) -> None:
     with pytest.raises(ConstraintError, match=message):
         make()
 

@@ -46,7 +46,7 @@ def test_constraints_of_a_spec_hold_together() -> None:
     assert [text for text in ("18", "42", "26", "34") if constraint.allows(text)] == ["18", "42", "26"]
     assert build_constraint({}) is None
     assert build_constraint({"locale": "de"}) is None
-    with pytest.raises(ConstraintError, match="no text fits"):
+    with pytest.raises(ConstraintError, match="no text is allowed"):
         build_constraint({"digits": 2, "regex": r"\d"})
 
 

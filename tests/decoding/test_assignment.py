@@ -114,7 +114,7 @@ def test_empty_lists_are_assigned() -> None:
 
 
 def test_a_roster_is_checked() -> None:
-    with pytest.raises(ConstraintError, match="'12' stands twice"):
+    with pytest.raises(ConstraintError, match="'12' is twice on the roster"):
         assign([peaks("12")], ["12", "13", "12"])
     with pytest.raises(ConstraintError, match="'1a'"):
         assign([peaks("12")], ["1a"])

@@ -106,7 +106,7 @@ def test_a_second_paper_of_one_pupil_is_doubtful_as_a_whole() -> None:
 def test_a_roster_that_contradicts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConstraintError, match="'123' is on the roster, but breaks length"):
         read_lines(spec={"digits": 4}, roster=Roster(("1234", "123")))
-    with pytest.raises(ConstraintError, match="'1234' stands twice"):
+    with pytest.raises(ConstraintError, match="'1234' is twice on the roster"):
         page_reader(Foreknown([]), wanted=Wanted(roster=Roster(("1234", "1234"))))
     template = load_form(save_form(tmp_path))
     with pytest.raises(ConstraintError, match=r"no field 'pupil' .* name one of student, points"):
@@ -244,7 +244,7 @@ def test_a_class_list_on_a_form(command_line: CommandLine, tmp_path: Path) -> No
     correct(table, {("1.png", "student"): "1402"})
     twice = command_line("merge", "marks.csv", table)
     assert twice.returncode == 1
-    assert "1402 may stand once, and stands in sheets/0.png, sheets/1.png" in twice.stderr.decode()
+    assert "1402 is allowed once, but is in sheets/0.png, sheets/1.png" in twice.stderr.decode()
     assert twice.stdout == b""
     unnamed = command_line(*arguments, "class.txt")
     assert unnamed.returncode == 2
@@ -320,15 +320,15 @@ def test_wrong_usage_exits_2(command_line: CommandLine, arguments: list[str]) ->
     ("arguments", "words"),
     [
         (["read", "x.png", "--roster", "nowhere.txt"], b"nowhere.txt: No such file"),
-        (["read", "x.png", "--roster", "empty.txt"], b"empty.txt: empty; give one number a line"),
-        (["read", "x.png", "--roster", "twice.txt"], b"'42' stands twice in the roster"),
+        (["read", "x.png", "--roster", "empty.txt"], b"empty.txt: holds no number; write one on each line"),
+        (["read", "x.png", "--roster", "twice.txt"], b"'42' is twice on the roster"),
         (
             ["read", "x.png", "--roster", "names.txt"],
-            b"names.txt: 'Emmy' begins with no number; put the number",
+            b"names.txt: 'Emmy' does not begin with a number; put the number",
         ),
         (["merge", "nowhere.csv", "empty.txt"], b"nowhere.csv: No such file"),
         (["merge", "rows.csv", "nowhere.csv"], b"nowhere.csv: No such file"),
-        (["merge", "rows.csv", "empty.txt"], b"empty.txt: no CSV of a review"),
+        (["merge", "rows.csv", "empty.txt"], b"empty.txt: not the CSV file of a review"),
         (["merge", "rows.csv", "empty.txt", "--output", "rows.csv"], b"rows.csv: already exists"),
     ],
 )

@@ -256,19 +256,19 @@ def test_what_was_read_stays_under_corrected() -> None:
 @pytest.mark.parametrize(
     ("known", "correction", "message"),
     [
-        ({}, "12x", "'12x' is no number; write digits and"),
-        ({}, "02. Jan", "is no number"),
-        ({"digits": 3}, "7", "'7' is not what is known of it, .*write '007"),
-        ({"range": [0, 99], "decimals": 1, "locale": "de"}, "12.5", "is not what is known"),
+        ({}, "12x", "'12x' is not a number; use digits and"),
+        ({}, "02. Jan", "is not a number"),
+        ({"digits": 3}, "7", "'7' breaks its constraint: 3 digits; .*write '007"),
+        ({"range": [0, 99], "decimals": 1, "locale": "de"}, "12.5", "breaks its constraint"),
         ({"check": "luhn"}, "18", None),
-        ({"check": "luhn"}, "19", "is not what is known"),
+        ({"check": "luhn"}, "19", "breaks its constraint"),
         ({"digits": 3}, "empty", None),
         ({"digits": 3}, "EMPTY", None),
         ({"digits": 3}, "'007", None),
         ({"range": [-9, 9]}, " -7 ", None),
     ],
 )
-def test_a_correction_must_be_what_is_known(
+def test_a_correction_must_fit_the_constraints(
     known: dict[str, Any], correction: str, message: str | None
 ) -> None:
     rows = [Row("a.png", 1, plain_number("4", 0.5)), Row("b.tif", 3, plain_number("4", 0.5))]
@@ -280,7 +280,7 @@ def test_a_correction_must_be_what_is_known(
         assert merge(content, "csv", review).corrected == 1
         return
     with pytest.raises(
-        DataError, match=rf"mend these corrections:\nrow 3 \(b.tif, page 3, number 1\): .*{message}"
+        DataError, match=rf"change these corrections:\nrow 3 \(b.tif, page 3, number 1\): .*{message}"
     ):
         merge(content, "csv", review)
 
@@ -309,7 +309,7 @@ def test_what_may_stand_once_stands_once_after_the_merge(kind: str) -> None:
         return {number: replace(row, correction=correction) for (number, row), correction in pairs}
 
     assert merge(content, "csv", corrected("22", "11", "")).corrected == 2
-    with pytest.raises(DataError, match=r"22 may stand once, and stands in 11\.png, 22\.png"):
+    with pytest.raises(DataError, match=r"22 is allowed once, but is in 11\.png, 22\.png"):
         merge(content, "csv", corrected("22", "", ""))
 
 
@@ -330,7 +330,7 @@ def test_what_may_stand_once_stands_once_after_the_merge(kind: str) -> None:
     ],
 )
 def test_what_is_no_result_of_numbers_is_refused(output_format: str, content: str) -> None:
-    with pytest.raises(DataError, match=rf"rows\.{output_format}: no numbers in {output_format}"):
+    with pytest.raises(DataError, match=rf"rows\.{output_format}: not numbers in {output_format}"):
         merge(content, output_format, {})
 
 
@@ -373,8 +373,8 @@ def test_a_spreadsheet_may_save_it_in_its_own_way(delimiter: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no CSV"),
-        (b'key,"known\n', "no CSV"),
+        (b"", "not the CSV file of a review"),
+        (b'key,"known\n', "not the CSV file of a review"),
         ("größe".encode("latin-1"), "UTF-8"),
         (b"file,correction\n", "no column known, key"),
         (b"correction,known,key\n,digits 3,n1\n", "row 2 .*`known` was altered"),
@@ -452,13 +452,13 @@ def test_what_was_read_as_nothing_or_not_at_all_is_said(tmp_path: Path) -> None:
 
 def test_without_doubts_the_page_says_so(tmp_path: Path) -> None:
     review = collect(tmp_path, [Row("d.png", 1, plain_number("7", 1.0))])
-    assert "0 numbers to look at" in review.page.read_text()
+    assert "0 numbers to review" in review.page.read_text()
     assert table_of(tmp_path) == []
 
 
 def test_a_review_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
     collect(tmp_path, [doubtful_row("a.png", 1, "1")])
-    with pytest.raises(DataError, match=r"review\.csv: is there already"):
+    with pytest.raises(DataError, match=r"review\.csv: already exists"):
         collect(tmp_path, [doubtful_row("a.png", 1, "1")])
 
 

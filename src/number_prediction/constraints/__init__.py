@@ -1,1 +1,1 @@
-"""What is known of a number before it is read."""
+"""Constraints on a number: which texts are allowed."""

@@ -1,6 +1,7 @@
-"""Finite automata over glyphs: which texts are allowed, glyph by glyph. NumPy only.
+"""Finite automata over glyphs: they say glyph by glyph which texts are allowed. NumPy only.
 
-Deterministic, and minimal (Moore, 1956): every state leads to an accepted text, no two accept the same rest.
+They are deterministic and minimal (Moore, 1956): every state leads to an accepted text, and no two states
+accept the same continuations.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from number_prediction.constants import GLYPHS
 from number_prediction.errors import ConstraintError
 
 ALPHABET = "".join(GLYPHS)
-"""Glyphs of the automata, in the order of their columns."""
+"""The glyphs, in the order of an automaton's columns."""
 MAX_STATES = 200_000
-"""Largest automaton; a roster of 25,000 numbers of eight digits."""
-NO_WAY = -1
-"""Instead of a state where a glyph is not allowed."""
+"""States of the largest automaton: enough for a roster of 25,000 numbers with eight digits."""
+NO_STATE = -1
+"""Stands in place of a state if a glyph is not allowed."""
 
 State = TypeVar("State")
 
@@ -30,13 +31,13 @@ class Automaton:
     """S states over A glyphs; state 0 is the start."""
 
     transitions: NDArray[np.int32]
-    """(S, A) int32: the state after a glyph of ALPHABET, or NO_WAY."""
+    """(S, A) int32: the state after each glyph of ALPHABET, or NO_STATE."""
     accepting: NDArray[np.bool_]
-    """(S,) whether a text may end here."""
+    """(S,) whether a text may end in a state."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether no text at all is accepted; there are no states then."""
+        """Whether no text is accepted; such an automaton has no states."""
         return len(self.accepting) == 0
 
     @property
@@ -51,7 +52,7 @@ class Automaton:
         state = 0
         for glyph in text:
             state = int(self.transitions[state, ALPHABET.index(glyph)])
-            if state == NO_WAY:
+            if state == NO_STATE:
                 return False
         return bool(self.accepting[state])
 
@@ -59,25 +60,25 @@ class Automaton:
 def build(
     start: State, step: Callable[[State, str], State | None], accepts: Callable[[State], bool]
 ) -> Automaton:
-    """The automaton of hashable states.
+    """Build the minimal automaton of a state machine with hashable states.
 
     Args:
         start: the state before the first glyph.
-        step: state and glyph to the next state, or None where the glyph is not allowed.
+        step: state and glyph -> next state, or None if the glyph is not allowed.
         accepts: whether a text may end in a state.
 
     Raises:
         ConstraintError: more than MAX_STATES states.
     """
     numbers = {start: 0}
-    waiting = [start]  # grows while it is read
+    waiting = [start]  # grows during the loop
     transitions: list[list[int]] = []
     for state in waiting:
         row = []
         for glyph in ALPHABET:
             following = step(state, glyph)
             if following is None:
-                row.append(NO_WAY)
+                row.append(NO_STATE)
                 continue
             if following not in numbers:
                 numbers[following] = len(waiting)
@@ -86,15 +87,15 @@ def build(
         transitions.append(row)
         if len(waiting) > MAX_STATES:
             raise ConstraintError(
-                f"a constraint of more than {MAX_STATES:,} states; give a shorter roster, fewer digits, or a "
-                "simpler expression, or put it into satisfies(function)"
+                f"this constraint has more than {MAX_STATES:,} states; use a shorter roster, fewer digits, a "
+                "simpler expression, or write it as satisfies(function)"
             )
     accepting = np.array([accepts(state) for state in waiting], np.bool_)
     return _minimal(np.array(transitions, np.int32), accepting)
 
 
 def intersect(first: Automaton, second: Automaton) -> Automaton:
-    """The automaton of the texts that both accept.
+    """Build the automaton of the texts that both accept.
 
     Raises:
         ConstraintError: more than MAX_STATES states.
@@ -107,14 +108,14 @@ def intersect(first: Automaton, second: Automaton) -> Automaton:
     def step(pair: tuple[int, int], glyph: str) -> tuple[int, int] | None:
         column = columns[glyph]
         following = left[pair[0]][column], right[pair[1]][column]
-        return None if NO_WAY in following else following
+        return None if NO_STATE in following else following
 
     return build((0, 0), step, lambda pair: bool(first.accepting[pair[0]] and second.accepting[pair[1]]))
 
 
 def _minimal(transitions: NDArray[np.int32], accepting: NDArray[np.bool_]) -> Automaton:
-    """Without states that lead nowhere, and equal states made one."""
-    alive = np.append(accepting, False)  # the last entry is that of NO_WAY
+    """Remove states that lead to no accepted text, and unite equal ones."""
+    alive = np.append(accepting, False)  # the last entry is that of NO_STATE
     while True:
         reaching = alive.copy()
         reaching[:-1] |= alive[transitions].any(1)
@@ -124,19 +125,19 @@ def _minimal(transitions: NDArray[np.int32], accepting: NDArray[np.bool_]) -> Au
     if not alive[0]:
         return Automaton(np.empty((0, transitions.shape[1]), np.int32), np.empty(0, np.bool_))
     kept = np.flatnonzero(alive)
-    numbers = np.full(len(alive), NO_WAY, np.int32)
+    numbers = np.full(len(alive), NO_STATE, np.int32)
     numbers[kept] = np.arange(len(kept), dtype=np.int32)
     transitions, accepting = numbers[transitions[kept]], accepting[kept]
     group_count, groups = 0, accepting.astype(np.intp)
     while True:
-        rows = np.column_stack([groups, np.append(groups, NO_WAY)[transitions]])
+        rows = np.column_stack([groups, np.append(groups, NO_STATE)[transitions]])
         found, members, groups = np.unique(rows, axis=0, return_index=True, return_inverse=True)[0:3]
         groups = groups.reshape(-1)
         if len(found) == group_count:
             break
         group_count = len(found)
     order = np.argsort(members)  # the group of the start comes first
-    renamed = np.append(np.argsort(order), NO_WAY).astype(np.int32)
+    renamed = np.append(np.argsort(order), NO_STATE).astype(np.int32)
     first_members = members[order]
-    next_groups = np.append(groups, NO_WAY)[transitions[first_members]]
+    next_groups = np.append(groups, NO_STATE)[transitions[first_members]]
     return Automaton(renamed[next_groups], accepting[first_members])

@@ -1,4 +1,4 @@
-"""Numbers that carry a checksum -> constraints, each an exact automaton over digits."""
+"""Constraints for numbers with check digits, each an exact automaton over digits."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ IBAN_DIGITS = {
     "SI": 17,
     "SK": 22,
 }
-"""Digits after the two letters of an IBAN, for countries whose account numbers are digits (ISO 13616)."""
+"""Digits after the two letters of an IBAN, for countries with all-digit account numbers (ISO 13616)."""
 
 
 def luhn() -> Constraint:
-    """Numbers of two digits or more whose last is the check digit of Luhn (ISO/IEC 7812-1), as on bank cards.
+    """Numbers of two or more digits with the check digit of Luhn (ISO/IEC 7812-1), as on bank cards.
 
-    From the right, every second digit is doubled, its own digits added up; the sum is a multiple of 10. How
-    many digits will follow is not known, so both sums are kept: with the last digit doubled, and not.
+    From the right, every second digit is doubled, and the digits of the products are added; the total must be
+    a multiple of 10. The number of following digits is unknown while reading, so the states keep two totals:
+    one with the last digit doubled, one without.
     """
 
     def step(state: tuple[int, int, int], glyph: str) -> tuple[int, int, int] | None:
@@ -53,16 +54,16 @@ def luhn() -> Constraint:
 
 
 def isbn(digits: int | None = None) -> Constraint:
-    """Book numbers without hyphens (ISO 2108): ISBN-10, whose X cannot be read, and ISBN-13 (978, 979).
+    """Book numbers without hyphens (ISO 2108): ISBN-13 (978, 979), and ISBN-10 unless its check digit is X.
 
     Args:
-        digits: 10 or 13; both without it.
+        digits: 10 or 13; None allows both.
 
     Raises:
-        ConstraintError: another number of digits.
+        ConstraintError: `digits` is another number.
     """
     if digits not in (None, 10, 13):
-        raise ConstraintError(f"isbn({digits}): give 10 or 13, or nothing for both")
+        raise ConstraintError(f"isbn({digits}): give 10 or 13, or leave it out for both")
     wanted = (10, 13) if digits is None else (digits,)
 
     def step(state: tuple[int, int, int], glyph: str) -> tuple[int, int, int] | None:
@@ -84,20 +85,22 @@ def isbn(digits: int | None = None) -> Constraint:
 
 
 def iban_digits(country: str) -> Constraint:
-    """The digits of an IBAN, after its two letters: two check digits, 02 to 98, and the account (ISO 13616).
+    """The digits of an IBAN after its two letters: two check digits, 02 to 98, and the account (ISO 13616).
 
-    The account, the letters as numbers (A is 10), and the check digits are one number, 1 modulo 97. The sum
-    is kept modulo 97, digit by digit, each times its power of ten.
+    Account, letters as numbers (A is 10) and check digits form one number, which must be 1 modulo 97. The
+    states keep its remainder: each digit adds itself times its power of ten.
 
     Args:
         country: the two letters, one of IBAN_DIGITS.
 
     Raises:
-        ConstraintError: an unknown country.
+        ConstraintError: the country is unknown.
     """
     if country not in IBAN_DIGITS:
-        known = ", ".join(IBAN_DIGITS)
-        raise ConstraintError(f"iban_digits({country!r}): accounts of digits alone are known of {known}")
+        raise ConstraintError(
+            f"iban_digits({country!r}): unknown country, or letters in its account numbers; choose one of "
+            f"{', '.join(IBAN_DIGITS)}"
+        )
     digits = IBAN_DIGITS[country]
     letters = int("".join(str(int(letter, 36)) for letter in country)) * 100
 

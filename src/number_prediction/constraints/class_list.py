@@ -1,4 +1,4 @@
-"""A class list as text -> the numbers in it, and whose they are."""
+"""A class list as text -> its numbers, with the names beside them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,30 @@ _SEPARATORS = " \t;,"
 
 @dataclass(frozen=True)
 class ClassList:
-    """Numbers, and what stands beside them."""
+    """Numbers with names."""
 
     numbers: tuple[str, ...]
-    """In the order of the list."""
+    """The numbers, in the order of the list."""
     names: dict[str, str]
-    """Number -> the rest of its line, of those that have one."""
+    """Number -> the rest of its line, for numbers that have one."""
 
     def describe(self, number: str) -> str:
-        """The number with the name, where it has one."""
+        """The number with its name, if it has one."""
         return f"{number} {self.names[number]}" if number in self.names else number
 
 
 def parse_class_list(content: str, source: str) -> ClassList:
-    """The numbers of a text, of which one begins each line, and the names that follow them.
+    """Parse lines that begin with a number, followed by a name.
 
-    A space, tab, comma or semicolon stands between. A line of numbers with spaces between them is as many.
-    Quotes are left out, as a spreadsheet writes them, and so is a first line that begins with no number.
+    A space, tab, comma or semicolon separates them. A line may hold several numbers separated by spaces
+    instead. Quotes are ignored, and so is a first line without a number, the header.
+
+    Args:
+        content: the text.
+        source: the name of its file, for messages.
 
     Raises:
-        DataError: a line begins with no number, or there is none at all; it names `source`.
+        DataError: a line does not begin with a number, or the text holds none.
     """
     numbers: list[str] = []
     names: dict[str, str] = {}
@@ -50,10 +54,12 @@ def parse_class_list(content: str, source: str) -> ClassList:
         if found is None:
             if place == 0:
                 continue
-            raise DataError(f"{source}: {line!r} begins with no number; put the number first on each line")
+            raise DataError(
+                f"{source}: {line!r} does not begin with a number; put the number first on each line"
+            )
         number = found[0].rstrip(_SIGNS)
         numbers.append(number)
         names[number] = line[found.end() :].strip(_SEPARATORS)
     if not numbers:
-        raise DataError(f"{source}: empty; give one number a line")
+        raise DataError(f"{source}: holds no number; write one on each line")
     return ClassList(tuple(numbers), names)

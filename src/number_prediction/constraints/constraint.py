@@ -1,7 +1,7 @@
-"""What is known of a number -> a constraint that `decode` heeds. Constraints are joined by `&`.
+"""Constraints for `decode`; join them with `&`.
 
-A constraint is a finite automaton over the glyphs, which decoding sums over exactly, and, where no automaton
-can say it, Python functions, which are asked text by text.
+A constraint is a finite automaton over the glyphs. `decode` sums exactly over all texts that it accepts. A
+condition that no automaton can express is a Python function, which `decode` calls text by text.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from number_prediction.errors import ConstraintError
 
 DIGIT_GLYPHS = frozenset("0123456789")
 MAX_TRIES = 1000
-"""Texts that a function is asked about before `decode` gives up."""
+"""Texts that a function is called with before `decode` gives up."""
 _ESCAPES_AND_SETS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 _NOT_REGULAR = re.compile(r"\(\?(?:=|!|<=|<!|>)|[*+?}]\+")
-"""Lookaround, atomic groups and possessive repeats, which interegular reads as something else."""
+"""Lookaround, atomic groups and possessive repeats; interegular misreads them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,17 +30,19 @@ class Constraint:
     """Which texts are allowed."""
 
     name: str
-    """As it was written, for messages."""
+    """How it was written, for messages."""
     automaton: Automaton
-    """Accepts what is allowed as far as an automaton can say."""
+    """Accepts the allowed texts, apart from the functions."""
     functions: tuple[Callable[[str], bool], ...] = ()
-    """Each must also be true of the text."""
+    """Each must also return true for the text."""
     tries: int = 0
-    """Texts that the functions are asked about before `decode` gives up; 0 without functions."""
+    """Texts that the functions are called with before `decode` gives up; 0 without functions."""
 
     def __post_init__(self) -> None:
         if self.automaton.is_empty:
-            raise ConstraintError(f"{self.name}: no text fits this; loosen it, or leave out a part of it")
+            raise ConstraintError(
+                f"{self.name}: no text is allowed; relax the constraint, or leave out a part of it"
+            )
 
     def __and__(self, other: Constraint) -> Constraint:
         return Constraint(
@@ -51,28 +53,28 @@ class Constraint:
         )
 
     def allows(self, text: str) -> bool:
-        """Whether `text` fits."""
+        """Whether `text` is allowed."""
         return self.automaton.accepts(text) and all(function(text) for function in self.functions)
 
 
 def length(minimum: int, maximum: int | None = None, *, signs: str = "") -> Constraint:
-    """From `minimum` to `maximum` digits; exactly `minimum` without a maximum.
+    """Texts of `minimum` to `maximum` digits; of exactly `minimum` without a maximum.
 
     Args:
-        minimum: fewest digits, at least 0.
-        maximum: most digits.
-        signs: signs that may stand among the digits and are not counted, such as "./".
+        minimum: smallest number of digits, at least 0.
+        maximum: largest number of digits.
+        signs: signs allowed among the digits, such as "./"; they are not counted.
 
     Raises:
-        ConstraintError: there is no such length, or `signs` holds something else than signs.
+        ConstraintError: no number of digits is allowed, or `signs` holds other characters.
     """
     most = minimum if maximum is None else maximum
     name = f"length({minimum})" if maximum is None else f"length({minimum}, {maximum})"
     if not 0 <= minimum <= most:
-        raise ConstraintError(f"{name}: give numbers of digits from 0 up, the smaller one first")
+        raise ConstraintError(f"{name}: give numbers from 0 up, the smaller one first")
     if not set(signs) <= set(ALPHABET) - DIGIT_GLYPHS:
         raise ConstraintError(
-            f"{name}: signs={signs!r}; the signs are {' '.join(sorted(set(ALPHABET) - DIGIT_GLYPHS))}"
+            f"{name}: signs={signs!r}; choose from {' '.join(sorted(set(ALPHABET) - DIGIT_GLYPHS))}"
         )
 
     def step(count: int, glyph: str) -> int | None:
@@ -86,17 +88,19 @@ def length(minimum: int, maximum: int | None = None, *, signs: str = "") -> Cons
 def regex(pattern: str) -> Constraint:
     """Texts that match a regular expression as a whole, in the syntax of `re`.
 
-    Anchors at its ends are allowed and change nothing. What no automaton can say (groups that are referred
-    to, lookaround, atomic groups, possessive repeats) is refused.
+    Anchors at both ends are allowed and change nothing. Backreferences, lookaround, atomic groups and
+    possessive repeats are refused: no automaton can express them.
 
     Raises:
-        ConstraintError: not a regular expression, or one that is refused, or that no text of glyphs matches.
+        ConstraintError: the expression is invalid or refused, or no text of glyphs matches it.
     """
     name = f"regex({pattern!r})"
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ConstraintError(f"{name}: not a regular expression ({error}); see Python's re") from error
+        raise ConstraintError(
+            f"{name}: not a regular expression ({error}); see Python's re module"
+        ) from error
     body = pattern.removeprefix("^")
     if re.search(r"(?<!\\)(?:\\\\)*\$$", body):
         body = body[:-1]
@@ -106,7 +110,7 @@ def regex(pattern: str) -> Constraint:
         machine: Any = interegular.parse_pattern(body).to_fsm()
     except (Unsupported, InvalidSyntax) as error:
         raise ConstraintError(
-            f"{name}: no automaton can say this ({error}); write it without, "
+            f"{name}: no automaton can express this ({error}); write it without, "
             "or use satisfies(re.compile(pattern).fullmatch)"
         ) from error
 
@@ -120,17 +124,17 @@ def regex(pattern: str) -> Constraint:
 
 
 def one_of(texts: Iterable[str]) -> Constraint:
-    """One of some texts, such as the numbers of a roster; as a trie whose equal ends are shared.
+    """One of several texts, such as the numbers of a roster.
 
     Raises:
-        ConstraintError: there are none, or one holds what is no glyph.
+        ConstraintError: there are no texts, or one holds a character that is not a glyph.
     """
     roster = [texts] if isinstance(texts, str) else list(texts)
     for text in roster:
         if not set(text) <= set(ALPHABET):
-            raise ConstraintError(f"one_of: {text!r} cannot be read; texts are made of {ALPHABET}")
+            raise ConstraintError(f"one_of: {text!r} can never be read; use the characters {ALPHABET}")
     if not roster:
-        raise ConstraintError("one_of: no texts; give at least one")
+        raise ConstraintError("one_of: no texts; give one or more")
     prefixes = {text[:end] for text in roster for end in range(len(text) + 1)}
     whole = frozenset(roster)
 
@@ -143,20 +147,20 @@ def one_of(texts: Iterable[str]) -> Constraint:
 
 
 def satisfies(function: Callable[[str], bool], *, tries: int = MAX_TRIES) -> Constraint:
-    """Texts of which a Python function is true.
+    """Texts for which a Python function returns true.
 
-    The function is asked about allowed texts, the most probable first, until one passes. It is asked about
-    any text of glyphs, "" and "1-/" too: join it with others, `satisfies(is_even) & length(4)`, and it is
-    asked only about what they allow. What it raises is not caught.
+    `decode` calls the function with texts, the most probable first, until one passes. Any text of glyphs can
+    occur, such as "" and "1-/". Joined with others, as in `satisfies(is_even) & length(4)`, it is called only
+    with texts that they allow. Its exceptions are not caught.
 
     Args:
-        function: of a text.
-        tries: texts that it is asked about before nothing fits.
+        function: takes a text.
+        tries: texts that it is called with before `decode` gives up.
 
     Raises:
         ConstraintError: `tries` is less than 1.
     """
     if tries < 1:
-        raise ConstraintError(f"satisfies: tries={tries}; give at least 1")
+        raise ConstraintError(f"satisfies: tries={tries}; give 1 or more")
     name = f"satisfies({getattr(function, '__name__', repr(function))})"
     return Constraint(name, build(0, lambda state, _: state, lambda _: True), (function,), tries)

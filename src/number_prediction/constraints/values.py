@@ -1,7 +1,7 @@
-"""How numbers are written: a text to its value, and constraints on the value and the way of writing.
+"""Numbers as text: the value of a text, and constraints on the value and its decimals.
 
 A locale names the decimal sign and the sign between groups of three digits: "plain" 1234.5, "en" 1,234.5,
-"de" 1.234,5, "fr" 1234,5 (its groups are divided by spaces, which are no glyph). Groups are always optional.
+"de" 1.234,5, "fr" 1234,5 (French groups are separated by spaces, which cannot be read). Groups are optional.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from number_prediction.errors import ConstraintError
 
 Number: TypeAlias = int | float | str | Decimal
 _INSIDE = -1
-"""Instead of a value where whatever follows is inside the limits."""
+"""Stands in place of a value if the number is inside the limits, whatever follows."""
 _State: TypeAlias = tuple[str, int | tuple[bool, ...], int]
 
 
 @dataclass(frozen=True)
 class Locale:
-    """The signs of a way of writing numbers."""
+    """The signs of one way of writing numbers."""
 
     decimal: str
     group: str
@@ -40,17 +40,17 @@ LOCALES = {
 
 
 def parse_number(text: str, locale: str = "plain") -> Decimal:
-    """Value of a number as a locale writes it; a sign, leading zeros and a missing whole part are allowed.
+    """Parse a number of a locale; a sign, leading zeros and a missing whole part are allowed.
 
     Raises:
-        ConstraintError: not such a number, or an unknown locale.
+        ConstraintError: the text is not a number of the locale, or the locale is unknown.
     """
     signs = _locale(locale)
     group, decimal = re.escape(signs.group), re.escape(signs.decimal)
     whole = rf"\d{{1,3}}(?:{group}\d{{3}})+|\d+" if group else r"\d+"
     if not re.fullmatch(rf"[+-]?(?:(?:{whole})(?:{decimal}\d+)?|{decimal}\d+)", text, re.ASCII):
         sample = f"1{signs.group}234{signs.decimal}5"
-        raise ConstraintError(f"{text!r} is no number of the locale {locale!r}; it writes them as {sample}")
+        raise ConstraintError(f"{text!r} is not a number of the locale {locale!r}; write it as in {sample}")
     digits = text.replace(signs.group, "") if group else text
     return Decimal(digits.replace(signs.decimal, "."))
 
@@ -61,18 +61,18 @@ def decimals(
     """Numbers with `places` decimals, such as 1.234,50, without leading zeros.
 
     Args:
-        places: decimals, at least 0; exactly so many without `least`.
+        places: number of decimals, at least 0.
         locale: a name of LOCALES.
-        least: fewest decimals; with 0 the decimal sign may be missing too.
-        signed: whether a minus may stand before.
+        least: smallest number of decimals, by default `places`; with 0 the decimal sign is optional too.
+        signed: whether a minus is allowed.
 
     Raises:
-        ConstraintError: there is no such number of decimals, or an unknown locale.
+        ConstraintError: the numbers of decimals contradict each other, or the locale is unknown.
     """
     fewest = places if least is None else least
     if not 0 <= fewest <= places:
         raise ConstraintError(
-            f"decimals({places}, least={least}): give numbers from 0 up, least at most places"
+            f"decimals({places}, least={least}): give numbers from 0 up, least no larger than places"
         )
     pattern = _pattern(_locale(locale), fewest, places, signed=signed, leading_zeros=False)
     return Constraint(f"decimals({places}, {locale!r})", regex(pattern).automaton)
@@ -81,17 +81,17 @@ def decimals(
 def number_range(
     low: Number, high: Number, *, places: int = 0, locale: str = "plain", leading_zeros: bool = False
 ) -> Constraint:
-    """Numbers from `low` to `high`, both included, of at most `places` decimals.
+    """Numbers from `low` to `high`, both included, with at most `places` decimals.
 
     Args:
-        low: least value; a minus is read only where it is below 0.
-        high: greatest value.
-        places: most decimals; with 0 only whole numbers.
+        low: smallest value; a minus is allowed only if this is below 0.
+        high: largest value.
+        places: largest number of decimals; with 0 only whole numbers are allowed.
         locale: a name of LOCALES.
-        leading_zeros: whether 07 is 7; else it is not allowed.
+        leading_zeros: whether 07 is allowed and means 7.
 
     Raises:
-        ConstraintError: these are no numbers, the range holds none of them, or an unknown locale.
+        ConstraintError: the limits are not numbers, no number lies between them, or the locale is unknown.
     """
     name = f"number_range({low}, {high})"
     if places < 0:
@@ -103,7 +103,7 @@ def number_range(
         raise ConstraintError(f"{name}: the limits must be finite numbers, such as 0 and 99.5") from error
     if least > most:
         raise ConstraintError(
-            f"{name}: no number of {places} decimals lies between; give the lower limit first"
+            f"{name}: no number with {places} decimals lies between; give the lower limit first"
         )
     signs = _locale(locale)
     grammar = regex(_pattern(signs, 0, places, signed=least < 0, leading_zeros=leading_zeros))
@@ -112,12 +112,12 @@ def number_range(
 
 def _locale(name: str) -> Locale:
     if name not in LOCALES:
-        raise ConstraintError(f"unknown locale {name!r}; known are {', '.join(LOCALES)}")
+        raise ConstraintError(f"unknown locale {name!r}; choose one of {', '.join(LOCALES)}")
     return LOCALES[name]
 
 
 def _pattern(signs: Locale, fewest: int, places: int, *, signed: bool, leading_zeros: bool) -> str:
-    """Regular expression of numbers of `fewest` to `places` decimals."""
+    """Regular expression of numbers with `fewest` to `places` decimals."""
     whole = r"\d+" if leading_zeros else r"0|[1-9]\d*"
     if signs.group:
         whole += rf"|[1-9]\d{{0,2}}(?:{re.escape(signs.group)}\d{{3}})+"
@@ -126,16 +126,16 @@ def _pattern(signs: Locale, fewest: int, places: int, *, signed: bool, leading_z
 
 
 def _values(least: int, most: int, places: int, signs: Locale) -> Automaton:
-    """Numbers of a value from `least` to `most`, in units of 10**-places, however they are written.
+    """Numbers with a value from `least` to `most`, in units of 10**-places, in any way of writing.
 
-    A state is (sign, value of the digits so far, decimals so far or -1). Where the limits no longer cut
-    through what may follow, the value is replaced by what still matters: before the decimal sign by whether
-    the number will be inside with 0, 1, ... more digits, after it by _INSIDE. So any range has few states.
+    A state is (sign, value of the digits so far, decimals so far or -1). Once the following digits no longer
+    decide, the value is replaced: before the decimal sign by whether the number is inside the limits with 0,
+    1, ... more digits, after it by _INSIDE. So the automaton of any range has few states.
     """
     limits = {"+": (max(least, 0), most), "-": (max(-most, 1), -least)}
 
     def inside(sign: str, value: int, free_digits: int) -> bool | None:
-        """Whether all numbers that begin with `value` and have so many more digits are; None for some."""
+        """Whether all numbers that continue `value` by so many digits are inside; None if only some are."""
         lowest, highest = limits[sign]
         first, last = value * 10**free_digits, (value + 1) * 10**free_digits - 1
         if last < lowest or first > highest:

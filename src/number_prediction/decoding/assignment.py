@@ -1,8 +1,8 @@
-"""Lattices and a roster -> who is who, one to one, such as sheets and the numbers of a class. NumPy only.
+"""Lattices and a roster -> one-to-one matches, such as sheets and the numbers of a class. NumPy only.
 
-All pairs are scored by the exact probability of the text. The assignment of the greatest product is found by
-shortest augmenting paths (Jonker and Volgenant, 1987), a form of the Hungarian method (Kuhn, 1955), with a
-column for each lattice that means "nobody".
+Each pair is scored by the exact probability of the text. The assignment with the largest product is found by
+shortest augmenting paths (Jonker and Volgenant, 1987), a form of the Hungarian method (Kuhn, 1955). Each
+lattice has one extra column that means "no match".
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from number_prediction.constants import GLYPHS
 from number_prediction.decoding.lattice import read_lattice, score
 from number_prediction.errors import ConstraintError
 
-LEAST_PROBABILITY = 1e-6
-"""Probability of a text below which nobody is a better answer."""
+MIN_MATCH_PROBABILITY = 1e-6
+"""A lattice that gives its text a lower probability is better left without a match."""
 
 _Costs: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class AssignedReading:
-    """What was assigned to one lattice."""
+    """The match of one lattice."""
 
     text: str | None
-    """One of the roster; None where it fits nobody, or others fit better and nobody is left."""
+    """A text of the roster; None if none fits, or the fitting ones belong to other lattices."""
     log_probability: float
-    """Logarithm of the probability that the lattice gives to the text; -inf without text."""
+    """Logarithm of the probability that the lattice gives to the text; -inf without a match."""
     confidence: float
-    """In [0.5, 1]: the odds of the best assignment against the best that gives this lattice anything else."""
+    """In [0.5, 1]: the best assignment against the best one that gives this lattice anything else."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Assignment:
     """A one-to-one assignment."""
 
     readings: tuple[AssignedReading, ...]
-    """One for each lattice, in order."""
+    """The match of each lattice, in order."""
     left_over: tuple[str, ...]
-    """Texts of the roster that were assigned to nothing, in order."""
+    """Texts of the roster without a lattice, in order."""
 
 
 def assign(
@@ -52,7 +52,7 @@ def assign(
     roster: Sequence[str],
     *,
     glyphs: Sequence[str] = GLYPHS,
-    least_probability: float = LEAST_PROBABILITY,
+    least_probability: float = MIN_MATCH_PROBABILITY,
 ) -> Assignment:
     """Assign lattices to texts, each text at most once.
 
@@ -60,12 +60,12 @@ def assign(
         probabilities: lattices (T, G) of any T.
         roster: the texts.
         glyphs: (G,) names of the glyphs, the blank "" first.
-        least_probability: of a text; below it, a lattice is rather nobody's.
+        least_probability: below this probability of its text, a lattice is left without a match.
 
     Raises:
-        ModelError: these are no probabilities of `glyphs`.
-        ConstraintError: a text stands twice in the roster or cannot be read, or `least_probability` is not
-            in (0, 1].
+        ModelError: the probabilities do not belong to `glyphs`.
+        ConstraintError: a text is twice on the roster or can never be read, or `least_probability` is not in
+            (0, 1].
     """
     if not 0 < least_probability <= 1:
         raise ConstraintError(
@@ -76,17 +76,17 @@ def assign(
     costs = np.full((count, choices + count), np.inf)
     for pair_costs, lattice in zip(costs, probabilities, strict=True):
         pair_costs[:choices] = -score(read_lattice(lattice, glyphs), roster)
-    nobody = choices + np.arange(count)
-    costs[np.arange(count), nobody] = -math.log(least_probability)
+    unmatched = choices + np.arange(count)
+    costs[np.arange(count), unmatched] = -math.log(least_probability)
     chosen, margins = _match(costs)
     readings = []
     for row, column in enumerate(chosen.tolist()):
         confidence = 1 / (1 + math.exp(-margins[row]))
-        is_somebody = column < choices
+        is_match = column < choices
         readings.append(
             AssignedReading(
-                roster[column] if is_somebody else None,
-                -float(costs[row, column]) if is_somebody else -math.inf,
+                roster[column] if is_match else None,
+                -float(costs[row, column]) if is_match else -math.inf,
                 confidence,
             )
         )
@@ -96,25 +96,23 @@ def assign(
 
 
 def check_roster(roster: Sequence[str], glyphs: Sequence[str] = GLYPHS) -> None:
-    """Raise ConstraintError where a text stands twice or cannot be read."""
+    """Raise ConstraintError if a text is twice on the roster or can never be read."""
     seen: set[str] = set()
     for text in roster:
         if text in seen:
-            raise ConstraintError(
-                f"{text!r} stands twice in the roster; each text is assigned once, remove one"
-            )
+            raise ConstraintError(f"{text!r} is twice on the roster; remove one of them")
         if not set(text) <= set(glyphs):
             raise ConstraintError(
-                f"{text!r} in the roster cannot be read; texts are made of {''.join(glyphs)}"
+                f"{text!r} on the roster can never be read; use the characters {''.join(glyphs)}"
             )
         seen.add(text)
 
 
 def _match(costs: _Costs) -> tuple[NDArray[np.intp], _Costs]:
-    """Of the cheapest assignment, for each row: its column, and how much dearer the cheapest without it is.
+    """The cheapest assignment: for each row its column, and the extra cost of the cheapest one without it.
 
-    Every row (R,) must have a finite column (C,) of its own; other costs may be infinite. Columns that are
-    left over belong to a row of zeros after the last, so that exchanges may go through them.
+    Every row (R,) needs a finite column (C,) of its own; other costs may be infinite. Unused columns belong
+    to an extra last row of zeros, so that exchanges can go through them.
     """
     rows, columns = costs.shape
     costs = np.vstack([costs, np.zeros(columns)])
@@ -127,7 +125,7 @@ def _match(costs: _Costs) -> tuple[NDArray[np.intp], _Costs]:
         row_prices[row] += distances[column]
         row_prices[row_of[passed]] += distances[column] - distances[passed]
         column_prices[passed] -= distances[column] - distances[passed]
-        while column >= 0:  # the way is walked back, each row takes the column it was gone to from
+        while column >= 0:  # walk the path back: each row takes the column before it
             taken_by = int(origins[column])
             row_of[column] = taken_by
             column, column_of[taken_by] = int(column_of[taken_by]), column
@@ -150,19 +148,19 @@ def _shortest_paths(
     *,
     back_to: int | None = None,
 ) -> tuple[_Costs, NDArray[np.intp], list[int]]:
-    """Ways from a row to the nearest column that is left over, or `back_to` its own (Dijkstra, 1959).
+    """The shortest path from a row to an unused column, or `back_to` its own column (Dijkstra, 1959).
 
-    From a column that is taken the way goes on through its row.
+    From a used column the path continues through the row that uses it.
 
     Returns:
-        (C,) distances, right up to the end of the way; (C,) the row before each column; columns passed.
+        (C,) distances, final up to the end of the path; (C,) the row before each column; the columns passed.
     """
     distances, origins = np.full(len(row_of), np.inf), np.full(len(row_of), -1, np.intp)
     is_open = np.ones(len(row_of), np.bool_)
     passed: list[int] = []
-    way_so_far = 0.0
+    path_length = 0.0
     while True:
-        through = way_so_far + (costs[row] - row_prices[row] - column_prices)
+        through = path_length + (costs[row] - row_prices[row] - column_prices)
         nearer = is_open & (through < distances)
         distances[nearer], origins[nearer] = through[nearer], row
         reachable = np.where(is_open, distances, np.inf)
@@ -171,5 +169,5 @@ def _shortest_paths(
         if is_end or not math.isfinite(reachable[column]):
             return distances, origins, passed
         passed.append(column)
-        row, way_so_far = int(row_of[column]), float(distances[column])
+        row, path_length = int(row_of[column]), float(distances[column])
         is_open[row_of == row] = False

@@ -1,11 +1,11 @@
 """Lattice: probabilities of glyphs at each time step -> sums over the alignments of texts. NumPy only.
 
-Connectionist temporal classification (Graves et al., 2006): a path names one glyph or the blank at each time
-step; its text is what is left when repeats are made one and blanks dropped. The probability of a text is the
-sum over all its paths, which are its alignments.
+In connectionist temporal classification (Graves et al., 2006) a path names one glyph or the blank at each
+time step. Merging repeats and dropping blanks gives its text. The probability of a text is the sum over all
+its paths, which are called its alignments.
 
-G glyphs with the blank, T time steps. All sums are of logarithms in float64. A recurrence over time,
-x[t] = p[t] * (x[t-1] + u[t]), is solved for all t at once: divided by the products of p up to t it is a
+Shapes: G glyphs including the blank, T time steps. Sums use logarithms in float64. The recurrence over time,
+x[t] = p[t] * (x[t-1] + u[t]), is solved for all t at once: divided by the products of p up to t, it is a
 cumulative sum.
 """
 
@@ -24,25 +24,25 @@ Logs: TypeAlias = NDArray[np.float64]
 
 BLANK = 0
 """Index of the blank among the glyphs."""
-_SUM_TOLERANCE = 1e-3
-_ZERO_PER_STEP = -110.0
-_IMPOSSIBLE_PER_STEP = -105.0
-"""The smallest float32 above 0 has the logarithm -103.3. A probability of 0 counts as exp(-110 (T + 1)), so
-that it has a logarithm to reckon with; what is below exp(-105 T - 50) holds such a 0 and is impossible."""
+PROBABILITY_SUM_TOLERANCE = 1e-3
+ZERO_LOG_PER_STEP = -110.0
+IMPOSSIBLE_LOG_PER_STEP = -105.0
+"""Logarithms: the smallest float32 above 0 has -103.3. A probability of 0 counts as exp(-110 (T + 1)), so
+that its logarithm is finite. A product below exp(-105 T - 50) contains such a 0 and is impossible."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """What a sequence model says of one line."""
+    """The answer of a sequence model for one line."""
 
     glyphs: tuple[str, ...]
     """(G,) the blank "" first."""
     logs: Logs
-    """(G, T) logarithms of the probabilities; those of one time step sum to 1."""
+    """(G, T) logarithms of the probabilities, which sum to 1 at each time step."""
     cumulative: Logs
-    """(G, T + 1) sums of `logs` over the time steps before."""
+    """(G, T + 1) sums of `logs` over the earlier time steps."""
     impossible: float
-    """Logarithms up to this are of probability 0."""
+    """Logarithms up to this one mean probability 0."""
 
     @property
     def step_count(self) -> int:
@@ -51,7 +51,7 @@ class Lattice:
 
 
 class Prefix(NamedTuple):
-    """Probabilities (..., T + 1) that the first t steps spell some text, for each t."""
+    """Logarithms (..., T + 1) of the probability that the first t steps spell a text, for each t."""
 
     glyph: Logs
     """Ending in its last glyph."""
@@ -60,34 +60,41 @@ class Prefix(NamedTuple):
 
     @property
     def whole(self) -> Logs:
-        """Either of both."""
+        """Ending in either."""
         return np.asarray(np.logaddexp(self.glyph, self.blank))
 
 
 def read_lattice(probabilities: NDArray[np.floating], glyphs: Sequence[str]) -> Lattice:
-    """The lattice of probabilities (T, G).
+    """Make a lattice of probabilities (T, G).
 
     Raises:
-        ModelError: these are no probabilities of `glyphs`, or `glyphs` is not a blank and single characters.
+        ModelError: the probabilities do not belong to `glyphs`, or `glyphs` is not a blank and single
+            characters.
     """
     names = tuple(glyphs)
     if names[:1] != ("",) or len(set(names)) < len(names) or any(len(name) != 1 for name in names[1:]):
-        raise ModelError(f"glyphs {names}: give the blank '' first, then characters, each once")
+        raise ModelError(f"glyphs {names}: give the blank '' first, then single characters, each once")
     values = np.asarray(probabilities)
     if values.ndim != 2 or values.shape[1] != len(names) or not len(values):
         raise ModelError(
             f"probabilities of shape {values.shape} for {len(names)} glyphs; give (time steps, {len(names)})"
         )
     values = values.astype(np.float32).astype(np.float64)
-    if not np.isfinite(values).all() or values.min() < 0 or (abs(values.sum(1) - 1) > _SUM_TOLERANCE).any():
-        raise ModelError("probabilities of time steps are negative, NaN or do not sum to 1; give a softmax")
+    if (
+        not np.isfinite(values).all()
+        or values.min() < 0
+        or (abs(values.sum(1) - 1) > PROBABILITY_SUM_TOLERANCE).any()
+    ):
+        raise ModelError(
+            "the probabilities of a time step are negative, NaN or do not sum to 1; give a softmax"
+        )
     values = np.ascontiguousarray((values / values.sum(1, keepdims=True)).T)
     steps = values.shape[1]
-    logs = np.full(values.shape, _ZERO_PER_STEP * (steps + 1))
+    logs = np.full(values.shape, ZERO_LOG_PER_STEP * (steps + 1))
     np.log(values, out=logs, where=values > 0)
     cumulative = np.zeros((len(names), steps + 1))
     np.cumsum(logs, axis=1, out=cumulative[:, 1:])
-    return Lattice(names, logs, cumulative, _IMPOSSIBLE_PER_STEP * steps - 50)
+    return Lattice(names, logs, cumulative, IMPOSSIBLE_LOG_PER_STEP * steps - 50)
 
 
 def empty_prefix(lattice: Lattice) -> Prefix:
@@ -103,14 +110,15 @@ def extend(
     *,
     add: np.ufunc = np.logaddexp,
 ) -> Prefix:
-    """A prefix with one glyph more.
+    """Extend a prefix by one glyph.
 
     Args:
-        lattice: where it is read.
+        lattice: the lattice of the prefix.
         prefix: arrays (T + 1,), or (N, T + 1) for N texts at once.
-        glyph: index of the glyph; (N,) of N texts.
-        is_repeat: whether it is the last glyph of the prefix, so that a blank must be between; (N, 1) of N.
-        add: np.maximum instead of np.logaddexp takes the most probable alignment instead of their sum.
+        glyph: index of the glyph; (N,) for N texts.
+        is_repeat: whether the glyph repeats the last one, so that a blank must be between; (N, 1) for N
+            texts.
+        add: np.logaddexp sums over alignments; np.maximum takes the most probable one.
     """
     entering = np.where(is_repeat, prefix.blank, add(prefix.glyph, prefix.blank))[..., :-1]
     own, blank = lattice.cumulative[glyph], lattice.cumulative[BLANK]
@@ -121,7 +129,7 @@ def extend(
 
 
 def score(lattice: Lattice, texts: Sequence[str]) -> Logs:
-    """(N,) logarithms of the probabilities of N texts, exact; -inf where a text holds what is no glyph."""
+    """(N,) exact logarithms of the probabilities of N texts; -inf for a text with another character."""
     indices = {glyph: index for index, glyph in enumerate(lattice.glyphs) if glyph}
     lengths = np.array([len(text) for text in texts], np.intp)
     spelled = np.full((len(texts), lengths.max(initial=0)), BLANK, np.intp)
@@ -146,8 +154,8 @@ def align(lattice: Lattice, text: Sequence[int]) -> list[tuple[int, int]]:
     """The time steps [begin, end) of each glyph in the most probable alignment (Viterbi, 1967).
 
     Args:
-        lattice: where it was read.
-        text: indices of its glyphs; their text must be possible.
+        lattice: the lattice that the text was read from.
+        text: indices of its glyphs; the text must be possible.
     """
     prefixes = [empty_prefix(lattice)]
     for position, glyph in enumerate(text):
@@ -155,7 +163,7 @@ def align(lattice: Lattice, text: Sequence[int]) -> list[tuple[int, int]]:
         prefixes.append(extend(lattice, prefixes[-1], glyph, is_repeat, add=np.maximum))
     spans = []
     step = lattice.step_count
-    was_repeat = False  # whether the glyph after this one is the same, so that a blank is between
+    was_repeat = False  # whether the next glyph is the same, so that a blank is between
     for position in range(len(text), 0, -1):
         here, before = prefixes[position], prefixes[position - 1]
         if was_repeat:

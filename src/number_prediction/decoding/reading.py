@@ -1,4 +1,4 @@
-"""What was read from a lattice: the text and its glyphs."""
+"""A text read from a lattice, with its glyphs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class GlyphReading:
-    """One glyph of a text that was read."""
+    """One glyph of a reading."""
 
     glyph: str
     """A digit or a sign."""
     begin: int
-    """First time step of the lattice that shows it, by the most probable alignment."""
+    """First time step of the glyph in the most probable alignment."""
     end: int
-    """One past the last such step."""
+    """One past its last time step."""
     confidence: float
-    """Probability in [0, 1] that this glyph stands at its place; see decoding.py."""
+    """Probability in [0, 1] that this glyph stands at its place; see search.py."""
     alternatives: tuple[tuple[str, float], ...]
-    """Other glyphs at its place with their probabilities, best first; "" where nothing may stand there."""
+    """Other glyphs at its place with their probabilities, most probable first; "" means no glyph."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,19 +28,18 @@ class Reading:
     """A text read from a lattice."""
 
     text: str | None
-    """What was read, "" where nothing is written; None where nothing fits the constraint."""
+    """The text, "" if nothing is written; None if no text fits the constraint."""
     log_probability: float
-    """Natural logarithm of the probability of the text, over all its alignments; -inf without text."""
+    """Natural logarithm of the probability of the text, over all its alignments; -inf if it is None."""
     confidence: float
-    """Share in [0, 1] of the text in all that the constraint allows; 0 without text."""
+    """Probability in [0, 1] of the text as a share of all allowed texts; 0 if it is None."""
     log_allowed: float
-    """Logarithm of the probability of all that the constraint allows, 0 without a constraint. Where it is
-    very low the picture does not show such a number, whatever the confidence."""
+    """Logarithm of the probability of all allowed texts; 0 without a constraint. If it is very low, the
+    picture shows no allowed number, whatever the confidence."""
     glyphs: tuple[GlyphReading, ...]
-    """One for each glyph of the text."""
+    """The glyphs of the text."""
     is_exact: bool
-    """Whether it is proven that no text is left out that is allowed and more probable; without text, that no
-    text is allowed at all."""
+    """Whether no other allowed text can be more probable; if the text is None, whether none is allowed."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON; None for an infinite logarithm."""

@@ -1,23 +1,21 @@
 """Lattice and constraint -> the most probable texts, exactly summed, and their glyphs. NumPy only.
 
-**Search.** What is looked for is the text whose alignments are together the most probable, among those the
-constraint allows. The most probable single alignment (Viterbi) is another question, and its text can be a
-worse one. The search is prefix search (Graves, 2012, section 7.5.1) over lattice and automaton: a prefix
-carries its state and its mass, the sum over all allowed texts that begin with it, which no text below it
-exceeds. Prefixes leave a queue by falling mass, so whole texts leave it by falling probability, and the first
-is the best. A prefix from which nothing allowed can be reached in the steps that are left has no mass and
-never enters the queue. As the prefixes can be exponentially many, at most `beam_width` of each length are
-looked into (best-first beam search, Meister et al., 2020). Only where that left something out may a better
-text have been missed, and `is_exact` is false.
+**Search.** The best text is the allowed one whose alignments together are most probable. The most probable
+single alignment (Viterbi) can belong to a worse text. The search is prefix search (Graves, 2012, section
+7.5.1) over lattice and automaton. A prefix carries its state and its mass: the sum over all allowed texts
+that begin with it. No text that continues the prefix exceeds its mass. Prefixes leave a queue by falling
+mass, so whole texts leave it by falling probability, and the first one is the best. A prefix that no allowed
+text can continue has no mass and never enters the queue. The number of prefixes can grow exponentially, so at
+most `beam_width` of each length are expanded (best-first beam search, Meister et al., 2020). If prefixes were
+left out, a better text may have been missed, and `is_exact` is false.
 
-**Confidence** of a text is its probability as a share of the mass of all that is allowed. Of what a Python
-function would allow only what it was asked about is known; the rest counts as allowed, so the confidence is a
-lower bound.
+**Confidence** of a text is its probability as a share of the mass of all allowed texts. A Python function is
+called with some texts only; the others count as allowed, so the confidence is a lower bound.
 
-**Glyphs.** The most probable alignment of the text says which time steps show a glyph. Its place is these and
-the blanks around. All probabilities are shares of the paths of allowed texts (Python functions left aside).
-That nothing stands there is the probability that the whole place is blank; the rest is divided among the
-glyphs as they share the step where this glyph is surest.
+**Glyphs.** The most probable alignment of the text gives the time steps of each glyph. The place of a glyph
+is these steps and the blanks around them. All probabilities are shares of the paths of allowed texts (without
+Python functions). The probability of no glyph is that of a blank on the whole place. The rest is divided
+among the glyphs in proportion to their probabilities at the step where this glyph is most certain.
 """
 
 from __future__ import annotations
@@ -47,19 +45,19 @@ from number_prediction.decoding.reading import GlyphReading, Reading
 from number_prediction.errors import ConstraintError
 
 BEAM_WIDTH = 64
-"""Prefixes of each length that are looked into."""
-LEAST_ALTERNATIVE = 1e-4
-"""Probability below which an alternative is left out."""
-_TRIES_FOR_CONFIDENCE = 100
-"""Texts that a Python function is asked about where enough have passed; for the confidence."""
-_UNASKED_SHARE = 0.01
-"""Mass, as a share of what passed, that it need not be asked about any more."""
-_ROUNDING = 1e-15
-"""Share of the mass that is lost in sums."""
+"""Prefixes of each length that are expanded."""
+MIN_ALTERNATIVE_PROBABILITY = 1e-4
+"""Less probable alternatives of a glyph are left out."""
+MAX_CALLS_FOR_CONFIDENCE = 100
+"""Calls of a Python function after enough texts have passed; they refine the confidence."""
+MAX_UNCHECKED_SHARE = 0.01
+"""Calls end earlier when the other texts have less than this share of the mass that passed."""
+ROUNDING_SHARE = 1e-15
+"""Share of the mass that rounding may lose in sums."""
 
 _Waiting: TypeAlias = tuple[float, int, tuple[int, ...], int, Prefix | None]
-"""In the queue: minus the logarithm of the mass, order of arrival, the text, its state, and the prefix that
-it extends by its last glyph, or None for a whole text."""
+"""An entry of the queue: minus the logarithm of the mass, order of arrival, text, state, and the prefix that
+its last glyph extends; None for a whole text."""
 
 
 def decode(
@@ -75,16 +73,16 @@ def decode(
     Args:
         probabilities: (T, G), each row sums to 1.
         glyphs: (G,) their names, the blank "" first.
-        constraint: what is allowed; everything without it.
-        beam_width: prefixes of each length that are looked into; more takes longer and is oftener exact.
-        n_best: most texts.
+        constraint: which texts are allowed; without it, all.
+        beam_width: prefixes of each length that are expanded; more are slower and more often exact.
+        n_best: number of texts.
 
     Returns:
-        Up to `n_best` texts, the most probable first. Where nothing fits the constraint, one reading whose
-        text is None.
+        Up to `n_best` texts, the most probable first. If no text fits the constraint, one reading with the
+        text None.
 
     Raises:
-        ModelError: these are no probabilities of `glyphs`.
+        ModelError: the probabilities do not belong to `glyphs`.
         ConstraintError: `beam_width` or `n_best` is less than 1, or the constraint is too large.
     """
     if beam_width < 1 or n_best < 1:
@@ -95,7 +93,9 @@ def decode(
     if found.log_allowed <= lattice.impossible:
         return [Reading(None, -math.inf, 0.0, -math.inf, (), True)]
     candidates = _candidates(lattice, found, beam_width)
-    texts, log_allowed, is_complete = _ask(lattice, candidates, constraint, found.log_allowed, n_best)
+    texts, log_allowed, is_complete = _check_functions(
+        lattice, candidates, constraint, found.log_allowed, n_best
+    )
     if not texts:
         return [Reading(None, -math.inf, 0.0, -math.inf if is_complete else log_allowed, (), is_complete)]
     shares = posterior(lattice, found, automaton)
@@ -114,24 +114,24 @@ def decode(
 
 @dataclass(frozen=True)
 class _Text:
-    """A whole text the search came upon."""
+    """A whole text that the search found."""
 
     glyphs: tuple[int, ...]
     log_probability: float
     is_exact: bool
-    """Whether no prefix was left out before."""
+    """Whether no prefix had been left out before."""
 
 
 def _candidates(lattice: Lattice, found: Continuations, beam_width: int) -> Iterator[_Text]:
-    """All allowed texts by falling probability; once the beam was full, nearly so.
+    """All texts that the automaton allows, by falling probability; nearly so once the beam was full.
 
-    Where all prefixes within the beam are done and more texts are wanted, it is doubled.
+    When all prefixes within the beam are expanded and more texts are needed, the beam is doubled.
     """
-    order = count()  # breaks ties, so that the queue compares no arrays
+    order = count()  # breaks ties, so that the queue never compares arrays
     queue: list[_Waiting] = [(-found.log_allowed, next(order), (), 0, empty_prefix(lattice))]
     left_out: list[_Waiting] = []
     is_exact = True
-    done: dict[int, int] = {}  # prefixes of each length that were looked into
+    done: dict[int, int] = {}  # expanded prefixes of each length
     while queue or left_out:
         if not queue:
             queue, left_out = left_out, []
@@ -164,25 +164,25 @@ def _candidates(lattice: Lattice, found: Continuations, beam_width: int) -> Iter
             heapq.heappush(queue, (-mass, next(order), longer, int(found.targets[state, column]), prefix))
 
 
-def _ask(
+def _check_functions(
     lattice: Lattice,
     candidates: Iterator[_Text],
     constraint: Constraint | None,
     log_allowed: float,
     n_best: int,
 ) -> tuple[list[_Text], float, bool]:
-    """Texts that the functions of a constraint pass too.
+    """The texts that the functions of a constraint pass too.
 
     Returns:
-        The texts, best first; the logarithm of the mass of all that passed or was not asked about; whether
-        nothing was left to ask about.
+        The texts, most probable first; the logarithm of the mass of all texts that passed or were not
+        checked; whether all texts were checked.
     """
     functions = () if constraint is None else constraint.functions
     tries = constraint.tries if constraint else 1
     texts: list[_Text] = []
     passed = refused = 0.0  # shares of log_allowed
     is_complete = True
-    for asked, text in enumerate(candidates, start=1):
+    for calls, text in enumerate(candidates, start=1):
         share = math.exp(text.log_probability - log_allowed)
         spelled = _spell(lattice, text.glyphs)
         if all(function(spelled) for function in functions):
@@ -190,13 +190,13 @@ def _ask(
             passed += share
         else:
             refused += share
-        is_known = 1 - refused - passed <= _UNASKED_SHARE * passed or asked >= _TRIES_FOR_CONFIDENCE
-        is_enough = len(texts) >= n_best and (not functions or is_known)
-        if is_enough or (functions and asked >= tries):
+        is_settled = 1 - refused - passed <= MAX_UNCHECKED_SHARE * passed or calls >= MAX_CALLS_FOR_CONFIDENCE
+        is_enough = len(texts) >= n_best and (not functions or is_settled)
+        if is_enough or (functions and calls >= tries):
             is_complete = False
             break
     if functions:
-        log_allowed += math.log(max(passed if is_complete else 1 - refused, passed, _ROUNDING))
+        log_allowed += math.log(max(passed if is_complete else 1 - refused, passed, ROUNDING_SHARE))
     texts.sort(key=lambda text: -text.log_probability)
     return texts[:n_best], log_allowed, is_complete
 
@@ -208,7 +208,7 @@ def _spell(lattice: Lattice, text: Sequence[int]) -> str:
 def _describe(
     lattice: Lattice, found: Continuations, shares: Posterior, text: Sequence[int]
 ) -> Iterator[GlyphReading]:
-    """Each glyph of a text that was read."""
+    """The glyphs of a text, with confidence and alternatives."""
     spans = align(lattice, text)
     ends = [0, *(end for _, end in spans)]
     begins = [*(begin for begin, _ in spans), lattice.step_count]
@@ -226,6 +226,6 @@ def _describe(
         alternatives = tuple(
             (lattice.glyphs[other], float(here[other]))
             for other in np.argsort(-here, kind="stable")
-            if here[other] >= LEAST_ALTERNATIVE
+            if here[other] >= MIN_ALTERNATIVE_PROBABILITY
         )
         yield GlyphReading(lattice.glyphs[glyph], begin, end, confidence, alternatives)

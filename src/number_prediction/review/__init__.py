@@ -1,1 +1,1 @@
-"""Doubtful numbers -> a person -> corrected results."""
+"""Review: doubtful numbers -> corrections by a person -> corrected results."""

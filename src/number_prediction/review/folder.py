@@ -1,8 +1,8 @@
 """Rows of results with doubts -> a folder to review them: review.html, review.csv and their pictures.
 
-The CSV file grows page by page, each before its row of results is written, so that a batch that was killed
-and goes on has a whole review in the end. Corrections that were typed into it by then stay. The page is made
-of it at the end, and needs no other file.
+The doubts of a page are added to review.csv before the row of the page is written. So the review of a resumed
+batch is complete, and corrections typed in the meantime are kept. review.html is made at the end; it needs no
+other file.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from number_prediction.html import data_url, picture_to_png, render
 from number_prediction.pipeline.rows import Doubt, Row
 from number_prediction.review.table import (
     COLUMNS,
-    NOTHING,
-    UNREAD,
+    EMPTY_WORD,
+    UNREAD_SIGN,
     ReviewRow,
     cells_of,
     describe_name,
@@ -38,19 +38,19 @@ TABLE_FILE, PAGE_FILE, CROPS_FOLDER = "review.csv", "review.html", "crops"
 
 
 class ReviewFolder:
-    """A folder of doubtful numbers: rows pass through `collect`, then `write_page` ends it."""
+    """A folder of doubtful numbers. Rows pass through `collect`; then `write_page` completes it."""
 
     def __init__(self, folder: Path, *, below: float, result: Path, resume: bool = False) -> None:
-        """Begin a review, or go on with one.
+        """Start a review, or resume one.
 
         Args:
-            folder: made if it is not there; it must not hold a review yet, unless `resume`.
-            below: confidence below which numbers are doubtful, for the words on the page.
-            result: the file of results, for the command that the page names.
-            resume: go on with the review in the folder; where there is none, begin it.
+            folder: made if missing; without `resume` it must not hold a review.
+            below: the confidence threshold, for the text of the page.
+            result: the file of results, for the command on the page.
+            resume: continue the review in the folder if there is one.
 
         Raises:
-            DataError: a review is there already, or is damaged.
+            DataError: the folder holds a review already, or a damaged one.
             OSError: the folder cannot be written.
         """
         self.table, self.page = folder / TABLE_FILE, folder / PAGE_FILE
@@ -59,26 +59,24 @@ class ReviewFolder:
             ["number-prediction", "merge", str(result), TABLE_FILE, "--output", str(corrected)]
         )
         self._folder, self._below = folder, below
-        self._rows: dict[tuple[str, str], list[ReviewRow]] = {}  # by file and page, as cells
+        self._rows: dict[tuple[str, str], list[ReviewRow]] = {}  # by the cells file and page
         if self.table.exists():
             if not resume:
-                raise DataError(f"{self.table}: is there already; choose another folder for the review")
+                raise DataError(f"{self.table}: already exists; choose another folder for the review")
             content = self.table.read_bytes()
-            known = parse_review(
-                content[: content.rfind(b"\n") + 1], str(self.table)
-            )  # a kill cuts a line off
-            for row in known.values():
+            whole_lines = content[: content.rfind(b"\n") + 1]  # a kill can cut off the last one
+            for row in parse_review(whole_lines, str(self.table)).values():
                 self._rows.setdefault((row.file, row.page), []).append(row)
         self.is_begun = False
-        """Whether anything was written; nothing is before the first row is asked for."""
+        """Whether the folder was written; it is once the first row is asked for."""
 
     @property
     def count(self) -> int:
-        """Numbers to look at."""
+        """Numbers to review."""
         return sum(map(len, self._rows.values()))
 
     def collect(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Hand rows on, after their doubts are in the folder."""
+        """Hand rows on, after writing their doubts into the folder."""
         (self._folder / CROPS_FOLDER).mkdir(parents=True, exist_ok=True)
         self._write_table()
         self.is_begun = True
@@ -106,7 +104,7 @@ class ReviewFolder:
             page=str(row.page),
             field=doubt.name,
             crop=crop,
-            reading=UNREAD if doubt.text is None else doubt.text or NOTHING,
+            reading=UNREAD_SIGN if doubt.text is None else doubt.text or EMPTY_WORD,
             confidence=f"{number['confidence']:.4f}",
             correction="",
             doubtful=doubt.masked,
@@ -122,10 +120,10 @@ class ReviewFolder:
         write_atomically(self.table, format_review(self._all()))
 
     def write_page(self) -> None:
-        """Make the page, of what was collected by now."""
+        """Write the page of everything collected so far."""
         rows = list(self._all())
         groups = [
-            {"file": file, "page": page, "numbers": [self._shown(row) for row in same]}
+            {"file": file, "page": page, "numbers": [self._describe(row) for row in same]}
             for (file, page), same in groupby(rows, key=lambda row: (row.file, row.page))
         ]
         content = render(
@@ -138,21 +136,21 @@ class ReviewFolder:
                 "columns": COLUMNS,
                 "rows": [cells_of(row) for row in rows],
                 "glyphs": "".join(GLYPHS),
-                "nothing": NOTHING,
+                "empty": EMPTY_WORD,
             },
         )
         write_atomically(self.page, content)
 
-    def _shown(self, row: ReviewRow) -> dict[str, Any]:
-        """What the page shows of a number."""
-        masked = row.doubtful if len(row.doubtful) == len(row.reading) else UNREAD * len(row.reading)
+    def _describe(self, row: ReviewRow) -> dict[str, Any]:
+        """The values that the page shows for a number."""
+        masked = row.doubtful if len(row.doubtful) == len(row.reading) else UNREAD_SIGN * len(row.reading)
         return {
             "name": describe_name(row.field),
             "picture": data_url((self._folder / row.crop).read_bytes()),
-            "glyphs": [(glyph, mask == UNREAD) for glyph, mask in zip(row.reading, masked, strict=True)],
-            "reading": "" if row.reading == UNREAD else row.reading,
+            "glyphs": [(glyph, mask == UNREAD_SIGN) for glyph, mask in zip(row.reading, masked, strict=True)],
+            "reading": "" if row.reading == UNREAD_SIGN else row.reading,
             "confidence": row.confidence,
             "alternatives": [choice.rsplit(" ", 1) for choice in row.alternatives.split("; ") if choice],
-            "known": describe_constraints(json.loads(row.known)),
+            "constraints": describe_constraints(json.loads(row.known)),
             "correction": row.correction,
         }

@@ -1,8 +1,8 @@
-"""A file of results and a review of it -> the same file with the corrections in their places.
+"""A file of results and its review -> the same file with the corrections.
 
-A corrected number has confidence 1, and under "corrected" stands what was read instead; a CSV file has a
-column of that name. By this a review knows the number again: merging it twice changes nothing, and a later
-one may correct a correction.
+A corrected number has confidence 1. Its first reading is kept under "corrected", in a CSV file in a column of
+that name. So a review still finds its numbers after a merge: merging it twice changes nothing, and a later
+review can correct a correction.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ from typing import Any
 
 from number_prediction.constants import GLYPHS
 from number_prediction.constraints.constraint import Constraint
-from number_prediction.constraints.spec import build_constraint
+from number_prediction.constraints.spec import build_constraint, describe_constraints
 from number_prediction.errors import DataError
 from number_prediction.pipeline.layouts import find_layout
 from number_prediction.pipeline.writers import csv_line
-from number_prediction.review.table import NOTHING, ReviewRow, number_key, numbers_of
+from number_prediction.review.table import EMPTY_WORD, ReviewRow, number_key, numbers_of
 
-CORRECTED = "corrected"
-"""Of a number: what was read, before it was corrected."""
-_SHOWN_PROBLEMS = 20
+CORRECTED_KEY = "corrected"
+"""Holds the first reading of a corrected number."""
+MAX_LISTED_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
 class Merged:
-    """A result with its corrections."""
+    """Results with their corrections."""
 
     content: str
-    """Of the file."""
+    """The new file."""
     corrected: int
-    """Corrections that are not what was read."""
+    """Corrections that differ from the reading."""
     confirmed: int
-    """Those that are."""
+    """Corrections equal to the reading."""
     left: int
-    """Rows of the review without one."""
+    """Rows of the review without a correction."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Number:
-    """A number in a result."""
+    """A number in a file of results."""
 
     values: dict[str, Any]
-    """Of the number; corrections are written into them."""
+    """Its values; corrections are written into them."""
     place: str
-    """For messages."""
+    """Where it stands, for messages."""
     group: str
-    """Numbers of one group may have to differ."""
+    """With a roster, numbers of one group must differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,39 +59,39 @@ class _Result:
     """A file of results."""
 
     pages: list[tuple[str, int, dict[str, Any]]]
-    """Path, page and values of each row that is no error."""
+    """Path, page and values of each row without an error."""
     write: Callable[[], str]
-    """The file, with what the values are by then."""
+    """Gives the file with the present values."""
 
 
 def merge_review(
     content: str, output_format: str, review: Mapping[int, ReviewRow], *, result_name: str, review_name: str
 ) -> Merged:
-    """Put the corrections of a review into a result.
+    """Merge the corrections of a review into results.
 
     Args:
-        content: of the file of results.
-        output_format: its format, "json", "jsonl" or "csv", which is kept.
+        content: the file of results.
+        output_format: its format, "json", "jsonl" or "csv"; it stays the same.
         review: as `parse_review` gives it.
-        result_name: the file of results, for messages.
-        review_name: the review, for messages.
+        result_name: the name of the file of results, for messages.
+        review_name: the name of the review, for messages.
 
     Raises:
-        DataError: these are no results of numbers, the review belongs to others, or a correction is not what
-            is known of its number.
+        DataError: the file does not hold numbers, the review belongs to other results, or a correction breaks
+            a constraint.
     """
     try:
         result = _parse_csv(content) if output_format == "csv" else _parse_json(content, output_format)
         numbers = _index(result)
     except (csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{result_name}: no numbers in {output_format} ({error}); give a file that `read` wrote"
+            f"{result_name}: not numbers in {output_format} ({error}); give a file written by read"
         ) from error
     strangers = [f"row {row} ({each.place})" for row, each in review.items() if each.key not in numbers]
     if strangers:
         raise DataError(
             f"{review_name}: {_listed(strangers)}: not in {result_name}, so the review belongs to another "
-            "result, or this one was read again since; merge it into the result that it was made with"
+            "result, or this one was read again; merge the review into the result that it was made with"
         )
     corrections = {row: each for row, each in review.items() if each.correction.strip()}
     problems = list(_problems(corrections))
@@ -99,11 +99,11 @@ def merge_review(
     for each in corrections.values():
         for number in numbers[each.key]:
             _correct(number.values, _text_of(each))
-        read = numbers[each.key][0].values[CORRECTED]
+        read = numbers[each.key][0].values[CORRECTED_KEY]
         confirmed += _text_of(each) == read.get("text", read["shown"])
     problems += _repeats(corrections, numbers)
     if problems:
-        raise DataError(f"{review_name}: nothing was merged, mend these corrections:\n{_listed(problems)}")
+        raise DataError(f"{review_name}: nothing was merged; change these corrections:\n{_listed(problems)}")
     left = len(review) - len(corrections)
     return Merged(result.write(), len(corrections) - confirmed, confirmed, left)
 
@@ -131,8 +131,8 @@ def _parse_json(content: str, output_format: str) -> _Result:
 def _parse_csv(content: str) -> _Result:
     header, *rows = csv.reader(io.StringIO(content, newline=""), strict=True)
     if [*header[:1], *header[-2:]] != ["path", "page", "error"]:
-        raise ValueError("the columns are not those of results")
-    was_merged = header[-3] == CORRECTED
+        raise ValueError("its columns are not those of results")
+    was_merged = header[-3] == CORRECTED_KEY
     columns = header[1 : -3 if was_merged else -2]
     layout = find_layout(columns)
     pages: list[tuple[str, int, dict[str, Any]]] = []
@@ -148,17 +148,17 @@ def _parse_csv(content: str) -> _Result:
         values = layout.parse(of_column)
         numbers = numbers_of(values)
         for name, read in json.loads(cells[-3] or "{}").items() if was_merged else ():
-            numbers[name][CORRECTED] = read
+            numbers[name][CORRECTED_KEY] = read
         values_of.append(values)
         pages.append((cells[0], int(cells[-2]), values))
 
     def write() -> str:
-        lines = [csv_line(["path", *columns, CORRECTED, "page", "error"])]
+        lines = [csv_line(["path", *columns, CORRECTED_KEY, "page", "error"])]
         for cells, values in zip(rows, values_of, strict=True):
             read = {
-                name: number[CORRECTED]
+                name: number[CORRECTED_KEY]
                 for name, number in (numbers_of(values) if values else {}).items()
-                if CORRECTED in number
+                if CORRECTED_KEY in number
             }
             middle = cells[1 : 1 + len(columns)]
             if read and values:
@@ -171,7 +171,7 @@ def _parse_csv(content: str) -> _Result:
 
 
 def _index(result: _Result) -> dict[str, list[_Number]]:
-    """All numbers by their keys; a page may stand in a result twice."""
+    """All numbers by their keys; a file can hold a page twice."""
     numbers = defaultdict(list)
     for path, page, values in result.pages:
         found = numbers_of(values)
@@ -184,46 +184,48 @@ def _index(result: _Result) -> dict[str, list[_Number]]:
 
 def _text_of(review: ReviewRow) -> str:
     correction = review.correction.strip()
-    return "" if correction.casefold() == NOTHING else correction
+    return "" if correction.casefold() == EMPTY_WORD else correction
 
 
 def _correct(number: dict[str, Any], text: str) -> None:
     corrected = {"text": text, "shown": text, "confidence": 1.0, "fit": 1.0, "glyphs": []}
     new = {name: value for name, value in corrected.items() if name in number}
-    number.setdefault(CORRECTED, {name: number[name] for name in new})
+    number.setdefault(CORRECTED_KEY, {name: number[name] for name in new})
     number.update(new)
 
 
 def _problems(corrections: Mapping[int, ReviewRow]) -> Iterator[str]:
-    """Corrections that are no numbers, or not what is known of them."""
+    """Corrections that are not numbers, or break a constraint."""
     constraints: dict[str, Constraint | None] = {}
     for row, each in corrections.items():
         text, place = _text_of(each), f"row {row} ({each.place})"
         if not set(text) <= set(GLYPHS):
-            yield f"{place}: {text!r} is no number; write digits and {' '.join(GLYPHS[11:])}, or {NOTHING}"
+            signs = " ".join(GLYPHS[11:])
+            yield f"{place}: {text!r} is not a number; use digits and {signs}, or {EMPTY_WORD}"
             continue
         if each.known not in constraints:
             constraints[each.known] = build_constraint(json.loads(each.known))
         constraint = constraints[each.known]
         if text and constraint is not None and not constraint.allows(text):
+            words = describe_constraints(json.loads(each.known))
             yield (
-                f"{place}: {text!r} is not what is known of it, {each.known}; correct it "
-                "(write '007 where a spreadsheet drops the zeros)"
+                f"{place}: {text!r} breaks its constraint: {words}; change it (write '007 if a spreadsheet "
+                "drops the zeros)"
             )
 
 
 def _repeats(corrections: Mapping[int, ReviewRow], numbers: Mapping[str, list[_Number]]) -> Iterator[str]:
-    """Corrections to texts that may stand once only and stand elsewhere too."""
+    """Corrections to a text of a roster that another number already has."""
     holders = defaultdict(list)
     for each in (number for same in numbers.values() for number in same):
         holders[each.group, each.values["shown"]].append(each.place)
     for row, correction in corrections.items():
         text = _text_of(correction)
         places = holders[numbers[correction.key][0].group, text]
-        if text and len(places) > 1 and '"once"' in correction.known:
-            yield f"row {row} ({correction.place}): {text} may stand once, and stands in {', '.join(places)}"
+        if text and len(places) > 1 and json.loads(correction.known).get("once"):
+            yield f"row {row} ({correction.place}): {text} is allowed once, but is in {', '.join(places)}"
 
 
 def _listed(problems: list[str]) -> str:
-    more = len(problems) - _SHOWN_PROBLEMS
-    return "\n".join([*problems[:_SHOWN_PROBLEMS], *([f"and {more} more"] if more > 0 else [])])
+    more = len(problems) - MAX_LISTED_PROBLEMS
+    return "\n".join([*problems[:MAX_LISTED_PROBLEMS], *([f"and {more} more"] if more > 0 else [])])

@@ -1,9 +1,9 @@
-"""Numbers that a person should look at, as rows of a CSV file; what a spreadsheet made of it is read back.
+"""The CSV file of a review: written for a spreadsheet, and read back from one.
 
-A row knows its number by a key, a hash of where it stands and of what was read there, so that a review is
-not merged into another result, whatever a spreadsheet does to the other cells. Cells that a spreadsheet would
-run or alter (=1+1, +5, 007, 3.50, 1/2) begin with an apostrophe, which is taken away again; whole numbers
-such as 42 and -7 stay as they are.
+Each row has a key, a hash of the place of the number and of its reading. It prevents merging a review into
+another result, even if a spreadsheet changes the other cells. A cell that a spreadsheet would run or alter
+(=1+1, +5, 007, 3.50, 1/2) gets an apostrophe in front, which is removed when it is read. Whole numbers such
+as 42 and -7 need none.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from typing import Any
 from number_prediction.errors import DataError
 from number_prediction.pipeline.writers import csv_line
 
-NOTHING = "empty"
-"""As a reading or correction: nothing is written there, or no number."""
-UNREAD = "?"
-"""As a reading: nothing fits."""
-_GUARDED = ("file", "field", "reading", "correction", "doubtful", "alternatives")
-_KEPT = re.compile(r"-?(?:0|[1-9]\d{0,10})", re.ASCII)
-"""Whole numbers of which a spreadsheet keeps every digit."""
-_ALTERED = re.compile(r"[=+\-@'\t\r\n].*|[\d.,:/+\-]+", re.ASCII | re.DOTALL)
-_NEEDED = ("correction", "known", "key")
+EMPTY_WORD = "empty"
+"""A reading or correction: there is no number, or no writing at all."""
+UNREAD_SIGN = "?"
+"""A reading: no text fits the constraints. In the column `doubtful`: a doubtful digit."""
+_GUARDED_COLUMNS = ("file", "field", "reading", "correction", "doubtful", "alternatives")
+_SAFE_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,10})", re.ASCII)
+"""Whole numbers whose digits a spreadsheet keeps."""
+_ALTERED_CELL = re.compile(r"[=+\-@'\t\r\n].*|[\d.,:/+\-]+", re.ASCII | re.DOTALL)
+_REQUIRED_COLUMNS = ("correction", "known", "key")
 
 
 @dataclass(frozen=True)
 class ReviewRow:
-    """A row of a review; all cells are text."""
+    """A row of a review; its fields are the columns of the file, as text."""
 
     file: str
     page: str
     field: str
-    """Of the form, else the number of the number on its page, from "1"."""
+    """The form's field; on other pictures the position of the number on its page, from "1"."""
     crop: str
-    """File of its picture, in the folder of the review."""
+    """The file of its picture, in the folder of the review."""
     reading: str
     confidence: str
     correction: str
@@ -48,12 +48,12 @@ class ReviewRow:
     """The reading with ? for each doubtful digit."""
     alternatives: str
     known: str
-    """What the correction must be, as JSON that `knowledge` takes; with "once", no other number may be it."""
+    """The constraints of the correction, as a JSON spec (constraints/spec.py)."""
     key: str
 
     @property
     def place(self) -> str:
-        """For messages."""
+        """Where the number stands, for messages."""
         return name_place(self.file, self.page, self.field)
 
 
@@ -61,7 +61,7 @@ COLUMNS = tuple(field.name for field in fields(ReviewRow))
 
 
 def numbers_of(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The numbers in the values of a line, a page or a form, by their names in a review."""
+    """The numbers of a line, a page or a form, by their names in a review."""
     if "fields" in values:
         return dict(values["fields"])
     if "numbers" in values:
@@ -80,31 +80,31 @@ def describe_name(name: str) -> str:
 
 
 def number_key(path: str, page: int, name: str, number: Mapping[str, Any]) -> str:
-    """What a review knows a number by, before and after it was corrected."""
+    """The key of a number in a review, the same before and after a correction."""
     read = number.get("corrected", number)
-    known = [plain(path), page, name, read["shown"], f"{read['confidence']:.4f}"]
-    return "n" + hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16]
+    identity = [plain(path), page, name, read["shown"], f"{read['confidence']:.4f}"]
+    return "n" + hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
 
 def plain(text: str) -> str:
-    """A name as it stands in files, whatever bytes are in it."""
+    """A name as files hold it: bytes that are not UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def guard(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula or writes in another way."""
-    return f"'{cell}" if _ALTERED.fullmatch(cell) and not _KEPT.fullmatch(cell) else cell
+    """A cell that no spreadsheet runs as a formula or writes in another way."""
+    return f"'{cell}" if _ALTERED_CELL.fullmatch(cell) and not _SAFE_NUMBER.fullmatch(cell) else cell
 
 
 def unguard(cell: str) -> str:
-    """What was guarded, by `guard` or by a person."""
+    """The cell without the apostrophe of `guard` or of a person."""
     return cell.removeprefix("'")
 
 
 def cells_of(row: ReviewRow) -> list[str]:
-    """The cells of a row in a file, in the order of COLUMNS."""
+    """The cells of a row, in the order of COLUMNS."""
     cells = zip(COLUMNS, astuple(row), strict=True)
-    return [guard(cell) if column in _GUARDED else cell for column, cell in cells]
+    return [guard(cell) if column in _GUARDED_COLUMNS else cell for column, cell in cells]
 
 
 def format_review(rows: Iterable[ReviewRow], *, header: bool = True) -> str:
@@ -113,16 +113,16 @@ def format_review(rows: Iterable[ReviewRow], *, header: bool = True) -> str:
 
 
 def parse_review(content: bytes, name: str) -> dict[int, ReviewRow]:
-    """The rows of a review by their numbers in a spreadsheet.
+    """Parse a review; gives its rows by their row numbers in a spreadsheet.
 
-    Columns may stand in any order, divided by commas, semicolons or tabs.
+    The columns may have any order, and commas, semicolons or tabs between them.
 
     Args:
-        content: of the file.
-        name: of the file, for messages.
+        content: the file.
+        name: the name of the file, for messages.
 
     Raises:
-        DataError: it is no review.
+        DataError: the file is not a review.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -133,24 +133,26 @@ def parse_review(content: bytes, name: str) -> dict[int, ReviewRow]:
     try:
         header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     except (csv.Error, ValueError) as error:
-        raise DataError(f"{name}: no CSV of a review ({error}); give the file that was edited") from error
-    missing = [column for column in _NEEDED if column not in header]
+        raise DataError(
+            f"{name}: not the CSV file of a review ({error}); give review.csv as it was saved"
+        ) from error
+    missing = [column for column in _REQUIRED_COLUMNS if column not in header]
     if missing:
-        raise DataError(f"{name}: has no column {', '.join(missing)}; give a review, with all of its columns")
+        raise DataError(f"{name}: has no column {', '.join(missing)}; give a review with all of its columns")
     found = {}
     for number, cells in enumerate(rows, 2):
         if any(cells):
             of_column = dict(zip(header, map(unguard, cells), strict=False))
             row = ReviewRow(*(of_column.get(column, "") for column in COLUMNS))
-            _check_known(row.known, f"{name}: row {number} ({row.place})")
+            _check_spec(row.known, f"{name}: row {number} ({row.place})")
             found[number] = row
     return found
 
 
-def _check_known(cell: str, place: str) -> None:
+def _check_spec(cell: str, place: str) -> None:
     try:
-        is_known = isinstance(json.loads(cell), dict)
+        is_spec = isinstance(json.loads(cell), dict)
     except ValueError:
-        is_known = False
-    if not is_known:
-        raise DataError(f"{place}: its cell `known` was altered; take it from the review as it was made")
+        is_spec = False
+    if not is_spec:
+        raise DataError(f"{place}: the cell `known` was altered; copy it from the original review")

@@ -1,10 +1,11 @@
-// The page of a review: review-data (see review_folder.py) and what is typed -> review.csv to download.
+// The page of a review: review-data (from review/folder.py) and typed corrections -> review.csv to download.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("review-data").textContent);
   const place = data.columns.indexOf("correction");
   const status = document.getElementById("review-status");
   const inputs = [...document.querySelectorAll(".numbers input")]; // in the order of data.rows
+  const INVALID = "not a number"; // state of an input
   const signs = [...data.glyphs].slice(10).join(" "); // after the digits
   let downloaded = typed().join("\n");
 
@@ -12,28 +13,28 @@
     return inputs.map((input) => input.value.trim());
   }
   function isNumber(text) {
-    return text.toLowerCase() === data.nothing || [...text].every((glyph) => data.glyphs.includes(glyph));
+    return text.toLowerCase() === data.empty || [...text].every((glyph) => data.glyphs.includes(glyph));
   }
   function wrongInputs() {
     return inputs.filter((input) => !isNumber(input.value.trim()));
   }
   function stateOf(input) {
     const text = input.value.trim();
-    if (!isNumber(text)) return "no number";
+    if (!isNumber(text)) return INVALID;
     return text && (text === input.dataset.reading ? "confirmed" : "corrected");
   }
   function mark(input) {
     const state = stateOf(input);
-    input.setAttribute("aria-invalid", state === "no number");
+    input.setAttribute("aria-invalid", state === INVALID);
     input.closest("li").querySelector(".state").textContent = state;
   }
   function sum() {
     const states = inputs.map(stateOf);
     const count = (state) => states.filter((each) => each === state).length;
-    const wrong = count("no number");
+    const wrong = count(INVALID);
     status.textContent =
-      `${count("corrected")} corrected, ${count("confirmed")} confirmed, ${count("")} left of ${inputs.length}` +
-      (wrong ? `; ${wrong} no number: digits and ${signs} only, or ${data.nothing}` : "");
+      `${count("corrected")} corrected, ${count("confirmed")} confirmed, ${count("")} unchanged of ${inputs.length}` +
+      (wrong ? `; ${wrong} ${INVALID}: use digits and ${signs}, or ${data.empty}` : "");
   }
   function update(input) {
     mark(input);
@@ -53,7 +54,7 @@
     goTo(inputs.indexOf(input) + 1);
   }
 
-  // As review.py guards them: a spreadsheet keeps every character
+  // As review/table.py guards cells: a spreadsheet keeps every character
   function guard(text) {
     return text === "" || /^(-?(0|[1-9]\d{0,10})|[a-z]+)$/i.test(text) ? text : `'${text}`;
   }
