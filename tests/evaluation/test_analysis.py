@@ -374,7 +374,7 @@ def test_the_command_goes_on_without_the_checkpoint(
         Image.fromarray(page).save(folder / f"{index}.png")
     done = command_line("evaluate", "run", "--part", "all", "--picture", "3")
     assert done.returncode == 0, done.stderr.decode()
-    assert b"no integrated gradients in the report" in done.stderr
+    assert b"the report has no integrated gradients" in done.stderr
     assert b"review" not in done.stdout
     assert b"no nearest training pictures" not in done.stderr
     metrics = json.loads((run / "all" / "metrics.json").read_text())

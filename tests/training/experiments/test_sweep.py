@@ -305,7 +305,7 @@ def test_the_command_goes_on_and_its_best_is_finished(
     assert done.returncode == 0, done.stderr.decode()
     assert b"trial 0" not in done.stderr.replace(b"best: trial 0", b"")
     assert b"trial 1 of 2" in done.stderr
-    assert b"the recipe as it is" in done.stderr
+    assert b"unchanged recipe" in done.stderr
     assert b"number-prediction train mlp --data data --epochs 2 --set=learning_rate=" in done.stderr
     assert (tmp_path / "out" / "sweep.html").exists()
     refused = command_line(*arguments, "--trials", "2", "--seed", "1")

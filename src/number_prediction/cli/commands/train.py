@@ -89,7 +89,6 @@ def train(
     or machines: torchrun --nproc_per_node N -m number_prediction train RECIPE, see docs/how-to/devices.md.
     """
     with extra("train"):
-        from number_prediction.cli.progress import show_progress
         from number_prediction.training.experiments.train import finish_run
         from number_prediction.training.loop.distributed import join_world
         from number_prediction.training.loop.fit import fit
@@ -112,13 +111,10 @@ def train(
         if not world.is_main:
             _follow(records)
             return
-        _introduce(run)
-        how_to_resume = f"resume with: {run.how_to_resume(world.size)}"
-        with stoppable(how_to_resume):
-            if tensorboard:
-                records = log_to_tensorboard(records, run.folder / "tensorboard")
-            show_progress(records, make_console())
-    with stoppable(how_to_resume):
+        if tensorboard:
+            records = log_to_tensorboard(records, run.folder / "tensorboard")
+        _lead(run, records, world)
+    with stoppable(f"resume with: {run.how_to_resume(world.size)}"):
         say("exporting, and checking that ONNX Runtime answers like torch")
         accuracy = finish_run(run, splits)
     say(
@@ -174,8 +170,9 @@ def _start(
     return run, splits
 
 
-def _introduce(run: Run) -> None:
-    """Say what is trained, and how."""
+def _lead(run: Run, records: Iterable[Record], world: World) -> None:
+    """Train in the main process: say what is trained, and show how it goes."""
+    from number_prediction.cli.progress import show_progress
     from number_prediction.datasets.load import find_csv
 
     settings = run.settings()
@@ -188,6 +185,8 @@ def _introduce(run: Run) -> None:
             "note: all pictures of Kaggle's Digit Recognizer, its test pictures too, come from MNIST; "
             "to add MNIST to them would be cheating"
         )
+    with stoppable(f"resume with: {run.how_to_resume(world.size)}"):
+        show_progress(records, make_console())
 
 
 def _follow(records: Iterable[Record]) -> None:

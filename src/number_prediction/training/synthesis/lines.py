@@ -15,20 +15,17 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from number_prediction.constants import FRAME_SIZE, GLYPHS, LINE_HEIGHT
 from number_prediction.datasets.split import Split
-from number_prediction.training.augmentation.strokes import bend, change_pen
-from number_prediction.training.graph.line_framing import DIGIT_HEIGHT_PX
 from number_prediction.training.synthesis.glyphs import Glyphs, LineRecipe, draw_glyphs
 from number_prediction.training.synthesis.hands import Hand
-from number_prediction.training.synthesis.papers import UNIT_PX, add_rules, spoil
+from number_prediction.training.synthesis.handwriting import draw_by_hand
+from number_prediction.training.synthesis.papers import add_rules, spoil
 from number_prediction.training.synthesis.placement import (
     GLYPH_SIDE_PX,
-    MIN_GLYPH_INK,
     SMALL_GLYPHS,
     Middles,
     measure_room,
@@ -39,8 +36,6 @@ from number_prediction.training.synthesis.words import draw_word, is_word, name_
 
 SAME_SHAPES_SHARE = 0.5
 """Share of the lines on which the same digit has the same shape."""
-_MNIST_DIGIT_HEIGHT = 20 / FRAME_SIZE
-"""Height of a digit in its frame, as a share of the frame."""
 
 Texts: TypeAlias = "tuple[tuple[int, ...], ...]"
 """Texts of lines, as places in GLYPHS."""
@@ -108,7 +103,7 @@ class LineComposer:
         owner = np.repeat(np.arange(count), [len(text) for text in texts])
         sources = np.concatenate([self._choose(text, random) for text in texts])
         heights = np.concatenate([layout.heights for layout in layouts])
-        patches = self._write(sources, heights, owner, hands, random)
+        patches = draw_by_hand(self._frames[torch.tensor(sources)], heights, owner, hands, random)
         canvas = torch.zeros(count, LINE_HEIGHT + 2 * GLYPH_SIDE_PX, width + 2 * GLYPH_SIDE_PX)
         room = measure_room(patches)
         kept: list[Middles] = []
@@ -159,42 +154,6 @@ class LineComposer:
             return chosen
         first = {glyph: place for place, glyph in reversed(list(enumerate(text)))}
         return chosen[[first[glyph] for glyph in text]]
-
-    def _write(
-        self,
-        sources: NDArray[np.int64],
-        heights: NDArray[np.float32],
-        owner: NDArray[np.int64],
-        hands: list[Hand],
-        random: np.random.Generator,
-    ) -> Tensor:
-        """Pictures (K, GLYPH_SIDE_PX, GLYPH_SIDE_PX) of all glyphs, each by the hand of its line."""
-        count = len(sources)
-
-        def of_line(name: str) -> NDArray[np.float32]:
-            return np.array([getattr(hand, name) for hand in hands], np.float32)[owner]
-
-        angle = np.radians(of_line("rotation") + random.normal(0, 3, count)).astype(np.float32)
-        slant = of_line("slant") + random.normal(0, 0.05, count).astype(np.float32)
-        wide = of_line("wide") * np.exp(random.normal(0, 0.08, count)).astype(np.float32)
-        scale = _MNIST_DIGIT_HEIGHT * GLYPH_SIDE_PX / (DIGIT_HEIGHT_PX * heights)
-        cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros(count, np.float32)
-        to_x = np.stack([cos / wide * scale, (cos * slant - sin) * scale, zero], 1)
-        to_y = np.stack([sin / wide * scale, (sin * slant + cos) * scale, zero], 1)
-        matrices = torch.tensor(np.stack([to_x, to_y], 1), dtype=torch.float32)
-        grid = F.affine_grid(matrices, [count, 1, GLYPH_SIDE_PX, GLYPH_SIDE_PX], align_corners=False)
-        knots = random.uniform(-1, 1, (count, 2, 4, 4)) * random.uniform(0, 0.13, (count, 1, 1, 1))
-        grid = grid + bend(torch.tensor(knots, dtype=torch.float32), GLYPH_SIDE_PX)
-        ink = self._frames[torch.tensor(sources)].to(torch.float32).unsqueeze(1) / 255
-        ink = F.grid_sample(ink, grid, align_corners=False).squeeze(1)
-        pen = torch.tensor(of_line("pen") + random.normal(0, 0.15, count).astype(np.float32))
-        written = change_pen(ink, UNIT_PX * pen.clamp(min=-0.8).reshape(-1, 1, 1))
-        ink = torch.where(
-            written.amax((1, 2), keepdim=True) > MIN_GLYPH_INK, written, ink
-        )  # thin strokes stay
-        peak = ink.amax((1, 2), keepdim=True).clamp(min=1e-3)
-        strength = torch.tensor(np.exp(-np.abs(random.normal(0, 0.15, count))), dtype=torch.float32)
-        return ink / peak * strength.reshape(-1, 1, 1)
 
     def _add_neighbours(self, canvas: Tensor, random: np.random.Generator) -> None:
         """Add parts of other writing that reach into the line from above and below."""
