@@ -91,3 +91,15 @@ def test_commands_and_options_exist(path: Path) -> None:
         known = {option for parameter in command.commands[name].params for option in parameter.opts}
         used = re.findall(r"(?<=\s)--[a-z-]+", arguments.partition("#")[0])
         assert set(used) <= known | {"--help"}, f"number-prediction {name}{arguments}"
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "CONTRIBUTING.md", *(ROOT / "docs" / "explanation").glob("*.md")], ids=name_of
+)
+def test_files_that_are_named_exist(path: Path) -> None:
+    package = ROOT / "src" / "number_prediction"
+    for name in re.findall(r"`([\w./*-]+/|[\w./*-]+\.(?:py|js|md|txt))`", path.read_text(encoding="utf-8")):
+        found = [place for folder in (package, ROOT) for place in folder.glob(name)]
+        assert found or list(package.rglob(name.rstrip("/"))) or name.startswith("runs/"), (
+            f"{name}: no such file"
+        )
