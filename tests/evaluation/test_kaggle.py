@@ -119,8 +119,7 @@ def test_from_kaggles_files_to_a_submission(command_line: CommandLine, tmp_path:
 
     cheating = command_line("submission", PACKAGED, folder / "test.csv")
     assert cheating.returncode == 0, cheating.stderr.decode()
-    assert b"warning: this model was trained on MNIST" in cheating.stderr
-    assert b"cheating" in cheating.stderr
+    assert b"warning: do not submit these answers. The model was trained on MNIST" in cheating.stderr
     right = [int(row[1]) for row in read_answers(tmp_path / "submission.csv")[1:]]
     assert (np.array(right) == mnist.test.labels[:100]).mean() > 0.98
 
