@@ -137,7 +137,7 @@ def test_a_full_disk_leaves_no_part_of_a_report(
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert done.returncode == 1
-        assert b"File too large; check the path, its rights and the space left" in done.stderr
+        assert b"File too large; check the path, its permissions and the free disk space" in done.stderr
         assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 

@@ -1,6 +1,6 @@
 """The command line: `number-prediction`. Results go to stdout, everything else to stderr.
 
-Exit status: 0 done; 1 something failed, and the message says what to mend; 2 wrong usage; 130 Ctrl-C.
+Exit status: 0 done; 1 something failed, and the message says what to do; 2 wrong usage; 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ for _command in (
 
 def main() -> None:
     """Run the command line and exit."""
-    warnings.filterwarnings("ignore", module="PIL")  # of damaged pictures, which have their own error rows
+    warnings.filterwarnings("ignore", module="PIL")  # damaged pictures give rows with errors
     try:
         app()
     except NumberPredictionError as error:
@@ -68,7 +68,7 @@ def main() -> None:
     except OSError as error:
         say(
             f"error: {error.filename or 'a file'}: {error.strerror or error}; "
-            "check the path, its rights and the space left"
+            "check the path, its permissions and the free disk space"
         )
         sys.exit(EXIT_FAILED)
 
@@ -87,4 +87,4 @@ def _root(
     ] = False,
 ) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and context.invoked_subcommand != "train":
-        raise typer.BadParameter("only train runs in several processes; start this command without torchrun")
+        raise typer.BadParameter("only train runs in several processes; run this command without torchrun")

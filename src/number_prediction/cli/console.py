@@ -1,4 +1,4 @@
-"""What commands share besides options: messages, folders, and what to do where something is missing."""
+"""What commands share besides options: messages, exit statuses, folders and text files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXIT_INTERRUPTED = 130
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Turn a failed import into the command that installs what is missing."""
+    """Turn a failed import into an error that names the command to install the extra."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -31,19 +31,19 @@ def extra(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def stoppable(how_to_go_on: str) -> Iterator[None]:
-    """Turn Ctrl-C in a training, which is saved by then, into words and exit status 130."""
+def stoppable(how_to_resume: str) -> Iterator[None]:
+    """Turn Ctrl-C in a training into a message and exit status 130; the training is saved by then."""
     from number_prediction.training.loop.fit import Interrupted
 
     try:
         yield
     except (Interrupted, KeyboardInterrupt):
-        say(f"stopped and saved; {how_to_go_on}")
+        say(f"stopped and saved; {how_to_resume}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def given_options(context: typer.Context) -> set[str]:
-    """Names of the parameters that were typed."""
+    """The names of the parameters that were given on the command line."""
     return {
         name
         for name in context.params
@@ -59,17 +59,17 @@ def make_console() -> Console:
 
 
 def say(message: str) -> None:
-    """Print for people, on stderr."""
+    """Print a message for people to stderr."""
     print(message, file=sys.stderr, flush=True)
 
 
 def new_folder(name: str) -> Path:
-    """Where results go that were given no folder."""
+    """The folder for results without --output."""
     return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def open_in_browser(page: Path) -> None:
-    """Open a page, or say that this cannot be done here."""
+    """Open a page, or say that no browser can be opened."""
     import os
     import webbrowser
 
@@ -81,7 +81,7 @@ def open_in_browser(page: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file; raises DataError for other encodings."""
+    """Read a UTF-8 file; raises DataError for other encodings."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

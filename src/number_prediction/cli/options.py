@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DataOption = Annotated[
     str,
     typer.Option(
         metavar="mnist|PATH",
-        help="MNIST, a folder of IDX files (FOLDER/PREFIX where it holds several sets), a folder with "
-        "Kaggle's train.csv or such a file, or a folder with one folder of pictures a class.",
+        help="mnist, a folder of IDX files (FOLDER/PREFIX if it holds several sets), Kaggle's train.csv or "
+        "its folder, or a folder with one folder of pictures for each class.",
     ),
 ]
 ThreadsOption = Annotated[
@@ -24,19 +24,19 @@ ThreadsOption = Annotated[
 
 
 class Part(StrEnum):
-    """Part of a data set that is measured on."""
+    """The part of a data set to evaluate on."""
 
     test = "test"
     validation = "validation"
     all = "all"
 
 
-PartOption = Annotated[Part, typer.Option(help="Part of the data set; all takes every part.")]
+PartOption = Annotated[Part, typer.Option(help="Part of the data set to evaluate on; all means every part.")]
 MeasuredOption = Annotated[
     str | None,
     typer.Option(
         metavar="mnist|PATH",
-        help="Data set, as for train; one that no run was trained on and is not divided is taken whole.",
+        help="Data set, as for train. If no run was trained on it, all of it is used.",
         show_default="the run's own, else mnist",
     ),
 ]

@@ -57,7 +57,7 @@ def describe(record: Record) -> str:
 
 
 def seconds_left(record: Record) -> float:
-    """Time that the rest of the training takes at its mean speed so far."""
+    """Remaining time of the training at its mean speed so far."""
     return record.seconds / record.step * (record.steps - record.step)
 
 
