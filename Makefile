@@ -1,6 +1,6 @@
 # make run    set up, train the CNN on MNIST, evaluate it, open the report
 # make test   set up, check style, types and imports, run the tests
-# Everything is installed into .venv; nothing outside this folder is touched.
+# Everything goes into .venv; nothing outside this folder changes.
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,17 +18,17 @@ NODE_PACKAGES := offline/node_modules/.package-lock.json
 .DEFAULT_GOAL := help
 .PHONY: help install run test slowtest browsertest offline-app check wheel model numbermodel cli outputs docs site figures constraints compare nbtest notebooks clean
 
-help: ## list what can be made
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## make .venv and install everything into it (repeats in no time)
+install: $(INSTALLED) ## install everything into .venv; quick if nothing changed
 
 $(INSTALLED): pyproject.toml requirements.txt constraints.txt
 	@echo "setting up $(VENV): PyTorch and the rest; a few minutes the first time"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is missing or older than 3.11; try: make PYTHON=python3.12"; exit 1; }
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
-		|| { echo "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+		|| { echo "the virtual environment cannot be created; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--requirement requirements.txt --constraint constraints.txt
 	@touch $@
@@ -49,8 +49,8 @@ slowtest: $(INSTALLED) ## run the slow tests: whole commands, all recipes, all t
 	@echo "running the slow tests"
 	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist worksteal --durations 10 --durations-min 5 -m slow
 
-browsertest: $(INSTALLED) $(NODE_PACKAGES) ## try the report and the web app in an installed Chromium
-	@echo "trying the report and the web app in a browser"
+browsertest: $(INSTALLED) $(NODE_PACKAGES) ## test the report and the web app in an installed Chromium
+	@echo "testing the report and the web app in a browser"
 	@$(BIN)/python -m pytest --durations 10 --durations-min 5 -m browser tests/browser
 
 offline-app: $(INSTALLED) $(NODE_PACKAGES) ## build the web app that reads in the browser itself, for any web server
@@ -70,7 +70,7 @@ check: $(INSTALLED) ## style, types, import order
 	@$(BIN)/lint-imports --no-logo > .lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@rm -f .lint-imports.log
 
-wheel: $(INSTALLED) ## build the wheel and read a digit with it in an empty environment, without torch
+wheel: $(INSTALLED) ## build the wheel, and read a digit with it in an empty environment without torch
 	@echo "building the wheel and trying it in an empty environment"
 	@rm -rf build/wheel && $(BIN)/python -m build --wheel --outdir build/wheel . > /dev/null
 	@$(PYTHON) -m venv build/wheel/venv
@@ -82,10 +82,10 @@ wheel: $(INSTALLED) ## build the wheel and read a digit with it in an empty envi
 	@cd build/wheel && test "$$(venv/bin/number-prediction predict ../../examples/seven.png --format csv | cut -d, -f2 | tail -1)" = 7
 	@echo "the wheel reads a 7 without torch"
 
-cli: $(INSTALLED) ## write docs/cli.md anew from --help
+cli: $(INSTALLED) ## write docs/cli.md from --help
 	@$(BIN)/python scripts/make_cli.py
 
-outputs: $(INSTALLED) ## run the examples of README and guides, and write the outputs they show anew
+outputs: $(INSTALLED) ## run the examples of README and guides, and update the outputs they show
 	@$(BIN)/python -m scripts.make_outputs
 
 docs: $(INSTALLED) ## build the documentation site in build/docs; warnings are errors
@@ -97,29 +97,29 @@ site: docs offline-app ## build what a static host shows: the documentation, and
 	@rm -rf build/site && cp -R build/docs build/site && cp -R $(OFFLINE_APP) build/site/app
 	@touch build/site/.nojekyll
 
-figures: $(INSTALLED) $(NODE_PACKAGES) ## make the pictures of the docs anew (needs an installed Chromium)
+figures: $(INSTALLED) $(NODE_PACKAGES) ## make all pictures of the docs (needs an installed Chromium)
 	@for script in form numbers seen training report page; do \
 		echo "make_$$script.py" && $(BIN)/python -m scripts.make_$$script || exit 1; done
 
-constraints: $(INSTALLED) ## write constraints.txt anew: the newest versions that requirements.txt allows
+constraints: $(INSTALLED) ## write constraints.txt: the newest versions that requirements.txt allows
 	@$(BIN)/python scripts/make_constraints.py
 
-notebooks: $(INSTALLED) ## run the notebooks and keep their outputs
+notebooks: $(INSTALLED) ## run the notebooks, and store their outputs
 	@$(BIN)/python scripts/make_notebooks.py
 
-nbtest: $(INSTALLED) ## run the notebooks and say whether they still work
+nbtest: $(INSTALLED) ## run the notebooks, and fail if one breaks
 	@echo "running the notebooks"
 	@GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 --dist worksteal --durations 10 --nbmake --nbmake-timeout=600 $(NOTEBOOKS)
 
 compare: $(INSTALLED) ## three recipes over three seeds: a table and a figure (half an hour)
 	@$(BIN)/number-prediction compare mlp cnn resnet --seeds 3 --output runs/comparison
 
-model: $(INSTALLED) ## train the model for digits in the package anew (40 minutes of one core)
+model: $(INSTALLED) ## train the packaged model for digits again (40 minutes on one core)
 	@$(BIN)/number-prediction train handwriting --seed 0 --threads 1 --output $(MODEL_RUN)
 	@$(BIN)/number-prediction evaluate $(MODEL_RUN)
 	@$(BIN)/number-prediction export $(MODEL_RUN) --output src/number_prediction/assets/models/digit.onnx
 
-numbermodel: $(INSTALLED) ## train the model for numbers in the package anew (an hour of two cores)
+numbermodel: $(INSTALLED) ## train the packaged model for numbers again (an hour on two cores)
 	@$(BIN)/torchrun --standalone --nproc_per_node 2 -m number_prediction train number --seed 0 --threads 1 --output $(NUMBER_RUN)
 	@$(BIN)/number-prediction evaluate $(NUMBER_RUN)
 	@$(BIN)/number-prediction export $(NUMBER_RUN) --output src/number_prediction/assets/models/number.onnx

@@ -2,7 +2,7 @@
 
     python -m scripts.make_report
 
-Needs an installed Chromium. Evaluating takes about a minute.
+Needs an installed Chromium.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ COLOURS = 128
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "number_prediction", "evaluate", str(MODEL), "--output", folder]
+        command = [sys.executable, "-m", "number_prediction", "evaluate", str(MODEL)]
+        command += ["--no-analysis", "--output", folder]  # the analysis is below the picture
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         report = next(Path(folder).rglob("report.html"))
         with sync_playwright() as playwright:
