@@ -15,7 +15,15 @@ from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import DataError, TrainingError
 from number_prediction.evaluation.digits import Evaluation
 from number_prediction.runs.run import Record, describe_start
-from number_prediction.training import RECIPES, Interrupted, evaluate_run, get_recipe, resume, train
+from number_prediction.training import (
+    RECIPES,
+    Interrupted,
+    evaluate_run,
+    get_recipe,
+    resume,
+    start_run,
+    train,
+)
 from tests.conftest import CommandLine
 
 QUICK = replace(get_recipe("mlp"), epochs=2, min_batches=0, batch_size=20)
@@ -66,6 +74,14 @@ def test_what_cannot_be_trained_is_refused_before_a_folder_is_made(tmp_path: Pat
     with pytest.raises(DataError, match="not a run"):
         resume(tmp_path / "run")
     assert issubclass(Interrupted, Exception)
+
+
+def test_a_run_that_reads_numbers_is_measured_on_lines(tmp_path: Path) -> None:
+    run = start_run(get_recipe("number"), tmp_path / "run", threads=1)
+    with pytest.raises(DataError, match=r"not a folder of lines \(no labels\.csv\)"):
+        evaluate_run(run, str(tmp_path))
+    with pytest.raises(DataError, match="no part 'all'; choose --part test or --part validation"):
+        evaluate_run(run, part="all")
 
 
 def test_the_package_is_imported_without_torch() -> None:
