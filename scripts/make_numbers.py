@@ -30,7 +30,7 @@ NUMBERS = (  # text, left, top
 )
 WORD = (300, 560, 50)
 """Left, top and height of the word, in pixels."""
-COLOURS = 24
+COLOURS = 160
 
 
 def main() -> None:
