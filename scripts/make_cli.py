@@ -29,7 +29,7 @@ def main() -> int:
         DOCUMENT.write_text(content, encoding="utf-8")
         return 0
     if DOCUMENT.read_text(encoding="utf-8") != content:
-        print(f"{DOCUMENT.name} differs from --help; write it anew with: make cli", file=sys.stderr)
+        print(f"{DOCUMENT.name} differs from --help; update it with: make cli", file=sys.stderr)
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Write the outputs shown in README and guides anew, by running their examples.
+"""Run the examples of README and guides, and update the outputs they show.
 
 python -m scripts.make_outputs
 """
