@@ -126,74 +126,88 @@ def _pattern(signs: Locale, fewest: int, places: int, *, signed: bool, leading_z
 
 
 def _values(least: int, most: int, places: int, signs: Locale) -> Automaton:
-    """Numbers with a value from `least` to `most`, in units of 10**-places, in any way of writing.
+    """Numbers with a value from `least` to `most`, in units of 10**-places, in any way of writing."""
+    machine = _RangeMachine(least, most, places, signs)
+    start: _State = ("", 0, -1)
+    return build(start, machine.step, machine.accepts)
+
+
+@dataclass(frozen=True)
+class _RangeMachine:
+    """The state machine of a range.
 
     A state is (sign, value of the digits so far, decimals so far or -1). Once the following digits no longer
     decide, the value is replaced: before the decimal sign by whether the number is inside the limits with 0,
     1, ... more digits, after it by _INSIDE. So the automaton of any range has few states.
     """
-    limits = {"+": (max(least, 0), most), "-": (max(-most, 1), -least)}
 
-    def inside(sign: str, value: int, free_digits: int) -> bool | None:
-        """Whether all numbers that continue `value` by so many digits are inside; None if only some are."""
-        lowest, highest = limits[sign]
-        first, last = value * 10**free_digits, (value + 1) * 10**free_digits - 1
-        if last < lowest or first > highest:
-            return False
-        return True if lowest <= first and last <= highest else None
+    least: int
+    most: int
+    places: int
+    signs: Locale
 
-    def settle_whole(sign: str, value: int) -> _State | None:
-        if value == 0:
-            return sign, 0, -1
-        outcomes: list[bool | None] = []
-        while value * 10 ** (places + len(outcomes)) <= limits[sign][1]:
-            outcomes.append(inside(sign, value, places + len(outcomes)))
-        if None in outcomes:
-            return sign, value, -1
-        return (sign, tuple(map(bool, outcomes)), -1) if any(outcomes) else None
-
-    def settle_fraction(sign: str, value: int, decimal_count: int) -> _State | None:
-        is_inside = inside(sign, value, places - decimal_count)
-        return None if is_inside is False else (sign, _INSIDE if is_inside else value, decimal_count)
-
-    def after_digit(state: _State, digit: int) -> _State | None:
-        sign, value, decimal_count = state
-        if isinstance(value, tuple):
-            return (sign, value[1:], -1) if any(value[1:]) else None
-        if decimal_count < 0:
-            return settle_whole(sign, value * 10 + digit)
-        if decimal_count == places:
-            return None
-        following = decimal_count + 1
-        if value == _INSIDE:
-            return sign, _INSIDE, following
-        return settle_fraction(sign, value * 10 + digit, following)
-
-    def after_decimal_sign(state: _State) -> _State | None:
-        sign, value, decimal_count = state
-        if decimal_count >= 0:
-            return None
-        if isinstance(value, tuple):
-            return (sign, _INSIDE, 0) if value[0] else None
-        return settle_fraction(sign, value, 0)
-
-    def step(state: _State, glyph: str) -> _State | None:
+    def step(self, state: _State, glyph: str) -> _State | None:
         sign, value, decimal_count = state
         if glyph == "-":
             return ("-", 0, -1) if sign == "" else None
         state = (sign or "+", value, decimal_count)
         if glyph in DIGIT_GLYPHS:
-            return after_digit(state, int(glyph))
-        if glyph == signs.decimal:
-            return after_decimal_sign(state)
-        return state if glyph == signs.group else None
+            return self._after_digit(state, int(glyph))
+        if glyph == self.signs.decimal:
+            return self._after_decimal_sign(state)
+        return state if glyph == self.signs.group else None
 
-    def accepts(state: _State) -> bool:
+    def accepts(self, state: _State) -> bool:
         sign, value, decimal_count = state
         if isinstance(value, tuple):
             return value[0]
-        missing = places - max(decimal_count, 0)
-        return value == _INSIDE or (sign != "" and limits[sign][0] <= value * 10**missing <= limits[sign][1])
+        if value == _INSIDE or sign == "":
+            return value == _INSIDE
+        lowest, highest = self._limits(sign)
+        return lowest <= value * 10 ** (self.places - max(decimal_count, 0)) <= highest
 
-    start: _State = ("", 0, -1)
-    return build(start, step, accepts)
+    def _limits(self, sign: str) -> tuple[int, int]:
+        """The smallest and largest absolute value with a sign."""
+        return (max(-self.most, 1), -self.least) if sign == "-" else (max(self.least, 0), self.most)
+
+    def _is_inside(self, sign: str, value: int, free_digits: int) -> bool | None:
+        """Whether all numbers that continue `value` by so many digits are inside; None if only some are."""
+        lowest, highest = self._limits(sign)
+        first, last = value * 10**free_digits, (value + 1) * 10**free_digits - 1
+        if last < lowest or first > highest:
+            return False
+        return True if lowest <= first and last <= highest else None
+
+    def _after_digit(self, state: _State, digit: int) -> _State | None:
+        sign, value, decimal_count = state
+        if isinstance(value, tuple):
+            return (sign, value[1:], -1) if any(value[1:]) else None
+        if decimal_count < 0:
+            return self._settle_whole(sign, value * 10 + digit)
+        if decimal_count == self.places:
+            return None
+        if value == _INSIDE:
+            return sign, _INSIDE, decimal_count + 1
+        return self._settle_fraction(sign, value * 10 + digit, decimal_count + 1)
+
+    def _after_decimal_sign(self, state: _State) -> _State | None:
+        sign, value, decimal_count = state
+        if decimal_count >= 0:
+            return None
+        if isinstance(value, tuple):
+            return (sign, _INSIDE, 0) if value[0] else None
+        return self._settle_fraction(sign, value, 0)
+
+    def _settle_whole(self, sign: str, value: int) -> _State | None:
+        if value == 0:
+            return sign, 0, -1
+        outcomes: list[bool | None] = []
+        while value * 10 ** (self.places + len(outcomes)) <= self._limits(sign)[1]:
+            outcomes.append(self._is_inside(sign, value, self.places + len(outcomes)))
+        if None in outcomes:
+            return sign, value, -1
+        return (sign, tuple(map(bool, outcomes)), -1) if any(outcomes) else None
+
+    def _settle_fraction(self, sign: str, value: int, decimal_count: int) -> _State | None:
+        is_inside = self._is_inside(sign, value, self.places - decimal_count)
+        return None if is_inside is False else (sign, _INSIDE if is_inside else value, decimal_count)
