@@ -164,7 +164,7 @@ class _RangeMachine:
         if value == _INSIDE or sign == "":
             return value == _INSIDE
         lowest, highest = self._limits(sign)
-        return lowest <= value * 10 ** (self.places - max(decimal_count, 0)) <= highest
+        return bool(lowest <= value * 10 ** (self.places - max(decimal_count, 0)) <= highest)
 
     def _limits(self, sign: str) -> tuple[int, int]:
         """The smallest and largest absolute value with a sign."""
