@@ -166,8 +166,9 @@ def finetune(
         own, held_out = hold_out(load_corrections(data, base.classes), tuning.held_out, seed=seed)
         replay = draw_replay(tuning.replay, abstains=base.abstains, seed=seed)
         new, known = _mix(own, replay.trained, tuning, seed=seed)
-        settings = _make_settings(tuning.adapt(opened.recipe, len(known)), seed=seed, threads=threads)
-        tuned = _train(base, new, known, settings, progress)
+        recipe = tuning.adapt(opened.recipe, len(known))
+        settings = _make_settings(recipe, seed=seed, threads=threads)
+        tuned = _train(base, new, known, recipe, settings.precision, progress)
         tuned, share = _settle(base, tuned, replay.chosen_by, tolerance=tuning.tolerance)
         figures = _compare_on(base, tuned, {OWN: own, HELD_OUT: held_out, **_by_figure(replay.checked)})
         reasons = find_reasons(figures, tolerance=tuning.tolerance)
@@ -215,14 +216,14 @@ def _train(
     base: TrainedNetwork,
     new: Batches,
     known: Batches,
-    settings: Settings,
+    recipe: Recipe,
+    precision: str,
     progress: Callable[[Record], object] | None,
 ) -> TrainedNetwork:
     """Train a copy of a network on both streams; its batch normalisations keep their statistics."""
     begun = time.monotonic()
-    recipe = Recipe.from_dict(settings.recipe)
     network = copy.deepcopy(base.network)
-    for record in _steps(network, new, known, recipe, settings.precision):
+    for record in _steps(network, new, known, recipe, precision):
         if progress is not None:
             progress(record)
     return replace(base, network=network, steps=recipe.min_batches, seconds=time.monotonic() - begun)
