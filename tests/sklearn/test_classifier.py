@@ -140,7 +140,8 @@ def test_reads_files(fitted: DigitClassifier) -> None:
     names = ["seven.png", "three.png", "five.png"]
     as_text = [str(examples / name) for name in names]
     paths = [examples / name for name in names]
-    assert fitted.predict(as_text).tolist() == fitted.predict(np.array(paths, object)).tolist()
+    assert fitted.predict(as_text).tolist() == [7, 3, 5]
+    assert fitted.predict(np.array(paths, object)).tolist() == [7, 3, 5]
 
 
 def test_fits_pictures(sample: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
