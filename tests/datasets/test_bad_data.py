@@ -51,8 +51,8 @@ def broken_picture(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (empty_folder, b"data: neither IDX files"),
-        (header_only, b"train.csv: a header, but no pictures below it; download"),
+        (empty_folder, b"data: not a data set; give a folder with IDX files"),
+        (header_only, b"train.csv: the file has a header but no pictures; download"),
         (
             huge_idx,
             b"asks for 4,704,000,016 bytes, more than 4,000,000,000; download or copy it again, or divide",
@@ -76,7 +76,7 @@ def test_one_class_is_too_few_to_tell_apart(command: str, command_line: CommandL
     write_pictures(tmp_path / "data" / "7", 8)
     done = command_line(command, "data", "--output", "out")
     assert done.returncode == 1
-    assert b"error: data: one class only; a model needs at least two to tell apart" in done.stderr
+    assert b"error: data: only one class; give at least two" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
@@ -178,7 +178,7 @@ def test_a_set_too_large_to_explore_is_explored_by_a_sample(
     )
     refused = command_line("explore", "data", "--output", "out")
     assert refused.returncode == 1
-    assert b"150,001 pictures are more than the 150,000" in refused.stderr
+    assert b"150,001 pictures, but at most 150,000 can be compared" in refused.stderr
     assert b"--sample 150000" in refused.stderr
     assert not (tmp_path / "out").exists()
     done = command_line("explore", "data", "--sample", "300", "--output", "out")

@@ -170,74 +170,74 @@ def broken(line: str) -> bytes:
 MALFORMED = {
     "empty file": (b"", "the file is empty.*download"),
     "empty line first": (b"\n" + GOOD.encode(), "begins with an empty line"),
-    "header only": (HEADER.encode(), "a header, but no pictures below it; download"),
-    "header and empty lines": (f"{HEADER}\n\n\n".encode(), "a header, but no pictures below it"),
+    "header only": (HEADER.encode(), "a header but no pictures; download"),
+    "header and empty lines": (f"{HEADER}\n\n\n".encode(), "a header but no pictures"),
     "no header": (
         b"0,1,2,3,4\n1,5,6,7,8\n",
-        "line 1 holds '0,1,2,3,4', not the names .*it must be label,pixel0",
+        "line 1 is '0,1,2,3,4', not the names .*write label,pixel0",
     ),
-    "other columns": (b"file,label\na.png,3\n", "line 1 holds 'file,label', not the names"),
-    "no label": (csv_text(numbered_images(6, 2)).encode(), "no column of labels; give a file that has one"),
-    "labels only": (b"label\n1\n", "line 1 holds 'label', not the names"),
-    "semicolons": (GOOD.replace(",", ";").encode(), "line 1 holds 'label;pixel0.*label,pixel0,pixel1"),
+    "other columns": (b"file,label\na.png,3\n", "line 1 is 'file,label', not the names"),
+    "no label": (csv_text(numbered_images(6, 2)).encode(), "no column of labels; give a file with one"),
+    "labels only": (b"label\n1\n", "line 1 is 'label', not the names"),
+    "semicolons": (GOOD.replace(",", ";").encode(), "line 1 is 'label;pixel0.*label,pixel0,pixel1"),
     "five pixels": (b"label,pixel0,pixel1,pixel2,pixel3,pixel4\n", "line 1 names 5 pixels.*give 4 or 9"),
     "label twice": (b"label,pixel0,label\n", "line 1 names 'label' twice, in columns 1 and 3; remove one"),
     "pixel twice": (b"label,pixel0,pixel1,pixel1\n", "line 1 names 'pixel1' twice, in columns 3 and 4"),
     "pixel missing": (
         b"label,pixel0,pixel2\n",
-        "line 1, column 3 is named 'pixel2' where pixel1 belongs; keep",
+        "line 1, column 3 is named 'pixel2' instead of pixel1; keep",
     ),
     "pixels shuffled": (
         b"label,pixel0,pixel10\n",
-        "line 1, column 3 is named 'pixel10' where pixel1 belongs",
+        "line 1, column 3 is named 'pixel10' instead of pixel1",
     ),
-    "name missing": (b"label,pixel0,,pixel2,pixel3\n", "line 1, column 3 is named '' where pixel1 belongs"),
-    "text": (broken("1,1,x,3,4"), "line 3, column pixel1: 'x' is no whole number; correct the cell"),
-    "text as label": (broken("seven,1,2,3,4"), "line 3, column label: 'seven' is no whole number"),
-    "truth": (broken("1,1,True,3,4"), "line 3, column pixel1: 'True' is no whole number"),
-    "float": (broken("1,1,2.5,3,4"), "line 3, column pixel1: '2.5' is no whole number"),
-    "whole float": (broken("1,1,2.0,3,4"), "line 3, column pixel1: '2.0' is no whole number"),
-    "exponent": (broken("1,1,1e2,3,4"), "line 3, column pixel1: '1e2' is no whole number"),
-    "float as label": (broken("1.0,1,2,3,4"), "line 3, column label: '1.0' is no whole number"),
-    "NaN": (broken("1,1,nan,3,4"), "line 3, column pixel1: 'nan' is no whole number"),
-    "infinity": (broken("1,1,inf,3,4"), "line 3, column pixel1: 'inf' is no whole number"),
+    "name missing": (b"label,pixel0,,pixel2,pixel3\n", "line 1, column 3 is named '' instead of pixel1"),
+    "text": (broken("1,1,x,3,4"), "line 3, column pixel1: 'x' is not a whole number; correct the cell"),
+    "text as label": (broken("seven,1,2,3,4"), "line 3, column label: 'seven' is not a whole number"),
+    "truth": (broken("1,1,True,3,4"), "line 3, column pixel1: 'True' is not a whole number"),
+    "float": (broken("1,1,2.5,3,4"), "line 3, column pixel1: '2.5' is not a whole number"),
+    "whole float": (broken("1,1,2.0,3,4"), "line 3, column pixel1: '2.0' is not a whole number"),
+    "exponent": (broken("1,1,1e2,3,4"), "line 3, column pixel1: '1e2' is not a whole number"),
+    "float as label": (broken("1.0,1,2,3,4"), "line 3, column label: '1.0' is not a whole number"),
+    "NaN": (broken("1,1,nan,3,4"), "line 3, column pixel1: 'nan' is not a whole number"),
+    "infinity": (broken("1,1,inf,3,4"), "line 3, column pixel1: 'inf' is not a whole number"),
     "blank cell": (broken("1,1,,3,4"), "line 3, column pixel1: empty; correct the cell or remove the line"),
     "blank label": (broken(",1,2,3,4"), "line 3, column label: empty"),
     "spaces": (broken("1,1,   ,3,4"), "line 3, column pixel1: empty"),
     "commas only": (broken(",,,,"), "line 3, column label: empty"),
-    "too light": (broken("1,1,256,3,4"), "line 3, column pixel1: '256' is no grey value from 0 to 255"),
-    "negative": (broken("1,1,2,3,-1"), "line 3, column pixel3: '-1' is no grey value from 0 to 255"),
-    "enormous": (broken(f"1,1,{'9' * 30},3,4"), "line 3, column pixel1: '9{30}' is no grey value"),
-    "endless": (broken(f"1,1,{'9' * 5000},3,4"), "line 3, column pixel1: '9{40}...' is no whole number"),
+    "too light": (broken("1,1,256,3,4"), "line 3, column pixel1: '256' is not a grey value from 0 to 255"),
+    "negative": (broken("1,1,2,3,-1"), "line 3, column pixel3: '-1' is not a grey value from 0 to 255"),
+    "enormous": (broken(f"1,1,{'9' * 30},3,4"), "line 3, column pixel1: '9{30}' is not a grey value"),
+    "endless": (broken(f"1,1,{'9' * 5000},3,4"), "line 3, column pixel1: '9{40}...' is not a whole number"),
     "enormous label": (
         broken(f"{2**63},1,2,3,4"),
         "line 3, column label: '9223372036854775808' is too large",
     ),
-    "row too short": (broken("1,1,2,3"), "line 3: 4 cells where line 1 names 5 columns; correct the line"),
-    "row too long": (broken("1,1,2,3,4,5"), "line 3: 6 cells where line 1 names 5 columns"),
-    "much too long": (broken("1,1,2,3,4,5,6,7,8"), "line 3: 9 cells where line 1 names 5 columns"),
-    "comma at the end": (broken("1,1,2,3,4,"), "line 3: 6 cells where line 1 names 5 columns"),
+    "row too short": (broken("1,1,2,3"), "line 3: 4 cells, but line 1 names 5 columns; correct or remove"),
+    "row too long": (broken("1,1,2,3,4,5"), "line 3: 6 cells, but line 1 names 5 columns"),
+    "much too long": (broken("1,1,2,3,4,5,6,7,8"), "line 3: 9 cells, but line 1 names 5 columns"),
+    "comma at the end": (broken("1,1,2,3,4,"), "line 3: 6 cells, but line 1 names 5 columns"),
     "first row too long": (f"{HEADER}\n0,1,2,3,4,5\n1,5,6,7,8\n".encode(), "line 2: 6 cells"),
     "all rows too long": (f"{HEADER}\n0,1,2,3,4,5\n1,5,6,7,8,9\n".encode(), "line 2: 6 cells"),
-    "cut off": (GOOD[:-4].encode(), "line 7: [34] cells where line 1 names 5 columns"),
+    "cut off": (GOOD[:-4].encode(), "line 7: [34] cells, but line 1 names 5 columns"),
     "quote left open": (broken('1,"1,2,3,4'), "line [34].*"),
-    "zero bytes": (broken("1,1,2\0,3,4"), "line 3, column pixel1: '2.x00' is no whole number"),
+    "zero bytes": (broken("1,1,2\0,3,4"), "line 3, column pixel1: '2.x00' is not a whole number"),
     "no UTF-8": (broken("1,1,2,3,4").replace(b"4\n1,1", b"\xff\n1,1"), "line 2, column pixel3: "),
     "one class": (
         csv_text(numbered_images(9, 2), [7] * 9).encode(),
-        "one class only; a model needs at least two",
+        "only one class; give at least two",
     ),
-    "257 classes": (csv_text(numbered_images(257, 1), range(257)).encode(), "257 classes; at most 256"),
-    "two pictures": (b"label,pixel0\n0,3\n1,4\n", "no training pictures of class"),
+    "257 classes": (csv_text(numbered_images(257, 1), range(257)).encode(), "257 classes; give at most 256"),
+    "two pictures": (b"label,pixel0\n0,3\n1,4\n", "the class .* has no training pictures"),
     "binary": (
         bytes(range(256)) * 40,
-        "does not begin with a line of names; give a CSV file in UTF-8, unpacked",
+        "line 1 does not name columns; give an uncompressed CSV file in UTF-8",
     ),
-    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(300), "does not begin with a line of names"),
-    "archive": (b"PK\3\4" + bytes(300), "does not begin with a line of names.*unpacked"),
-    "UTF-16": (GOOD.encode("utf-16"), "does not begin with a line of names; give a CSV file in UTF-8"),
-    "one endless line": (b"label,pixel0," * 200_000, "does not begin with a line of names"),
-    "web page": (b"<html>404 Not Found</html>\n", "line 1 holds '<html>404 Not Found</html>', not the names"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(300), "line 1 does not name columns"),
+    "archive": (b"PK\3\4" + bytes(300), "line 1 does not name columns.*uncompressed"),
+    "UTF-16": (GOOD.encode("utf-16"), "line 1 does not name columns; give an uncompressed CSV file in UTF-8"),
+    "one endless line": (b"label,pixel0," * 200_000, "line 1 does not name columns"),
+    "web page": (b"<html>404 Not Found</html>\n", "line 1 is '<html>404 Not Found</html>', not the names"),
     "binary below the header": (f"{HEADER}\n".encode() + bytes(range(256)) * 9, "line 2"),
 }
 
@@ -272,7 +272,7 @@ def test_folders_and_missing_files_are_named(tmp_path: Path) -> None:
 
 def test_a_damaged_test_file_is_no_reason_to_guess(kaggle: Path) -> None:
     (kaggle / "test.csv").write_bytes(bytes(100))
-    with pytest.raises(DataError, match=r"test.csv: does not begin with a line of names"):
+    with pytest.raises(DataError, match=r"test.csv: line 1 does not name columns"):
         load_dataset(kaggle)
 
 
@@ -329,5 +329,5 @@ def test_a_malformed_file_leaves_no_folder(command: str, command_line: CommandLi
     data = ("--data",) if command == "train" else ()
     done = command_line(command, *data, "train.csv", "--output", "out")
     assert done.returncode == 1
-    assert b"error: train.csv: line 3, column pixel1: 'x' is no whole number" in done.stderr
+    assert b"error: train.csv: line 3, column pixel1: 'x' is not a whole number" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]

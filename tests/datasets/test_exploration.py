@@ -159,7 +159,7 @@ NAN = np.full((6, 3), np.nan, np.float32)
             lambda split: exploration.Embedding.of(split).transform(
                 Split(np.zeros((1, 5, 5), np.uint8), np.zeros(1, np.uint8), CLASSES)
             ),
-            "images of 25 pixels, but the embedding is of images of 784; frame both",
+            "images of 25 pixels, but the embedding has images of 784; frame both",
         ),
         (
             lambda split: exploration.compare_measures(
@@ -197,7 +197,7 @@ def test_too_many_pictures_are_refused_and_a_sample_of_them_is_not() -> None:
 
     exploration.require_size(Splits(split(120_000), split(10_000), split(20_000)))
     huge = Splits(split(120_000), split(10_000), split(20_001))
-    with pytest.raises(DataError, match=r"150,001 pictures are more than the 150,000 .*--sample 150000"):
+    with pytest.raises(DataError, match=r"150,001 pictures, but at most 150,000 .*--sample 150000"):
         exploration_report.explore(huge)
     exploration.require_size(exploration.sample_splits(huge, exploration.MAX_PICTURES))
 
@@ -226,11 +226,13 @@ def test_a_sample_of_splits_holds_pictures_of_each_part_once(sizes: list[int], c
 
 def test_the_last_class_of_a_sorted_set_is_in_the_embedding() -> None:
     generator = np.random.default_rng(0)
-    images = np.zeros((exploration.FITTED_SIZE + 4000, 12, 12), np.uint8)
-    images[: exploration.FITTED_SIZE, :6] = generator.integers(0, 256, (exploration.FITTED_SIZE, 6, 12))
+    images = np.zeros((exploration.MAX_FITTED_PICTURES + 4000, 12, 12), np.uint8)
+    images[: exploration.MAX_FITTED_PICTURES, :6] = generator.integers(
+        0, 256, (exploration.MAX_FITTED_PICTURES, 6, 12)
+    )
     writings = generator.integers(0, 256, (4, 6, 12))  # the last class is written elsewhere, in four ways
-    images[exploration.FITTED_SIZE :, 6:] = writings[np.arange(4000) % 4]
-    labels = (np.arange(len(images)) >= exploration.FITTED_SIZE).astype(np.uint8)
+    images[exploration.MAX_FITTED_PICTURES :, 6:] = writings[np.arange(4000) % 4]
+    labels = (np.arange(len(images)) >= exploration.MAX_FITTED_PICTURES).astype(np.uint8)
     embedding = exploration.Embedding.of(Split(images, labels, CLASSES), seed=1)
     last = images[labels == 1].reshape(4000, -1) / 255
     kept = embedding.pca.inverse_transform(embedding.points[labels == 1])

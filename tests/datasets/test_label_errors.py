@@ -63,8 +63,8 @@ LABELS, HALVES = np.array([0, 1, 0, 1]), np.full((4, 2), 0.5)
 @pytest.mark.parametrize(
     ("labels", "probabilities", "message"),
     [
-        (LABELS[:0], HALVES[:0], "no labels to judge"),
-        (LABELS * 0, np.ones((4, 1)), "1 classes; labels can be judged where there are at least two"),
+        (LABELS[:0], HALVES[:0], "no labels; give a data set"),
+        (LABELS * 0, np.ones((4, 1)), "1 classes; give a data set with at least two"),
         (LABELS, HALVES[:, :0], "0 classes"),
         (LABELS[:3], HALVES, r"labels int64 of shape \(3,\), probabilities of shape \(4, 2\); give"),
         (LABELS, HALVES[:, 0], r"probabilities of shape \(4,\); give whole numbers \(N,\)"),
@@ -92,7 +92,7 @@ def test_what_are_no_labels_with_probabilities_is_said(
 def test_a_split_and_probabilities_of_other_classes_are_refused() -> None:
     split = Split(np.zeros((4, 28, 28), np.uint8), LABELS.astype(np.uint8), ("a", "b", "c"))
     with pytest.raises(
-        DataError, match=r"probabilities of shape \(4, 2\) for 3 classes; give one column a class"
+        DataError, match=r"probabilities of shape \(4, 2\) for 3 classes; give one column per class"
     ):
         rank(split, HALVES)
 

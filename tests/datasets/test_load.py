@@ -145,7 +145,7 @@ def test_a_mapping_file_that_does_not_map_is_named(mapping: str, tmp_path: Path)
     write_idx_folder(tmp_path, NAMES["EMNIST"], class_count=3)
     path = tmp_path / "emnist-digits-mapping.txt"
     path.write_text(mapping)
-    with pytest.raises(DataError, match=f"{re.escape(str(path))}: not lines of label and character code"):
+    with pytest.raises(DataError, match=f"{re.escape(str(path))}: not a mapping of all labels"):
         load_dataset(tmp_path)
 
 
@@ -153,9 +153,9 @@ def test_of_several_sets_in_one_folder_one_is_named(tmp_path: Path) -> None:
     write_idx_folder(tmp_path, NAMES["EMNIST"], class_count=3)
     write_idx_folder(tmp_path, NAMES["KMNIST"], class_count=4)
     (tmp_path / "README.txt").write_text("about both")
-    with pytest.raises(DataError, match="several data sets; name one of") as caught:
+    with pytest.raises(DataError, match="several data sets; choose one of") as caught:
         load_dataset(tmp_path)
-    offered = str(caught.value).partition("name one of ")[2].split(", ")
+    offered = str(caught.value).partition("choose one of ")[2].split(", ")
     assert offered == [str(tmp_path / "emnist-digits"), str(tmp_path / "kmnist")]
     assert [len(load_dataset(source).train.classes) for source in offered] == [3, 4]
     with pytest.raises(DataError, match=re.escape(str(tmp_path / "fashion"))):
@@ -176,7 +176,7 @@ def test_images_without_labels_and_labels_without_images_are_named(part: str, tm
         write_idx_folder(tmp_path)
         (tmp_path / names[missing]).unlink()
         beside = re.escape(str(tmp_path / names[present]))
-        with pytest.raises(DataError, match=f"{beside}: its {missing} file is missing; put it beside"):
+        with pytest.raises(DataError, match=f"{beside}: the {missing} file is missing; put it beside"):
             load_dataset(tmp_path)
 
 
@@ -188,12 +188,12 @@ TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = MNIST_NAMES
     [
         (TRAIN_LABELS, labels_of(59), TRAIN_LABELS, f"59 labels, but {TRAIN_IMAGES} holds 60 images; take"),
         (TEST_IMAGES, numbered_images(21), TEST_LABELS, f"20 labels, but {TEST_IMAGES} holds 21 images"),
-        (TRAIN_IMAGES, labels_of(60), TRAIN_IMAGES, "holds uint8 of shape (60,), not images"),
-        (TRAIN_IMAGES, np.zeros((60, 4, 4), np.float32), TRAIN_IMAGES, "holds >f4 of shape (60, 4, 4), not"),
-        (TRAIN_IMAGES, np.zeros((60, 0, 4), np.uint8), TRAIN_IMAGES, "holds uint8 of shape (60, 0, 4), not"),
-        (TRAIN_LABELS, numbered_images(60), TRAIN_LABELS, "holds uint8 of shape (60, 6, 4), not labels"),
-        (TRAIN_LABELS, np.zeros(60, np.float32), TRAIN_LABELS, "holds >f4 of shape (60,), not labels"),
-        (TRAIN_LABELS, np.zeros((60, 0), np.uint8), TRAIN_LABELS, "holds uint8 of shape (60, 0), not labels"),
+        (TRAIN_IMAGES, labels_of(60), TRAIN_IMAGES, "uint8 of shape (60,) instead of images"),
+        (TRAIN_IMAGES, np.zeros((60, 4, 4), np.float32), TRAIN_IMAGES, ">f4 of shape (60, 4, 4) instead"),
+        (TRAIN_IMAGES, np.zeros((60, 0, 4), np.uint8), TRAIN_IMAGES, "uint8 of shape (60, 0, 4) instead"),
+        (TRAIN_LABELS, numbered_images(60), TRAIN_LABELS, "uint8 of shape (60, 6, 4) instead of labels"),
+        (TRAIN_LABELS, np.zeros(60, np.float32), TRAIN_LABELS, ">f4 of shape (60,) instead of labels"),
+        (TRAIN_LABELS, np.zeros((60, 0), np.uint8), TRAIN_LABELS, "uint8 of shape (60, 0) instead of labels"),
     ],
 )
 def test_idx_files_that_contradict_each_other_are_named(
@@ -219,7 +219,7 @@ def test_damaged_idx_files_are_named(name: str, damage: Any, message: str, tmp_p
     write_idx_folder(tmp_path)
     path = tmp_path / name
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(DataError, match=f"^{re.escape(str(path))}: {message}.*(again|give the file)"):
+    with pytest.raises(DataError, match=f"^{re.escape(str(path))}: {message}.*(again|as it was published)"):
         load_dataset(tmp_path)
 
 
@@ -281,7 +281,9 @@ def test_a_part_may_lack_classes_but_training_may_not(tmp_path: Path) -> None:
     assert test.classes == ("0", "1", "2")
     assert test.labels.tolist() == [1, 1]
     write_pictures(tmp_path / "test" / "3", 2)
-    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))}: no training pictures of class '3'"):
+    with pytest.raises(
+        DataError, match=f"{re.escape(str(tmp_path))}: the class '3' has no training pictures"
+    ):
         load_dataset(tmp_path)
 
 
@@ -318,7 +320,7 @@ def test_a_class_without_pictures_is_named(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "notes.txt").write_text("to be drawn")
     with pytest.raises(
-        DataError, match=f"{re.escape(str(tmp_path / '1'))}: no pictures of this class; add some"
+        DataError, match=f"{re.escape(str(tmp_path / '1'))}: the class has no pictures; add some"
     ):
         load_dataset(tmp_path)
 
@@ -336,7 +338,7 @@ def test_an_unreadable_picture_is_named_when_it_is_read(tmp_path: Path) -> None:
 
 def test_one_class_only_can_be_measured_on_but_not_trained_on(tmp_path: Path) -> None:
     write_pictures(tmp_path / "7", 6)
-    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))}: one class only"):
+    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))}: only one class"):
         load_dataset(tmp_path)
     assert load_evaluation_split(tmp_path, "test", divided=False).classes == ("7",)
 
@@ -346,7 +348,7 @@ def test_too_few_pictures_to_divide_are_refused(count: int, tmp_path: Path) -> N
     for name in ("0", "1"):
         write_pictures(tmp_path / name, count)
     if count == 1:
-        with pytest.raises(DataError, match="no training pictures of class"):
+        with pytest.raises(DataError, match=r"the class .* has no training pictures"):
             load_dataset(tmp_path)
     else:
         assert [len(split) for split in load_dataset(tmp_path)] == [2, 1, 1]
@@ -355,15 +357,20 @@ def test_too_few_pictures_to_divide_are_refused(count: int, tmp_path: Path) -> N
 def test_more_classes_than_labels_can_tell_apart_are_refused(tmp_path: Path) -> None:
     for name in range(257):
         write_pictures(tmp_path / str(name), 1)
-    with pytest.raises(DataError, match="257 classes; at most 256"):
+    with pytest.raises(DataError, match="257 classes; give at most 256"):
         load_dataset(tmp_path)
 
 
 def test_nothing_to_load_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))}: neither IDX files .* nor one folder"):
+    with pytest.raises(
+        DataError,
+        match=f"{re.escape(str(tmp_path))}: not a data set; give a folder with IDX files .* one folder",
+    ):
         load_dataset(tmp_path)
     Image.new("L", (4, 4)).save(tmp_path / "alone.png")
-    with pytest.raises(DataError, match=r"neither IDX files .* nor one folder of pictures a class"):
+    with pytest.raises(
+        DataError, match=r"not a data set; give a folder with IDX files .* one folder of pictures per class"
+    ):
         load_dataset(tmp_path)
     for path in (tmp_path / "missing", tmp_path / "missing" / "deeper", tmp_path / "alone.png"):
         with pytest.raises(DataError, match=f"{re.escape(str(path))}: .*give a folder"):
@@ -416,7 +423,7 @@ def test_parts_of_a_divided_set(divided: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("part", "divided"), [("validation", False), ("training", True)])
 def test_a_part_that_is_not_there_is_refused(part: str, divided: bool, undivided: Path) -> None:
-    with pytest.raises(DataError, match=f"{re.escape(str(undivided))}: no {part} part; there is train"):
+    with pytest.raises(DataError, match=f"{re.escape(str(undivided))}: no {part} part; choose from train"):
         load_evaluation_split(undivided, part, divided=divided)
 
 

@@ -1,1 +1,1 @@
-"""Data sets: from files to pictures with labels."""
+"""Data sets: files -> pictures with labels; exploration and label errors."""

@@ -1,8 +1,7 @@
-"""A CSV file with a row a picture, as those of Kaggle's Digit Recognizer -> pictures and labels.
+"""CSV file with one picture per row, like those of Kaggle's Digit Recognizer -> pictures and labels.
 
-The first line names the columns: `label`, where there are labels, and `pixel0`, `pixel1` and so on, or from
-`pixel1` on: the grey values of a square picture row by row, ink 255 on paper 0. Needs the extra `train`
-(pandas).
+The first line names the columns: an optional `label`, then `pixel0`, `pixel1`, ... or `pixel1`, `pixel2`, ...
+They hold the grey values of a square picture, row by row: ink 255, paper 0. Needs the extra `train` (pandas).
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ from number_prediction.errors import DataError, MissingExtraError
 
 LABEL_COLUMN = "label"
 MAX_HEADER_BYTES = 2**20
-"""Longest first line: enough for pictures of 300x300."""
+"""Size limit of the first line; enough for pictures of 300x300."""
 _CHUNK_CELLS = 2_000_000
-"""Cells that are parsed at once, at eight bytes each, before they become uint8."""
+"""Cells that are parsed together, at eight bytes each, before they become uint8."""
 _BLOCK = 2**20
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,1000}\s*")
 
 
 @dataclass(frozen=True, eq=False)
 class DigitTable:
-    """What a CSV file holds."""
+    """The content of a CSV file."""
 
     images: NDArray[np.uint8]
     """(N, S, S) uint8, at least one."""
     labels: NDArray[np.int64] | None
-    """(N,) int64, any integers; None where the file has no column of labels."""
+    """(N,) int64, any integers; None if the file has no column of labels."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ def read_digit_csv(path: Path) -> DigitTable:
     """Read a CSV file of pictures, with or without labels.
 
     Raises:
-        DataError: missing, damaged, too large or not of this layout; the message names the file, line and
-            column where there is one, and the mend.
+        DataError: missing, damaged, too large or of another layout; the message names the file, the line
+            and the column.
         MissingExtraError: pandas is not installed.
     """
     with _open(path) as stream:
@@ -69,7 +68,7 @@ def read_digit_csv(path: Path) -> DigitTable:
         if size > MAX_DATA_BYTES:
             raise DataError(
                 f"{path}: {rows:,} pictures of {header.side}x{header.side} take {size:,} bytes, more than "
-                f"{MAX_DATA_BYTES:,}; divide it into smaller files"
+                f"{MAX_DATA_BYTES:,}; divide the file"
             )
         stream.seek(0)
         try:
@@ -79,18 +78,18 @@ def read_digit_csv(path: Path) -> DigitTable:
         except (ValueError, OverflowError) as error:
             raise _find_fault(path, header) from error
     if len(pixels) == 0:
-        raise DataError(f"{path}: a header, but no pictures below it; download or copy it again")
+        raise DataError(f"{path}: the file has a header but no pictures; download or copy it again")
     return DigitTable(pixels.reshape(-1, header.side, header.side), labels if header.has_labels else None)
 
 
 def has_labels(path: Path) -> bool:
-    """Whether a CSV file of pictures has a column of labels; raises DataError where it is no such file."""
+    """Return whether a CSV file of pictures has a column of labels; raises DataError for other files."""
     with _open(path) as stream:
         return _read_header(stream, path).has_labels
 
 
 def names_pixels(path: Path) -> bool:
-    """Whether the first line of a file speaks of pixels, so that it is meant to be a CSV file of pictures."""
+    """Return whether the first line of a file has the word pixel, as that of a CSV file of pictures."""
     with _open(path) as stream:
         return b"pixel" in stream.readline(MAX_HEADER_BYTES).lower()
 
@@ -105,7 +104,7 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _read_header(stream: IO[bytes], path: Path) -> _Header:
-    """The first line; the stream stands behind it then."""
+    """Read the first line; the stream is then at the second line."""
     line = stream.readline(MAX_HEADER_BYTES + 1)
     if not line.strip():
         raise DataError(f"{path}: the file is empty or begins with an empty line; download or copy it again")
@@ -115,14 +114,14 @@ def _read_header(stream: IO[bytes], path: Path) -> _Header:
         (cells,) = csv.reader([line.decode("utf-8-sig")], strict=True)
     except (ValueError, csv.Error) as error:
         raise DataError(
-            f"{path}: does not begin with a line of names; give a CSV file in UTF-8, unpacked and with commas"
+            f"{path}: line 1 does not name columns; give an uncompressed CSV file in UTF-8 with commas"
         ) from error
     names = tuple(name.strip().lower() for name in cells)
     pixels = [name for name in names if name != LABEL_COLUMN]
     if not pixels or pixels[0] not in ("pixel0", "pixel1"):
         raise DataError(
-            f"{path}: line 1 holds {_shorten(','.join(cells))}, not the names of the columns; "
-            "it must be label,pixel0,pixel1,... (without label where there are no labels)"
+            f"{path}: line 1 is {_shorten(','.join(cells))}, not the names of the columns; "
+            "write label,pixel0,pixel1,... (without label if there are no labels)"
         )
     first: dict[str, int] = {}
     wanted = int(pixels[0].removeprefix("pixel"))
@@ -135,24 +134,24 @@ def _read_header(stream: IO[bytes], path: Path) -> _Header:
         if name != LABEL_COLUMN:
             if name != f"pixel{wanted}":
                 raise DataError(
-                    f"{path}: line 1, column {column} is named {_shorten(name)} where pixel{wanted} belongs; "
-                    "keep label and pixels only, in order"
+                    f"{path}: line 1, column {column} is named {_shorten(name)} instead of pixel{wanted}; "
+                    "keep only label and pixels, in order"
                 )
             wanted += 1
     side = math.isqrt(len(pixels))
     if side**2 != len(pixels):
         raise DataError(
-            f"{path}: line 1 names {len(pixels)} pixels, which make no square picture; "
+            f"{path}: line 1 names {len(pixels)} pixels, not a square picture; "
             f"give {side**2} or {(side + 1) ** 2}"
         )
     return _Header(names, side)
 
 
 def _parse(stream: IO[bytes], header: _Header, rows: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Grey values (N, pixels) and labels (N,), which mean nothing where there is no column of them.
+    """Parse grey values (N, pixels) and labels (N,); without a column of labels the labels are undefined.
 
-    N is at most `rows`. Raises ValueError or OverflowError where a row is too short, a cell no whole number
-    or a grey value not in 0..255; a longer row is cut.
+    N is at most `rows`. A longer row is cut. Raises ValueError or OverflowError if a row is too short, a cell
+    is not a whole number, or a grey value is not in 0..255.
     """
     try:
         import pandas
@@ -177,7 +176,7 @@ def _parse(stream: IO[bytes], header: _Header, rows: int) -> tuple[NDArray[np.ui
         if len(chunk) == 0:  # nothing but empty lines
             continue
         if not (chunk.dtypes == np.int64).all():
-            raise ValueError("a cell is no whole number")
+            raise ValueError("a cell is not a whole number")
         values = chunk.to_numpy()
         grey = values[:, is_pixel]
         if grey.min() < 0 or grey.max() > 255:
@@ -193,7 +192,7 @@ def _parse(stream: IO[bytes], header: _Header, rows: int) -> tuple[NDArray[np.ui
 
 
 def _count_rows_and_commas(stream: IO[bytes]) -> tuple[int, int]:
-    """Lines and commas from here to the end; an unfinished last line counts too."""
+    """Count lines and commas up to the end; an unfinished last line counts too."""
     lines = commas = 0
     last = b""
     while block := stream.read(_BLOCK):
@@ -204,7 +203,7 @@ def _count_rows_and_commas(stream: IO[bytes]) -> tuple[int, int]:
 
 
 def _find_fault(path: Path, header: _Header) -> DataError:
-    """What is wrong with a file that could not be read: its first fault, cell by cell."""
+    """Find the first fault of a file that could not be read, cell by cell."""
     with path.open(encoding="utf-8", errors="replace", newline="") as stream:
         rows = csv.reader(stream)
         try:
@@ -214,8 +213,8 @@ def _find_fault(path: Path, header: _Header) -> DataError:
                     continue
                 if len(row) != len(header.names):
                     return DataError(
-                        f"{path}: line {rows.line_num}: {len(row)} cells where line 1 names "
-                        f"{len(header.names)} columns; correct the line or remove it"
+                        f"{path}: line {rows.line_num}: {len(row)} cells, but line 1 names "
+                        f"{len(header.names)} columns; correct or remove the line"
                     )
                 for name, cell in zip(header.names, row, strict=True):
                     fault = _fault_of_cell(name, cell)
@@ -226,23 +225,21 @@ def _find_fault(path: Path, header: _Header) -> DataError:
                         )
         except csv.Error as error:
             return DataError(f"{path}: line {rows.line_num}: {error}; download or copy it again")
-    return DataError(
-        f"{path}: cannot be read as CSV; save it again, in UTF-8, with commas and without quotes"
-    )
+    return DataError(f"{path}: not a CSV file; save it again in UTF-8, with commas and without quotes")
 
 
 def _fault_of_cell(name: str, cell: str) -> str | None:
     if not cell.strip():
         return "empty"
     if not _WHOLE_NUMBER.fullmatch(cell):
-        return f"{_shorten(cell)} is no whole number"
+        return f"{_shorten(cell)} is not a whole number"
     if name != LABEL_COLUMN and not 0 <= int(cell) <= 255:
-        return f"{_shorten(cell.strip())} is no grey value from 0 to 255"
+        return f"{_shorten(cell.strip())} is not a grey value from 0 to 255"
     if abs(int(cell)) > np.iinfo(np.int64).max:
         return f"{_shorten(cell.strip())} is too large for a label"
     return None
 
 
 def _shorten(text: str, length: int = 40) -> str:
-    """Text from a file in quotes, cut where it is long."""
+    """Quote text from a file, cut to a length."""
     return repr(text if len(text) <= length else text[:length] + "...")

@@ -1,7 +1,7 @@
-"""Split -> what a data set holds, as tables and arrays: shapes, neighbours, duplicates, outliers, maps.
+"""Split -> tables and arrays that describe it: shapes, neighbours, duplicates, outliers and maps.
 
-Works on frames, (N, 28, 28) uint8 with ink high, of any number of classes. Tables are pandas frames with one
-row a picture, a class or a pair. Needs the extra `train` (pandas, scikit-learn, SciPy).
+In: frames, (N, 28, 28) uint8 with ink 255, of any number of classes. Tables are pandas frames with one row
+per picture, class or pair. Needs the extra `train` (pandas, scikit-learn, SciPy).
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ except ModuleNotFoundError as error:
     raise MissingExtraError.of(error, "train") from error
 
 MAX_PICTURES = 150_000
-"""Pictures of all parts up to which neighbours are sought by comparing all with all: minutes, not hours."""
+"""Largest number of pictures in all parts: each is compared with every other, which takes minutes."""
 INK_THRESHOLD = 64
-"""Grey value from which a pixel counts as ink when shapes are measured."""
-COMPONENTS = 50
-"""Principal components in which neighbours are sought: quick, and noise is left out."""
-FITTED_SIZE = 20_000
-"""Pictures on which the components are fitted; more would not change them."""
+"""Grey value from which a pixel counts as ink in measurements of shapes."""
+PRINCIPAL_COMPONENTS = 50
+"""Principal components in which neighbours are searched: fast, and without noise."""
+MAX_FITTED_PICTURES = 20_000
+"""Pictures on which the components are fitted; more do not change them."""
 NEAR_DUPLICATE_DISTANCE = 0.1
-"""Largest distance of two near duplicates, as a share of their size. Two writings of one digit are farther
-apart, but for a few upright strokes of a 1: in MNIST the nearest pair is at 0.12."""
+"""Largest distance of near duplicates, as a share of their norm. Different pictures are farther apart, except
+a few upright strokes of a 1: in MNIST the nearest pair is at 0.12."""
 OUTLIER_NEIGHBOURS = 5
-"""How far a picture lies outside its class is its mean distance to this many of its class."""
+"""Number of nearest pictures of the class; the mean distance to them tells how far out a picture is."""
 MEASURES = ("ink", "coverage", "stroke_width", "slant", "aspect", "centre_x", "centre_y")
-"""Columns of `measure` that are numbers."""
+"""Numeric columns of `measure`."""
 
 
 def measure(split: Split) -> pandas.DataFrame:
     """Measure each picture.
 
     Returns:
-        One row a picture: `index`, `label` (name of the class), and
+        One row per picture: `index`, `label` (name of the class), and
         `ink`: mean intensity in [0, 1]; `coverage`: share of pixels that are ink; `stroke_width`: in pixels,
-        four times the mean distance of ink to paper, exact for a long bar; `slant`: horizontal shift a pixel
-        of height, positive where the top leans right (second moments, as in deslanting); `aspect`: width over
-        height of the ink's box; `centre_x`, `centre_y`: centre of mass, pixel index.
+        four times the mean distance of ink to paper, exact for a long bar; `slant`: horizontal shift per
+        pixel of height, positive if the top leans right (second moments, as in deslanting); `aspect`: width
+        over height of the box of the ink; `centre_x`, `centre_y`: centre of mass, pixel index.
     """
     images = _require_images(split)
     intensity = images.astype(np.float32) / 255
@@ -78,7 +78,7 @@ def measure(split: Split) -> pandas.DataFrame:
 
 
 def intensity_statistics(parts: Mapping[str, Split]) -> pandas.DataFrame:
-    """Pixel intensities of each part: one row a part, intensities in [0, 1]."""
+    """Describe the pixel intensities, in [0, 1], of each part: one row per part."""
     _require_parts(parts)
     rows = []
     for name, split in parts.items():
@@ -99,7 +99,7 @@ def intensity_statistics(parts: Mapping[str, Split]) -> pandas.DataFrame:
 
 
 def class_counts(parts: Mapping[str, Split]) -> pandas.DataFrame:
-    """Pictures of each class (rows) in each part (columns)."""
+    """Count the pictures of each class (rows) in each part (columns)."""
     classes = _require_parts(parts)
     return pandas.DataFrame(
         {name: np.bincount(split.labels, minlength=len(classes)) for name, split in parts.items()},
@@ -108,7 +108,7 @@ def class_counts(parts: Mapping[str, Split]) -> pandas.DataFrame:
 
 
 def mean_and_variance_images(split: Split) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and variance of each pixel by class: two arrays (C, H, W) float32, of intensities in [0, 1]."""
+    """Mean and variance of each pixel per class: two arrays (C, H, W) float32, of intensities in [0, 1]."""
     images = _require_images(split)
     shape = (len(split.classes), *images.shape[1:])
     means, variances = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -125,31 +125,31 @@ class Embedding:
 
     pca: PCA
     points: NDArray[np.float32]
-    """(N, K) float32 of the reference set."""
+    """(N, K) float32: points of the reference set."""
 
     @classmethod
     def of(cls, split: Split, *, seed: int = 0) -> Embedding:
-        """Fit on a split, with at most COMPONENTS components; of a large one on a random sample."""
+        """Fit at most PRINCIPAL_COMPONENTS on a split, or on a random sample of a large split."""
         pixels = _flatten(split)
-        fitted = pixels[sample(split, FITTED_SIZE, seed=seed)]
-        pca = PCA(min(COMPONENTS, *fitted.shape), svd_solver="randomized", random_state=seed)
-        with np.errstate(invalid="ignore"):  # pictures that are all alike have no variance to have a share of
+        fitted = pixels[sample(split, MAX_FITTED_PICTURES, seed=seed)]
+        pca = PCA(min(PRINCIPAL_COMPONENTS, *fitted.shape), svd_solver="randomized", random_state=seed)
+        with np.errstate(invalid="ignore"):  # equal pictures have no variance
             pca.fit(fitted)
         return cls(pca, pca.transform(pixels).astype(np.float32))
 
     def transform(self, split: Split) -> NDArray[np.float32]:
-        """Points (M, K) float32 of another split; raises DataError where its images are of another size."""
+        """Map another split to points (M, K) float32; raises DataError if its images have another size."""
         pixels = _flatten(split)
         if pixels.shape[1] != self.pca.n_features_in_:
             raise DataError(
-                f"images of {pixels.shape[1]} pixels, but the embedding is of images of "
+                f"images of {pixels.shape[1]} pixels, but the embedding has images of "
                 f"{self.pca.n_features_in_}; frame both data sets"
             )
         return np.asarray(self.pca.transform(pixels), dtype=np.float32)
 
 
 def map_with_tsne(points: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
-    """Plane map (N, 2) of points (N, K) that keeps neighbours together (van der Maaten, Hinton, 2008)."""
+    """Map points (N, K) to a plane (N, 2) that keeps neighbours together (van der Maaten, Hinton, 2008)."""
     _require_points(points)
     if (points == points[0]).all():
         return np.zeros((len(points), 2), np.float32)
@@ -161,7 +161,7 @@ def map_with_tsne(points: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.f
 def nearest_neighbours(
     reference: NDArray[np.float32], queries: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Distances and indices (M, count) of the nearest of `reference` (N, K) to `queries` (M, K)."""
+    """Distances and indices (M, count) of the points of `reference` (N, K) nearest to `queries` (M, K)."""
     _require_points(reference)
     _require_points(queries)
     search = NearestNeighbors(n_neighbors=min(count, len(reference)), algorithm="brute").fit(reference)
@@ -172,12 +172,12 @@ def nearest_neighbours(
 def find_duplicates(
     parts: Mapping[str, Split], *, distance: float = NEAR_DUPLICATE_DISTANCE
 ) -> pandas.DataFrame:
-    """Pairs of pictures that are the same, or nearly, inside and across parts (leakage).
+    """Find pairs of equal or nearly equal pictures, inside parts and across parts (leakage).
 
-    Each picture is compared with its nearest other one.
+    Each picture is compared with its nearest neighbour.
 
     Returns:
-        One row a pair, nearest first: `part_a`, `index_a`, `label_a`, `part_b`, `index_b`, `label_b`,
+        One row per pair, nearest first: `part_a`, `index_a`, `label_a`, `part_b`, `index_b`, `label_b`,
         `distance` (Euclidean, as a share of the two pictures' mean norm), `exact`, `across` (different
         parts).
     """
@@ -189,7 +189,7 @@ def find_duplicates(
     points = Embedding.of(whole).points
     _, indices = nearest_neighbours(points, points, 2)
     itself = np.arange(len(whole))
-    # of exact duplicates either may come first, so the neighbour is the one that is not oneself
+    # either of two exact duplicates may come first; the neighbour is the other one
     neighbour = np.where(indices[:, 0] == itself, indices[:, -1], indices[:, 0])
     first, second = np.minimum(itself, neighbour), np.maximum(itself, neighbour)
     pairs = np.unique(np.stack([first, second], 1)[first != second], axis=0)
@@ -209,20 +209,20 @@ def find_duplicates(
 
 
 def find_outliers(split: Split, points: NDArray[np.float32], count: int) -> pandas.DataFrame:
-    """The `count` pictures of each class that lie farthest from their class.
+    """Find the `count` pictures of each class that are farthest from their class.
 
     Args:
         split: N pictures.
-        points: (N, K), where they lie.
-        count: how many of each class.
+        points: (N, K), the points of the pictures.
+        count: number of pictures per class.
 
     Returns:
-        One row a picture, farthest first inside each class: `index`, `label`, `distance` (mean distance to
-        the OUTLIER_NEIGHBOURS nearest of its class). A class of one picture has none.
+        One row per picture, farthest first inside each class: `index`, `label`, `distance` (mean distance to
+        the OUTLIER_NEIGHBOURS nearest pictures of its class). A class of one picture has no rows.
     """
     _require_points(points)
     if len(points) != len(split):
-        raise DataError(f"{len(points)} points but {len(split)} pictures; each picture needs one point")
+        raise DataError(f"{len(points)} points but {len(split)} pictures; give one point per picture")
     tables = []
     for label, name in enumerate(split.classes):
         members = np.flatnonzero(split.labels == label)
@@ -238,15 +238,15 @@ def find_outliers(split: Split, points: NDArray[np.float32], count: int) -> pand
 
 
 def compare_measures(first: pandas.DataFrame, second: pandas.DataFrame) -> pandas.DataFrame:
-    """How the measurements of two data sets differ: one row a measure, the most different first.
+    """Compare the measurements of two data sets: one row per measure, the most different first.
 
     Returns:
         `measure`, `mean_a`, `mean_b`, `std_a`, `std_b`, and `distance`: the Kolmogorov-Smirnov statistic, 0
-        where the distributions are the same, 1 where they do not overlap.
+        for equal distributions, 1 for distributions without overlap.
     """
     for table in (first, second):
         if len(table) == 0 or not np.isfinite(table[list(MEASURES)].to_numpy()).all():
-            raise DataError("measurements are missing or NaN; measure a data set that holds pictures")
+            raise DataError("measurements are missing or NaN; measure a data set with pictures")
     rows = [
         {
             "measure": name,
@@ -262,14 +262,14 @@ def compare_measures(first: pandas.DataFrame, second: pandas.DataFrame) -> panda
 
 
 def sample(split: Split, count: int, *, seed: int = 0) -> NDArray[np.intp]:
-    """Sorted indices of at most `count` pictures, drawn at random."""
+    """Draw at most `count` pictures at random; returns sorted indices."""
     if len(split) <= count:
         return np.arange(len(split))
     return np.sort(np.random.default_rng(seed).choice(len(split), count, replace=False))
 
 
 def sample_splits(splits: Splits, count: int, *, seed: int = 0) -> Splits:
-    """At most `count` pictures of all parts together, drawn at random; each part keeps about its share."""
+    """Draw at most `count` pictures of all parts together; each part keeps about its share."""
     ends = np.cumsum([len(part) for part in splits])
     if ends[-1] <= count:
         return splits
@@ -280,24 +280,24 @@ def sample_splits(splits: Splits, count: int, *, seed: int = 0) -> Splits:
 
 
 def require_size(splits: Splits) -> None:
-    """Raise DataError where there are too few pictures to explore, or too many."""
+    """Raise DataError if there are too few or too many pictures to explore."""
     total = sum(len(part) for part in splits)
     if total > MAX_PICTURES:
         raise DataError(
-            f"{total:,} pictures are more than the {MAX_PICTURES:,} that can be compared with each other; "
-            f"explore a sample of them: --sample {MAX_PICTURES}"
+            f"{total:,} pictures, but at most {MAX_PICTURES:,} can be compared with each other; "
+            f"explore a sample: --sample {MAX_PICTURES}"
         )
     if len(splits.train) < 2:
         raise DataError(
-            f"{len(splits.train)} training pictures of {total}; exploring needs at least two: add some, "
-            "or take a larger --sample"
+            f"{len(splits.train)} training pictures of {total}, but explore needs at least two; add pictures "
+            "or choose a larger --sample"
         )
 
 
 def _stroke_width(is_ink: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(N,) pixels. Over a bar of width w the distance to paper rises to w / 2 and is w / 4 on average."""
+    """(N,) in pixels. Over a bar of width w the distance to paper rises to w / 2 and is w / 4 on average."""
     count, height, width = is_ink.shape
-    # One distance transform for all: with a column of paper between them, pictures do not touch.
+    # One distance transform for all pictures, with paper between them.
     spaced = np.zeros((count, height + 1, width + 1), bool)
     spaced[:, :height, :width] = is_ink
     strip = spaced.reshape(count * (height + 1), width + 1)
@@ -308,7 +308,7 @@ def _stroke_width(is_ink: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _extent(marked: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """(N, M) bool -> (N,) distance from the first to the last True, both counted; 0 where there is none."""
+    """(N, M) bool -> (N,) distance from the first to the last True, both counted; 0 if there is none."""
     first = marked.argmax(1)
     last = marked.shape[1] - 1 - marked[:, ::-1].argmax(1)
     return np.where(marked.any(1), last - first + 1, 0)
@@ -320,7 +320,7 @@ def _flatten(split: Split) -> NDArray[np.float32]:
 
 
 def _require_parts(parts: Mapping[str, Split]) -> tuple[str, ...]:
-    """The classes of all parts; raises DataError where there are no parts, or parts of different classes."""
+    """Return the classes of all parts; raises DataError without parts or with different classes."""
     if not parts:
         raise DataError("no parts of a data set to explore; give at least one")
     classes = {split.classes for split in parts.values()}
@@ -331,12 +331,12 @@ def _require_parts(parts: Mapping[str, Split]) -> tuple[str, ...]:
 
 def _require_points(points: NDArray[np.floating]) -> None:
     if len(points) == 0 or not np.isfinite(points).all():
-        raise DataError("points are missing or NaN; embed a data set that holds pictures")
+        raise DataError("points are missing or NaN; embed a data set with pictures")
 
 
 def _require_images(split: Split) -> NDArray[np.uint8]:
     if not isinstance(split.images, np.ndarray):
-        raise DataError("picture files cannot be explored as they are; frame them first")
+        raise DataError("picture files cannot be explored directly; frame them first")
     if len(split) == 0:
-        raise DataError("the data set is empty; there is nothing to explore")
+        raise DataError("the data set is empty; give one with pictures")
     return split.images

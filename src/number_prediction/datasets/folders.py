@@ -1,4 +1,4 @@
-"""Class folders -> pictures with labels: one folder of pictures a class, also under train and test."""
+"""Class folders -> pictures with labels: one folder per class, perhaps inside folders train and test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PART_FOLDERS = {
 
 
 def read_class_folders(folder: Path) -> dict[str, Split]:
-    """Part ("train", "validation", "test") -> its pictures; a folder without parts is all "train"."""
+    """Read part ("train", "validation", "test") -> pictures; a folder without parts is "train"."""
     inside = {path.name.lower(): path for path in folder.iterdir() if _holds_folders(path)}
     parts = {
         part: inside[name] for part, names in _PART_FOLDERS.items() for name in names if name in inside
@@ -39,36 +39,36 @@ def read_class_folders(folder: Path) -> dict[str, Split]:
 
 
 def _list_classes(folder: Path) -> dict[str, list[Path]]:
-    """Class name -> its picture files, in a fixed order."""
+    """List class name -> its picture files, sorted."""
     by_class = {}
     for class_folder in folder.iterdir():
         if is_class_folder(class_folder):
             paths = find_picture_files(class_folder)
             if not paths:
-                raise DataError(f"{class_folder}: no pictures of this class; add some, or remove the folder")
+                raise DataError(f"{class_folder}: the class has no pictures; add some or remove the folder")
             by_class[class_folder.name] = paths
     if not by_class:
         raise DataError(
-            f"{folder}: neither IDX files (train-images-idx3-ubyte and so on), nor train.csv, "
-            "nor one folder of pictures a class"
+            f"{folder}: not a data set; give a folder with IDX files (train-images-idx3-ubyte and others), "
+            "with train.csv, or with one folder of pictures per class"
         )
     return by_class
 
 
 def is_class_folder(path: Path) -> bool:
-    """Whether a path counts as the folder of a class; hidden ones do not."""
+    """Return whether a path is the folder of a class; hidden folders are not."""
     return path.is_dir() and not path.name.startswith(".")
 
 
 def _holds_folders(path: Path) -> bool:
-    """Whether `path` can be a part; a class may be called "test" too, but holds pictures."""
+    """Return whether a folder can be a part; the folder of a class named "test" has no subfolders."""
     return path.is_dir() and any(inside.is_dir() for inside in path.iterdir())
 
 
 def require_class_count(count: int, folder: Path) -> None:
-    """Raise DataError for more classes than labels of uint8 can tell apart."""
+    """Raise DataError if there are more classes than uint8 has values."""
     if count > MAX_CLASSES:
-        raise DataError(f"{folder}: {count} classes; at most {MAX_CLASSES} are supported")
+        raise DataError(f"{folder}: {count} classes; give at most {MAX_CLASSES}")
 
 
 def find_picture_files(folder: Path) -> list[Path]:

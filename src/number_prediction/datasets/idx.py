@@ -1,7 +1,7 @@
-"""The IDX file format of the MNIST database: file content -> array.
+"""IDX file, the format of the MNIST database -> array.
 
-Format (LeCun, Cortes, Burges, "The MNIST database of handwritten digits"): two zero bytes, one byte
-of element type, one byte of rank, one big-endian uint32 a dimension, then the elements, big-endian.
+Format (LeCun, Cortes, Burges, "The MNIST database of handwritten digits"): two zero bytes, one byte for the
+element type, one byte for the rank, one big-endian uint32 per dimension, then the elements, big-endian.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
     0x0E: np.dtype(">f8"),
 }
 _GZIP_MAGIC = b"\x1f\x8b"
-_LONGEST_HEADER = 4 + 4 * 255
+_MAX_HEADER_BYTES = 4 + 4 * 255
 
 
 def read_idx(path: Path) -> NDArray[np.generic]:
-    """Read one IDX file, plain or gzip (told by its first bytes, not by its name).
+    """Read an IDX file, plain or gzip; the first bytes tell, not the name.
 
     Raises:
-        DataError: missing, damaged, too large, or not an IDX file; the message names the file and the mend.
+        DataError: missing, damaged, too large, or not an IDX file.
     """
     return parse_idx(read_content(path), path)
 
 
 def read_content(path: Path) -> bytes:
-    """Raw bytes of a plain or gzip-compressed IDX file.
+    """Read the bytes of an IDX file, plain or gzip.
 
-    No more is read than one byte over what the header asks for, and of another file no more than a header, so
-    that a small file never fills the memory.
+    At most one byte more than the header asks for is read, and only a header of another file: a small
+    compressed file cannot fill the memory.
 
     Raises:
-        DataError: missing, damaged, or its header asks for more than MAX_DATA_BYTES.
+        DataError: missing, damaged, or the header asks for more than MAX_DATA_BYTES.
     """
     try:
         with path.open("rb") as file:
             is_zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
             file.seek(0)
             stream = gzip.GzipFile(fileobj=file) if is_zipped else file
-            begin = stream.read(_LONGEST_HEADER)
+            begin = stream.read(_MAX_HEADER_BYTES)
             layout = _read_layout(begin)
             if layout is None:
                 return begin
@@ -71,11 +71,10 @@ def read_content(path: Path) -> bytes:
 
 
 def parse_idx(content: bytes, path: Path) -> NDArray[np.generic]:
-    """Array held by the content of an IDX file; `path` only names it in errors."""
+    """Parse the content of an IDX file; errors name `path`."""
     if not _is_idx(content):
         raise DataError(
-            f"{path}: wrong magic number 0x{content[:4].hex()}; "
-            "this is not an IDX file, give the file as it was published"
+            f"{path}: wrong magic number 0x{content[:4].hex()}; give the IDX file as it was published"
         )
     layout = _read_layout(content)
     if layout is None:
@@ -90,7 +89,7 @@ def parse_idx(content: bytes, path: Path) -> NDArray[np.generic]:
     elements: NDArray[np.generic] = np.frombuffer(content, element_type, offset=offset)
     try:
         return elements.reshape(shape)
-    except ValueError as error:  # more dimensions, or larger ones, than an array can have
+    except ValueError as error:  # more or larger dimensions than an array can have
         raise DataError(f"{path}: impossible shape in its header; download or copy it again") from error
 
 
@@ -99,7 +98,7 @@ def _is_idx(content: bytes) -> bool:
 
 
 def _read_layout(content: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int] | None:
-    """Element type, shape and bytes of the whole by the header; None where it is none, or cut off."""
+    """Read element type, shape and total bytes from the header; None if it is not a header or cut off."""
     header_size = 4 + 4 * content[3] if _is_idx(content) else 0
     if header_size == 0 or len(content) < header_size:
         return None
@@ -109,4 +108,4 @@ def _read_layout(content: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int] |
 
 
 MAX_DATA_BYTES = 4_000_000_000
-"""Largest array that is read from one file: five million pictures of 28x28, half the memory of a laptop."""
+"""Size limit of the array in one file: five million pictures of 28x28, half the memory of a laptop."""

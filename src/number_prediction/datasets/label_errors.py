@@ -1,7 +1,7 @@
-"""Labels and honest probabilities -> which labels are probably wrong. Needs the extra `train` (pandas).
+"""Labels and out-of-sample probabilities -> labels that are probably wrong. Needs the extra `train` (pandas).
 
 Confident learning (Northcutt, Jiang, Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-2021). The probabilities must come from models that were not trained on the picture they judge.
+2021). The probabilities of a picture must come from a model that was not trained on this picture.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ _SUM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class LabelErrors:
-    """The judgement of N labels."""
+    """The result for N labels."""
 
     joint: NDArray[np.int64]
-    """(C, C) confident joint: row the given label, column the class a picture confidently belongs to."""
+    """(C, C) confident joint: rows are given labels, columns the confident classes of the pictures."""
     is_suspect: NDArray[np.bool_]
-    """(N,) whether a picture confidently belongs to another class than its label's."""
+    """(N,) whether a picture confidently belongs to another class than its label."""
     suggested: NDArray[np.intp]
-    """(N,) that class; the label itself where nothing is suspected."""
+    """(N,) this class; the label itself if it is not suspect."""
     margin: NDArray[np.float64]
-    """(N,) probability of the label less that of the best other class, in [-1, 1]; low is suspicious."""
+    """(N,) probability of the label minus that of the best other class, in [-1, 1]; low is suspicious."""
 
     def ranking(self) -> NDArray[np.intp]:
-        """(N,) indices, the most suspicious label first: by normalized margin."""
+        """Return indices (N,) by increasing margin: the most suspicious label first."""
         return np.argsort(self.margin, kind="stable")
 
 
 def find_label_errors(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> LabelErrors:
-    """Judge labels by out-of-sample probabilities.
+    """Find suspect labels by out-of-sample probabilities.
 
     Args:
         labels: (N,) in 0..C-1.
         probabilities: (N, C), each row sums to 1.
 
     Raises:
-        DataError: these are no labels with their probabilities.
+        DataError: the arrays are not labels with their probabilities.
     """
     confident = probabilities >= class_thresholds(labels, probabilities)
     labels = labels.astype(np.intp)
@@ -66,12 +66,12 @@ def find_label_errors(labels: NDArray[np.integer], probabilities: NDArray[np.flo
 
 
 def class_thresholds(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(C,) mean probability of each class over the pictures that are labelled with it; without any, infinity.
+    """(C,) mean probability of each class over the pictures with its label; infinity without pictures.
 
-    So no picture belongs confidently to a class that nothing is labelled with.
+    So no picture confidently belongs to a class without labels.
 
     Raises:
-        DataError: as `find_label_errors`.
+        DataError: see `find_label_errors`.
     """
     _require_probabilities(labels, probabilities)
     class_count = probabilities.shape[1]
@@ -83,19 +83,19 @@ def class_thresholds(labels: NDArray[np.integer], probabilities: NDArray[np.floa
 
 
 def rank(split: Split, probabilities: NDArray[np.floating]) -> pandas.DataFrame:
-    """Every label of a split, the most suspicious first.
+    """Rank all labels of a split, the most suspicious first.
 
     Returns:
-        One row a picture: `index`, `label`, `suggested` (names of classes), `margin` (see `LabelErrors`),
+        One row per picture: `index`, `label`, `suggested` (names of classes), `margin` (see `LabelErrors`),
         `is_suspect`.
 
     Raises:
-        DataError: as `find_label_errors`, or the probabilities are of another number of classes.
+        DataError: see `find_label_errors`; or the probabilities have another number of classes.
     """
     if probabilities.shape[1:] != (len(split.classes),):
         raise DataError(
             f"probabilities of shape {probabilities.shape} for {len(split.classes)} classes; "
-            "give one column a class"
+            "give one column per class"
         )
     found = find_label_errors(split.labels, probabilities)
     order = found.ranking()
@@ -111,24 +111,24 @@ def rank(split: Split, probabilities: NDArray[np.floating]) -> pandas.DataFrame:
 
 
 def _require_probabilities(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> None:
-    """Raise DataError unless these are labels (N,) in 0..C-1 and probabilities (N, C), C at least 2."""
+    """Raise DataError unless labels are (N,) in 0..C-1 and probabilities (N, C), with C at least 2."""
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or probabilities.shape[:-1] != labels.shape:
         raise DataError(
             f"labels {labels.dtype} of shape {labels.shape}, probabilities of shape {probabilities.shape}; "
             "give whole numbers (N,) and probabilities (N, C)"
         )
     if len(labels) == 0:
-        raise DataError("no labels to judge; give a data set that holds pictures")
+        raise DataError("no labels; give a data set with pictures")
     class_count = probabilities.shape[1]
     if class_count < 2:
-        raise DataError(f"{class_count} classes; labels can be judged where there are at least two")
+        raise DataError(f"{class_count} classes; give a data set with at least two")
     if labels.min() < 0 or labels.max() >= class_count:
         raise DataError(
             f"labels from {labels.min()} to {labels.max()}, but probabilities of {class_count} classes; "
             f"give labels in 0..{class_count - 1}"
         )
     if not np.isfinite(probabilities).all():
-        raise DataError("probabilities hold NaN or infinite values; train the models anew")
+        raise DataError("probabilities hold NaN or infinite values; train the models again")
     if probabilities.min() < 0 or (np.abs(probabilities.sum(1) - 1) > _SUM_TOLERANCE).any():
         raise DataError(
             "probabilities are negative or do not sum to 1 in each row; give the output of a softmax"

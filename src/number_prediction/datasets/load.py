@@ -1,9 +1,11 @@
-"""A path -> splits: folders of IDX files, CSV files, and folders with one folder of pictures a class.
+"""Path -> splits. A data set is a folder of IDX files, a CSV file, or a folder with one folder per class.
 
-A folder of IDX files holds files named as MNIST and its relatives are published: an optional prefix,
-`train`, `test` or `t10k`, `images` or `labels`, `idx3-ubyte` and the like, plain or gzip. A CSV file, as
-`digit_csv` reads it, is the `train.csv` of a folder, where a `test.csv` may lie too, or is named itself. A
-class folder holds one folder of pictures a class, or such folders under `train`, `validation` and `test`.
+- IDX files are named like MNIST and its relatives: an optional prefix, `train`, `test` or `t10k`, `images` or
+  `labels`, and `idx3-ubyte` or similar, plain or gzip.
+- A CSV file (`datasets.digit_csv`) is given itself, or is the `train.csv` of a folder, perhaps beside a
+  `test.csv`.
+- Class folders (`datasets.folders`) hold the pictures of one class each, perhaps inside `train`, `validation`
+  and `test`.
 """
 
 from __future__ import annotations
@@ -27,10 +29,10 @@ from number_prediction.datasets.split import Split, Splits, divide, join
 from number_prediction.errors import DataError
 
 EMBEDDED = "mnist"
-"""The name that stands for the MNIST in the package."""
+"""Name of the packaged MNIST."""
 TEST_SHARE = 1 / 6
 VALIDATION_SHARE = 1 / 12
-"""Shares of a data set that comes undivided; as in MNIST with its 60,000 + 10,000 images."""
+"""Shares that are divided off a data set without these parts; as in MNIST with 60,000 + 10,000 images."""
 DIVISION_SEED = 0
 
 _IDX_NAME = re.compile(
@@ -42,22 +44,22 @@ _CSV_FILES = {"train": "train.csv", "test": "test.csv"}
 
 
 def load_dataset(source: str | Path = EMBEDDED) -> Splits:
-    """Load a data set to train on: what it lacks of validation and test is divided off, stratified.
+    """Load a data set to train on. Missing validation and test parts are divided off, stratified.
 
     Args:
-        source: "mnist", a folder of IDX files (`folder/prefix` where it holds several sets, such as
-            `emnist/emnist-digits`), a folder with a `train.csv` or the path of such a file, or a folder with
-            one folder of pictures a class.
+        source: "mnist"; a folder of IDX files (`folder/prefix` if it holds several sets, such as
+            `emnist/emnist-digits`); a CSV file or a folder with a `train.csv`; or a folder with one folder of
+            pictures per class.
 
     Raises:
-        DataError: nothing there, or damaged; the message names the file and the mend.
-        MissingExtraError: a CSV file, and pandas is not installed.
+        DataError: missing or damaged; the message names the file and says what to do.
+        MissingExtraError: the data set is a CSV file, and pandas is not installed.
     """
     if source == EMBEDDED:
         return load_mnist()
     parts = _read_parts(Path(source))
     if "train" not in parts:
-        raise DataError(f"{source}: no training part; give a folder that holds one")
+        raise DataError(f"{source}: no training part; give a folder with one")
     train = parts["train"]
     if "test" in parts:
         test = parts["test"]
@@ -72,13 +74,13 @@ def load_dataset(source: str | Path = EMBEDDED) -> Splits:
 
 
 def load_evaluation_split(source: str | Path, part: str, *, divided: bool) -> Split:
-    """Load what to measure on.
+    """Load a part of a data set to evaluate on.
 
     Args:
-        source: as for `load_dataset`.
+        source: see `load_dataset`.
         part: "test", "validation" or "all".
-        divided: whether a data set that comes undivided is divided as for training. Where it is not, all
-            of it is what there is to measure on.
+        divided: whether a data set without parts is divided as for training; otherwise all of it is
+            returned.
     """
     if source == EMBEDDED or divided:
         splits = load_dataset(source)
@@ -88,14 +90,14 @@ def load_evaluation_split(source: str | Path, part: str, *, divided: bool) -> Sp
     if part == "all" or (len(parts) == 1 and part == "test"):
         return join(list(parts.values()), name=str(source))
     if part not in parts:
-        raise DataError(f"{source}: no {part} part; there is {', '.join(parts)}")
+        raise DataError(f"{source}: no {part} part; choose from {', '.join(parts)}")
     return parts[part]
 
 
 def rejected_labels(source: str, part: str) -> NDArray[np.intp]:
-    """Indices (R,) in a part, as `load_evaluation_split` gives it, whose labels a published review rejected.
+    """Return the indices (R,) whose labels a published review rejected, in a part of `load_evaluation_split`.
 
-    Known of the MNIST in the package; of every other data set none are.
+    Only the packaged MNIST was reviewed; other data sets have none.
     """
     known = np.array(REJECTED_TEST_LABELS, dtype=np.intp)
     if source == EMBEDDED and part == "test":
@@ -106,17 +108,17 @@ def rejected_labels(source: str, part: str) -> NDArray[np.intp]:
 
 
 def canonical_source(source: str) -> str:
-    """The name a data set is remembered by: "mnist", or an absolute path."""
+    """Return the name that runs store for a data set: "mnist" or an absolute path."""
     return source if source == EMBEDDED else str(Path(source).resolve())
 
 
 def display_name(source: str) -> str:
-    """What to call a data set in titles."""
+    """Return the name of a data set for titles."""
     return "MNIST" if source == EMBEDDED else Path(source).name
 
 
 def find_csv(source: str | Path) -> Path | None:
-    """The CSV file that the training part of a data set is read from; None where it is of another kind."""
+    """Find the CSV file of the training part of a data set; None if the data set is of another kind."""
     path = Path(source)
     if source == EMBEDDED or (path.is_file() and path.suffix.lower() != ".csv"):
         return None
@@ -134,7 +136,7 @@ def _share(split: Split, share: float) -> int:
 
 
 def _read_parts(path: Path) -> dict[str, Split]:
-    """The parts "train", "validation" and "test" that are there; an undivided set is "train"."""
+    """Read the existing parts "train", "validation" and "test"; a set without parts is "train"."""
     csv_file = find_csv(path)
     if csv_file is not None:
         return _read_csv_parts(csv_file, with_test=path.is_dir())
@@ -152,13 +154,13 @@ def _read_parts(path: Path) -> dict[str, Split]:
     if prefix is None:
         if len(idx_files) > 1 and "" not in idx_files:
             names = ", ".join(str(folder / name) for name in sorted(idx_files))
-            raise DataError(f"{folder}: holds several data sets; name one of {names}")
+            raise DataError(f"{folder}: the folder holds several data sets; choose one of {names}")
         prefix = "" if "" in idx_files else next(iter(idx_files))
     return _read_idx_parts(folder, prefix, idx_files[prefix])
 
 
 def _find_idx_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
-    """Prefix -> (part, "images" or "labels") -> file."""
+    """Find prefix -> (part, "images" or "labels") -> file."""
     found: dict[str, dict[tuple[str, str], Path]] = {}
     for path in sorted(folder.iterdir()):
         match = _IDX_NAME.fullmatch(path.name)
@@ -178,7 +180,7 @@ def _read_idx_parts(folder: Path, prefix: str, files: dict[tuple[str, str], Path
         if len(present) == 1:
             ((kind, path),) = present.items()
             missing = "labels" if kind == "images" else "images"
-            raise DataError(f"{path}: its {missing} file is missing; put it beside this one")
+            raise DataError(f"{path}: the {missing} file is missing; put it beside this file")
         images[part] = _read_idx_images(present["images"], transposed=prefix.lower().startswith("emnist"))
         values[part] = _read_idx_labels(present["labels"])
         if len(images[part]) != len(values[part]):
@@ -195,7 +197,7 @@ def _number_classes(
     source: Path,
     mapping: Path | None = None,
 ) -> dict[str, Split]:
-    """Parts whose labels are any integers -> splits; each integer that occurs is a class."""
+    """Make splits of parts with any integers as labels; each integer that occurs is a class."""
     original = np.unique(np.concatenate(list(values.values())))
     require_class_count(len(original), source)
     names = _class_names(mapping, original)
@@ -206,7 +208,7 @@ def _number_classes(
 
 
 def _read_csv_parts(train: Path, *, with_test: bool) -> dict[str, Split]:
-    """The file alone, or `with_test` also the test.csv beside it; without labels that one is no part."""
+    """Read the file and, `with_test`, the test.csv beside it; a test.csv without labels is not a part."""
     paths = {"train": train}
     test = train.with_name(_CSV_FILES["test"])
     if with_test and test.is_file() and has_labels(test):
@@ -215,7 +217,7 @@ def _read_csv_parts(train: Path, *, with_test: bool) -> dict[str, Split]:
     for part, path in paths.items():
         table = read_digit_csv(path)
         if table.labels is None:
-            raise DataError(f"{path}: no column of labels; give a file that has one, such as train.csv")
+            raise DataError(f"{path}: no column of labels; give a file with one, such as train.csv")
         images[part], values[part] = table.images, table.labels
     return _number_classes(images, values, train)
 
@@ -224,8 +226,8 @@ def _read_idx_images(path: Path, *, transposed: bool) -> NDArray[np.uint8]:
     images = read_idx(path)
     if images.ndim != 3 or images.dtype != np.uint8 or images.size == 0:
         raise DataError(
-            f"{path}: holds {images.dtype} of shape {images.shape}, not images (N, H, W) uint8; "
-            "give the images file as it was published"
+            f"{path}: {images.dtype} of shape {images.shape} instead of images (N, H, W) uint8; "
+            "give the published images file"
         )
     pixels = np.asarray(images, dtype=np.uint8)
     return np.ascontiguousarray(pixels.swapaxes(1, 2)) if transposed else pixels
@@ -235,15 +237,15 @@ def _read_idx_labels(path: Path) -> NDArray[np.int64]:
     labels = read_idx(path)
     if labels.ndim not in (1, 2) or labels.size == 0 or labels.dtype.kind not in "iu":
         raise DataError(
-            f"{path}: holds {labels.dtype} of shape {labels.shape}, not labels (N,); "
-            "give the labels file as it was published"
+            f"{path}: {labels.dtype} of shape {labels.shape} instead of labels (N,); "
+            "give the published labels file"
         )
     column = labels[:, 0] if labels.ndim == 2 else labels  # QMNIST: class first, then its provenance
     return column.astype(np.int64)
 
 
 def _class_names(mapping: Path | None, labels: NDArray[np.int64]) -> tuple[str, ...]:
-    """Names of labels: characters by EMNIST's mapping file where there is one, else the numbers."""
+    """Name the labels: characters of the EMNIST mapping file if there is one, else the numbers."""
     if mapping is None or not mapping.is_file():
         return tuple(str(label) for label in labels)
     try:
@@ -251,15 +253,17 @@ def _class_names(mapping: Path | None, labels: NDArray[np.int64]) -> tuple[str, 
         names = {int(row[0]): chr(int(row[1])) for row in rows}
         return tuple(names[int(label)] for label in labels)
     except (ValueError, IndexError, KeyError, OverflowError) as error:
-        raise DataError(f"{mapping}: not lines of label and character code that cover all labels") from error
+        raise DataError(
+            f"{mapping}: not a mapping of all labels; write a line with label and character code for each"
+        ) from error
 
 
 def _require_all_classes(train: Split, source: Path) -> None:
     counts = np.bincount(train.labels, minlength=len(train.classes))
     if len(train.classes) < 2:
-        raise DataError(f"{source}: one class only; a model needs at least two to tell apart")
+        raise DataError(f"{source}: only one class; give at least two")
     for name, count in zip(train.classes, counts, strict=True):
         if count == 0:
             raise DataError(
-                f"{source}: no training pictures of class {name!r}; add some, or remove the class"
+                f"{source}: the class {name!r} has no training pictures; add some or remove the class"
             )

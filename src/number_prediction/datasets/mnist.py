@@ -1,4 +1,4 @@
-"""The MNIST database that lies in the package: its four files -> train, validation and test split."""
+"""The packaged MNIST database: its four files -> train, validation and test split."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from number_prediction.errors import DataError
 
 DIGIT_CLASSES = tuple("0123456789")
 TRAINING_SIZE = 60_000
-"""Published training images, of which the validation part is taken."""
+"""Number of published training images; the validation part is taken from them."""
 VALIDATION_SIZE = 5_000
 VALIDATION_SEED = 20_261_122
 SHA256 = {
@@ -24,31 +24,31 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-"""SHA-256 of the uncompressed files, as published with ../assets/mnist/README.md."""
+"""SHA-256 of the uncompressed published files, see assets/mnist/README.md."""
 
 REJECTED_TEST_LABELS = (
     *(947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558),
     *(5937, 6651, 6783, 8527, 9679, 9729),
 )
 """Indices of test images whose labels a human review rejected (Northcutt, Athalye, Mueller, "Pervasive Label
-Errors in Test Sets Destabilize Machine Learning Benchmarks", 2021). Used to state a second accuracy and to
-measure `labels`; for nothing else."""
+Errors in Test Sets Destabilize Machine Learning Benchmarks", 2021). Reports state a second accuracy without
+them, and they measure the command `labels`."""
 
 
 def load_mnist(folder: Path | None = None) -> Splits:
     """MNIST (LeCun, Cortes, Burges, 1998): 70,000 digits by 250 and more writers.
 
-    The test split is the published one. The published training part is divided into 55,000 for
+    The test split is the published one. The published training part is divided into 55,000 images for
     training and 5,000 for validation: always the same images, each digit in equal proportion.
 
     Args:
-        folder: where the four gzip files lie; by default those in the package.
+        folder: folder of the four gzip files; the default is the packaged one.
 
     Returns:
         Splits of 55,000, 5,000 and 10,000; images (N, 28, 28) uint8 with ink 255, labels (N,) uint8.
 
     Raises:
-        DataError: a file is missing, or its content is not the published one.
+        DataError: a file is missing, or its content differs from the published file.
     """
     if folder is None:
         folder = Path(str(resources.files("number_prediction") / "assets" / "mnist"))
@@ -61,5 +61,7 @@ def _read_verified(folder: Path, name: str) -> NDArray[np.uint8]:
     path = folder / f"{name}.gz"
     content = read_content(path)
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
-        raise DataError(f"{path}: not the published MNIST file (SHA-256 differs); install the package again")
+        raise DataError(
+            f"{path}: the file differs from the published MNIST (SHA-256); install the package again"
+        )
     return np.asarray(parse_idx(content, path), dtype=np.uint8)

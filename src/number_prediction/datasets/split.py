@@ -1,4 +1,4 @@
-"""Split: pictures with their labels; and how one is divided in two."""
+"""Split: pictures with labels; divide, join and read picture files."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ Pages: TypeAlias = "NDArray[np.uint8] | PictureFiles"
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Pictures with their labels."""
+    """Pictures with labels."""
 
     images: Pages
     """N pages."""
     labels: NDArray[np.uint8]
-    """(N,) uint8, each the index of a class."""
+    """(N,) uint8: the index of a class each."""
     classes: tuple[str, ...]
-    """(C,) the names of the classes."""
+    """(C,) names of the classes."""
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
             raise DataError(
-                f"{len(self.images)} images but {len(self.labels)} labels; each image needs one label"
+                f"{len(self.images)} images but {len(self.labels)} labels; give one label per image"
             )
         if len(self.labels) and int(self.labels.max()) >= len(self.classes):
-            raise DataError(f"label {self.labels.max()} but only {len(self.classes)} classes")
+            raise DataError(
+                f"label {self.labels.max()} but only {len(self.classes)} classes; give each label a class"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def select(self, indices: NDArray[np.intp] | slice) -> Split:
-        """The images at `indices` (K,), with their labels."""
+        """Return the images at `indices` (K,), with their labels."""
         return Split(self.images[indices], self.labels[indices], self.classes)
 
 
@@ -53,10 +55,10 @@ class Splits(NamedTuple):
 
 
 def divide(split: Split, size: int, *, seed: int) -> tuple[Split, Split]:
-    """Divide a split in two, the second of `size` images, stratified: each class in equal proportion.
+    """Divide a split in two; the second part has `size` images, each class in equal proportion.
 
-    Class counts are rounded by largest remainder; inside a class the choice is random by `seed`.
-    Both parts keep the order of the whole.
+    Class counts are rounded by the largest remainder; inside a class the choice is random, by `seed`. Both
+    parts keep the order of the images.
     """
     counts = np.bincount(split.labels, minlength=len(split.classes))
     quotas = counts * (size / max(len(split), 1))
@@ -72,10 +74,10 @@ def divide(split: Split, size: int, *, seed: int) -> tuple[Split, Split]:
 
 
 def join(parts: list[Split], *, name: str) -> Split:
-    """One split of several with the same classes; `name` is what to call them in an error.
+    """Join splits with the same classes; `name` is what errors call them.
 
     Raises:
-        DataError: they hold arrays of images of different sizes.
+        DataError: their arrays have images of different sizes.
     """
     if len(parts) == 1:
         return parts[0]
@@ -83,7 +85,7 @@ def join(parts: list[Split], *, name: str) -> Split:
     arrays = [part.images for part in parts if isinstance(part.images, np.ndarray)]
     if arrays:
         if len({images.shape[1:] for images in arrays}) > 1:
-            raise DataError(f"{name}: its parts have images of different sizes; take one part, or frame them")
+            raise DataError(f"{name}: its parts have images of different sizes; use one part or frame them")
         return Split(np.concatenate(arrays), labels, parts[0].classes)
     files = [part.images for part in parts if isinstance(part.images, PictureFiles)]
     paths = [path for pictures in files for path in pictures.paths]
@@ -91,7 +93,7 @@ def join(parts: list[Split], *, name: str) -> Split:
 
 
 class PictureFiles:
-    """Pages of picture files, each decoded when it is asked for, so that a folder of any size fits."""
+    """Pages of picture files. Each is decoded when it is used: a folder of any size fits in memory."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
@@ -104,7 +106,7 @@ class PictureFiles:
     @overload
     def __getitem__(self, index: slice | NDArray[np.intp]) -> PictureFiles: ...
     def __getitem__(self, index: int | slice | NDArray[np.intp]) -> Page | PictureFiles:
-        """One page, or the pictures at a slice or at indices (K,), as an array would give them."""
+        """Return one page, or the picture files at a slice or at indices (K,)."""
         if isinstance(index, slice):
             return PictureFiles(self.paths[index])
         if isinstance(index, np.ndarray):

@@ -1,4 +1,4 @@
-"""Places in pictures: boxes, and the affine maps that take points of one picture to another.
+"""Places in pictures: boxes, and maps from points of one picture to points of another.
 
 Coordinates are pixels: x to the right, y downward, (0, 0) the upper left corner of the upper left pixel.
 """
@@ -6,7 +6,6 @@ Coordinates are pixels: x to the right, y downward, (0, 0) the upper left corner
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -27,17 +26,17 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> float:
-        """Where it ends."""
+        """Right edge."""
         return self.left + self.width
 
     @property
     def bottom(self) -> float:
-        """Where it ends."""
+        """Lower edge."""
         return self.top + self.height
 
     @property
     def corners(self) -> Points:
-        """(4, 2): clockwise from the upper left."""
+        """(4, 2): corners, clockwise from the upper left."""
         return np.array(
             [
                 (self.left, self.top),
@@ -49,14 +48,9 @@ class Box(NamedTuple):
 
 
 def box_of(points: Points) -> Box:
-    """The smallest box around points (K, 2), K at least 1."""
+    """Find the smallest box around points (K, 2), K at least 1."""
     (left, top), (right, bottom) = points.min(0), points.max(0)
     return Box(float(left), float(top), float(right - left), float(bottom - top))
-
-
-def union(boxes: Iterable[Box]) -> Box:
-    """The smallest box around boxes, of which there is at least one."""
-    return box_of(np.concatenate([box.corners for box in boxes]))
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -79,12 +73,12 @@ class Affine(NamedTuple):
     f: float
 
     def __call__(self, points: Points) -> Points:
-        """Where points (K, 2) go."""
+        """Map points (K, 2)."""
         mapped: Points = points @ np.array([(self.a, self.d), (self.b, self.e)]) + (self.c, self.f)
         return mapped
 
     def after(self, first: Affine) -> Affine:
-        """The map that does `first`, then this one."""
+        """Return the map that applies `first`, then this one."""
         a, b, c, d, e, f = first
         return Affine(
             self.a * a + self.b * d,
@@ -97,25 +91,25 @@ class Affine(NamedTuple):
 
     @property
     def inverse(self) -> Affine:
-        """The way back."""
+        """The inverse map."""
         det = self.a * self.e - self.b * self.d
         a, b, d, e = self.e / det, -self.b / det, -self.d / det, self.a / det
         return Affine(a, b, -(a * self.c + b * self.f), d, e, -(d * self.c + e * self.f))
 
 
 LEFT_AS_IT_IS = Affine(1, 0, 0, 0, 1, 0)
-"""Takes each point to itself."""
+"""The identity."""
 
 
 def scaling(factor: float) -> Affine:
-    """About the upper left corner."""
+    """Make a map that scales around the upper left corner."""
     return Affine(factor, 0, 0, 0, factor, 0)
 
 
 def rotation(
     degrees: float, centre: tuple[float, float] = (0, 0), to: tuple[float, float] = (0, 0)
 ) -> Affine:
-    """Clockwise as one sees it, about `centre`, which goes to `to`."""
+    """Make a map that rotates clockwise, as seen on the screen, and moves `centre` to `to`."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x, y = centre
     return Affine(cos, -sin, to[0] - cos * x + sin * y, sin, cos, to[1] - sin * x - cos * y)
@@ -123,29 +117,29 @@ def rotation(
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Takes points of one plane to another, as a camera does."""
+    """A projective map between planes, as a camera makes it."""
 
     matrix: NDArray[np.float64]
-    """(3, 3), of homogeneous coordinates; the last entry is 1."""
+    """(3, 3) in homogeneous coordinates; the last entry is 1."""
 
     def __call__(self, points: Points) -> Points:
-        """Where points (K, 2) go."""
+        """Map points (K, 2)."""
         across = np.column_stack([points, np.ones(len(points))]) @ self.matrix.T
         mapped: Points = across[:, :2] / across[:, 2:]
         return mapped
 
     def after(self, first: Projection) -> Projection:
-        """The map that does `first`, then this one."""
+        """Return the map that applies `first`, then this one."""
         matrix = self.matrix @ first.matrix
         return Projection(matrix / matrix[2, 2])
 
     @property
     def coefficients(self) -> tuple[float, ...]:
-        """The eight that Pillow takes."""
+        """The eight coefficients for Pillow."""
         return tuple(float(value) for value in self.matrix.ravel()[:8])
 
     def near(self, x: float, y: float, reach: float) -> Affine:
-        """The affine map that is nearest to it within `reach` pixels of a point."""
+        """Approximate by an affine map within `reach` pixels of a point."""
         middle, left, right, above, below = self(
             np.array([(x, y), (x - reach, y), (x + reach, y), (x, y - reach), (x, y + reach)])
         )
@@ -161,5 +155,5 @@ class Projection:
 
 
 def projection_of(affine: Affine) -> Projection:
-    """An affine map as a projection."""
+    """Convert an affine map to a projection."""
     return Projection(np.array([affine[:3], affine[3:], (0.0, 0.0, 1.0)]))
