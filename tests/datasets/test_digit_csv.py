@@ -266,7 +266,7 @@ def test_folders_and_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"missing.csv: no such folder; give .* or a CSV file"):
         load_dataset(tmp_path / "missing.csv")
     (tmp_path / "data" / "train.csv").mkdir(parents=True)
-    with pytest.raises(DataError, match=r"train.csv: no pictures of this class; add some"):
+    with pytest.raises(DataError, match=r"train.csv: the class has no pictures; add some"):
         load_dataset(tmp_path / "data")
 
 
@@ -284,7 +284,7 @@ def test_more_than_memory_could_take_is_refused_before_it_is_taken(
     monkeypatch.setattr(digit_csv, "MAX_DATA_BYTES", 6 * 4)
     assert len(read_digit_csv(path).images) == 6
     path.write_text(GOOD + "0,1,2,3,4\n")
-    with pytest.raises(DataError, match=r"7 pictures of 2x2 take 28 bytes, more than 24; divide it"):
+    with pytest.raises(DataError, match=r"7 pictures of 2x2 take 28 bytes, more than 24; divide the file"):
         read_digit_csv(path)
 
 
