@@ -137,7 +137,7 @@ def first_load(contents: dict[str, bytes]) -> list[str]:
 
 
 def learn(predictor: Predictor) -> dict[str, bytes]:
-    """Return the files of the view "Inside"; page/learn.js describes them."""
+    """Return the files of the view "Inside"; page/cards/learn.js describes them."""
     network = Network(predictor).with_layers()
     content = network.SerializeToString()
     layers = [output.name for output in network.graph.output][:-1]

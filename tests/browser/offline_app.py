@@ -187,8 +187,8 @@ def hold(page: Page, pattern: str) -> list[Route]:
 
 
 READ = """async ({ pictures, pages }) => {
-    const { decodePicture, toPage } = await import("/picture.js");
-    const { startEngine } = await import("/engine.js");
+    const { decodePicture, toPage } = await import("/reader/picture.js");
+    const { startEngine } = await import("/reader/engine.js");
     const unpack = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
     self.parityEngine ??= await startEngine();
     const answers = [];

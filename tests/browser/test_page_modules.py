@@ -56,7 +56,7 @@ def test_lattices_are_read_as_in_python(page: Page) -> None:
     lattices = list(random_lattices())
     answers = call(
         page,
-        "lattice.js",
+        "reader/lattice.js",
         "values[0].map((each) => module.decode(Float32Array.from(each), values[1]))",
         [[each.ravel().tolist() for each in lattices], list(GLYPHS)],
     )
@@ -80,7 +80,7 @@ def test_glyphs_get_the_boxes_of_their_ink(page: Page) -> None:
     glyphs = [{"glyph": glyph, "begin": begin, "end": end} for glyph, (begin, end) in steps.items()]
     located = call(
         page,
-        "lattice.js",
+        "reader/lattice.js",
         "module.locate({ glyphs: values[0] }, { width: 480, height: 40, data: values[1] }, 120, [5, 7, 0.5])",
         [glyphs, frame.ravel().tolist()],
     )
@@ -99,7 +99,7 @@ def test_one_digit_a_scribble_and_a_word_are_no_numbers(
     page: Page, glyphs: int, confidence: float, fit: float, expected: bool
 ) -> None:
     reading = {"glyphs": [{}] * glyphs, "confidence": confidence, "fit": fit}
-    assert call(page, "lattice.js", "module.isNumber(values)", reading) is expected
+    assert call(page, "reader/lattice.js", "module.isNumber(values)", reading) is expected
 
 
 @pytest.mark.parametrize("light", [30, 220])
@@ -109,7 +109,7 @@ def test_transparent_pictures_become_the_same_page(page: Page, light: int) -> No
     colours[..., 3] = generator.choice([0, 60, 128, 254, 255], (20, 30))
     grey = call(
         page,
-        "grey.js",
+        "reader/grey.js",
         """(() => {
             const { grey, isTransparent } = module.greyOf(Uint8Array.from(values));
             if (isTransparent) module.layOnBackground(grey, values.filter((_, index) => index % 4 === 3));
@@ -119,7 +119,7 @@ def test_transparent_pictures_become_the_same_page(page: Page, light: int) -> No
     )
     expected = to_page(Image.fromarray(colours))
     assert np.array_equal(np.array(grey).reshape(20, 30), expected)
-    opaque = call(page, "grey.js", "[...module.greyOf(Uint8Array.from(values)).grey]", [9, 250, 33, 255])
+    opaque = call(page, "reader/grey.js", "[...module.greyOf(Uint8Array.from(values)).grey]", [9, 250, 33, 255])
     assert opaque == to_page(np.array([[[9, 250, 33]]], np.uint8)).ravel().tolist()
 
 

@@ -71,6 +71,6 @@ def test_the_error_about_other_files_names_the_formats_that_browsers_decode() ->
 
 
 def test_the_page_has_the_limits_of_python() -> None:
-    script = (PAGE / "picture.js").read_text(encoding="utf-8")
+    script = (PAGE / "reader" / "picture.js").read_text(encoding="utf-8")
     assert f"MAX_PIXELS = {MAX_PIXELS:_};" in script
     assert f"MAX_BYTES = {MAX_BYTES // 2**20} * 2 ** 20;" in script

@@ -1,18 +1,18 @@
 // The page: connects the drawing, pictures, the engine, the answer, corrections and views.
 
-import { AnswerCard } from "./answer.js";
-import { showBoxes } from "./boxes.js";
-import { CorrectionCard } from "./correct.js";
-import { CorrectionsView } from "./corrections.js";
+import { AnswerCard } from "./cards/answer.js";
+import { showBoxes } from "./cards/boxes.js";
+import { CorrectionCard } from "./cards/correct.js";
+import { CorrectionsView } from "./cards/corrections.js";
 import { announce, announceLater, find, on } from "./dom.js";
-import { startEngine } from "./engine.js";
+import { startEngine } from "./reader/engine.js";
 import { listenForFiles, listenForKeys } from "./input.js";
-import { openStore } from "./kept.js";
-import { Notice } from "./notice.js";
-import { PictureTools } from "./opening.js";
-import { Pad } from "./pad.js";
-import { toPng } from "./picture.js";
-import { Reading } from "./reading.js";
+import { openStore } from "./reader/kept.js";
+import { Notice } from "./cards/notice.js";
+import { PictureTools } from "./cards/opening.js";
+import { Pad } from "./cards/pad.js";
+import { toPng } from "./reader/picture.js";
+import { Reading } from "./reader/reading.js";
 import { state } from "./state.js";
 import { preferredLanguage, say, setLanguage } from "./strings.js";
 
@@ -146,7 +146,7 @@ async function openView() {
 async function showInside() {
   if (find("view-learn").hidden) return;
   try {
-    const { showLearn } = await import("./learn.js");
+    const { showLearn } = await import("./cards/learn.js");
     await showLearn({ engine: state.engine, answer: state.answer, read: readTile });
   } catch (error) {
     notice.show(error, showInside);

@@ -1,6 +1,6 @@
 // Keys, paste and drop, anywhere on the page.
 
-import { NONE } from "./answer.js";
+import { NONE } from "./cards/answer.js";
 import { find } from "./dom.js";
 import { state } from "./state.js";
 

@@ -3,10 +3,12 @@
 //   { id, task: "layers", frame, learn }.
 // Out: { id, result } or { id, error: { key, values } }; see engine.js for what an answer holds.
 
-import * as ort from "./engine/ort.wasm.min.mjs";
+import * as ort from "../engine/ort.wasm.min.mjs";
 import { boxOf } from "./ink.js";
 import { decode, isNumber, locate } from "./lattice.js";
 
+/** Where the page lies; addresses of files are relative to it. */
+const PAGE = new URL("..", self.location);
 const WARM_UP = { width: 480, height: 240, runs: 6 };
 
 let config;
@@ -28,7 +30,7 @@ const TASKS = { start, prepare, read, layers };
 async function start(values) {
   config = values.config;
   ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = { mjs: new URL(config.runtime.module, self.location).href };
+  ort.env.wasm.wasmPaths = { mjs: new URL(config.runtime.module, PAGE).href };
   const [binary, model] = await Promise.all([fetchPacked(config.runtime.wasm), fetchModel(config.models.digit)]);
   ort.env.wasm.wasmBinary = binary;
   digit = await createSession(model);
@@ -51,7 +53,7 @@ async function warmUp() {
 }
 
 async function fetchBytes(address) {
-  const response = await fetch(new URL(address, self.location));
+  const response = await fetch(new URL(address, PAGE));
   if (!response.ok) throw new Error(`${address}: ${response.status}`);
   return response;
 }

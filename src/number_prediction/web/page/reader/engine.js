@@ -50,7 +50,7 @@ class BrowserEngine {
     engine.config = config;
     engine.waiting = new Map();
     engine.count = 0;
-    engine.worker = new Worker("worker.js", { type: "module" });
+    engine.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
     engine.worker.onmessage = ({ data }) => engine.#receive(data);
     engine.worker.onerror = (event) => engine.#fail(event.message ?? "");
     await engine.#ask("start", { config });

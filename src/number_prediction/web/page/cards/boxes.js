@@ -1,7 +1,7 @@
 // The boxes around the digits on the drawing or picture; each is a button that corrects its digit.
 
-import { find, fit, make } from "./dom.js";
-import { say, sayShare } from "./strings.js";
+import { find, fit, make } from "../dom.js";
+import { say, sayShare } from "../strings.js";
 
 /** Height above a box that its label needs; without it the label stands inside the box. */
 const LABEL_HEIGHT_PX = 36;

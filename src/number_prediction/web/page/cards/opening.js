@@ -1,9 +1,9 @@
 // Pictures: opening a file, showing it instead of the drawing, and cropping it.
 
 import { Crop } from "./crop.js";
-import { find, on } from "./dom.js";
-import { decodePicture, PictureError, toPage, toPng } from "./picture.js";
-import { state } from "./state.js";
+import { find, on } from "../dom.js";
+import { decodePicture, PictureError, toPage, toPng } from "../reader/picture.js";
+import { state } from "../state.js";
 
 export class PictureTools {
   #opening; // the file that was opened last

@@ -1,9 +1,9 @@
 // The notice at the bottom of the page: what went wrong, and a button to try again.
 
-import { find, on } from "./dom.js";
-import { EngineError, useToken } from "./engine.js";
-import { PictureError } from "./picture.js";
-import { say, sayNumber } from "./strings.js";
+import { find, on } from "../dom.js";
+import { EngineError, useToken } from "../reader/engine.js";
+import { PictureError } from "../reader/picture.js";
+import { say, sayNumber } from "../strings.js";
 
 const BYTES_PER_MEGABYTE = 2 ** 20;
 const PIXELS_PER_MEGAPIXEL = 1e6;

@@ -1,6 +1,6 @@
 // Reading what is drawn or opened: one request at a time. Of the requests that arrive meanwhile, only the last is made.
 
-import { state } from "./state.js";
+import { state } from "../state.js";
 
 /** While a stroke is being drawn, the engine waits until the pen has rested this long: a reading that runs when the
  * stroke ends would delay the final answer. */

@@ -1,10 +1,10 @@
 // The part of the answer card where a person corrects an answer and may keep the picture.
 
 import { isBlank, NONE, sayLabel } from "./answer.js";
-import { find, make, on } from "./dom.js";
-import { toPng } from "./picture.js";
-import { state } from "./state.js";
-import { say } from "./strings.js";
+import { find, make, on } from "../dom.js";
+import { toPng } from "../reader/picture.js";
+import { state } from "../state.js";
+import { say } from "../strings.js";
 
 /** Paper around a digit of a number when its picture is kept, as a share of the digit's height. */
 const PAPER_PER_HEIGHT = 0.2;

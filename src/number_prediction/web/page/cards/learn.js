@@ -6,10 +6,10 @@
 //   hard: { sprite, columns, cases: [{ label, text or null, confidence }] } }
 // Sprites are tiles of 28x28, ink 255; embeddings are N x size uint8, to be multiplied by scale.
 
-import { make } from "./dom.js";
-import { EngineError } from "./engine.js";
-import { drawInk } from "./picture.js";
-import { say, sayNumber, sayShare } from "./strings.js";
+import { make } from "../dom.js";
+import { EngineError } from "../reader/engine.js";
+import { drawInk } from "../reader/picture.js";
+import { say, sayNumber, sayShare } from "../strings.js";
 
 const TILE_SIDE_PX = 28;
 const NEAREST_COUNT = 12;

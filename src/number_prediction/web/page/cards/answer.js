@@ -1,8 +1,8 @@
 // The answer card: shows the answer of an engine and describes it in words.
 
-import { find, fit, make } from "./dom.js";
-import { drawInk } from "./picture.js";
-import { hasWords, say, sayNumber, sayShare } from "./strings.js";
+import { find, fit, make } from "../dom.js";
+import { drawInk } from "../reader/picture.js";
+import { hasWords, say, sayNumber, sayShare } from "../strings.js";
 
 /** An answer with less confidence is shown as unsure. */
 const SURE_CONFIDENCE = 0.9;

@@ -1,9 +1,9 @@
 // The view "Corrections": the corrections that were kept, to look at, download and delete.
 
 import { sayLabel } from "./answer.js";
-import { announce, find, make, on } from "./dom.js";
-import { state } from "./state.js";
-import { say, sayNumber, sayTime } from "./strings.js";
+import { announce, find, make, on } from "../dom.js";
+import { state } from "../state.js";
+import { say, sayNumber, sayTime } from "../strings.js";
 
 const DOWNLOAD_MS = 60_000;
 
