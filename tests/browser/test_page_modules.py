@@ -119,7 +119,9 @@ def test_transparent_pictures_become_the_same_page(page: Page, light: int) -> No
     )
     expected = to_page(Image.fromarray(colours))
     assert np.array_equal(np.array(grey).reshape(20, 30), expected)
-    opaque = call(page, "reader/grey.js", "[...module.greyOf(Uint8Array.from(values)).grey]", [9, 250, 33, 255])
+    opaque = call(
+        page, "reader/grey.js", "[...module.greyOf(Uint8Array.from(values)).grey]", [9, 250, 33, 255]
+    )
     assert opaque == to_page(np.array([[[9, 250, 33]]], np.uint8)).ravel().tolist()
 
 
