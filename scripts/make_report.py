@@ -25,7 +25,7 @@ WINDOW_SIZE = (1100, 1900)
 """Width and height of the window, in pixels."""
 WIDTH = 880
 """Width of the picture, in pixels."""
-COLOURS = 128
+COLOURS = 200
 
 
 def main() -> None:
@@ -37,6 +37,7 @@ def main() -> None:
         with sync_playwright() as playwright:
             page = playwright.chromium.launch(executable_path=find_chromium()).new_page()
             page.set_viewport_size({"width": WINDOW_SIZE[0], "height": WINDOW_SIZE[1]})
+            page.emulate_media(reduced_motion="reduce")
             page.goto(report.as_uri())
             page.wait_for_load_state("networkidle")
             screenshot = page.screenshot()
