@@ -39,8 +39,8 @@ def test_links_lead_somewhere(path: Path) -> None:
         target, _, anchor = link.partition("#")
         if target.startswith(("http://", "https://", "mailto:")):
             continue
-        there = (path.parent / unquote(target)) if target else path
-        if there.parent == ROOT / "docs" / "tutorials" and there.suffix == ".ipynb":
+        there = (path.parent / unquote(target)).resolve() if target else path
+        if there.parent == (ROOT / "docs" / "tutorials").resolve() and there.suffix == ".ipynb":
             there = ROOT / "notebooks" / there.name  # the site copies them
         assert there.exists(), f"{link} leads nowhere"
         if anchor and there.suffix == ".md":
