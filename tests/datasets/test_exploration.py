@@ -175,7 +175,7 @@ NAN = np.full((6, 3), np.nan, np.float32)
         ),
         (
             lambda split: exploration_report.explore(Splits(EMPTY, split, split)),
-            "0 training pictures of 12; .*add",
+            "0 training pictures of 12, but explore needs at least two; add",
         ),
         (
             lambda split: exploration_report.explore(Splits(split.select(slice(1)), EMPTY, EMPTY)),

@@ -62,7 +62,9 @@ def test_what_cannot_be_answered_leaves_what_stood_there(
         write_submission(predictor, labelled, output)
     broken = tmp_path / "broken.csv"
     broken.write_text("pixel0\n1\nx\n")
-    with pytest.raises(DataError, match=r"broken.csv: line 3, column pixel0: 'x' is no whole number"):
+    with pytest.raises(
+        DataError, match=r"broken.csv: line 3, column pixel0: 'x' is not a whole number; correct"
+    ):
         write_submission(predictor, broken, output)
     assert output.read_text() == "older"
     good = write_csv(tmp_path / "test.csv", images)

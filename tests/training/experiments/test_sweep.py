@@ -88,7 +88,7 @@ def test_a_range_is_what_was_typed(text: str, dimension: Dimension) -> None:
         ("momentum=low:high", "write FIELD=LOW:HIGH"),
         ("momentum=0.9:0.9", "above the first"),
         ("momentum=nan:1", "above the first"),
-        ("weight_decay=0:1:log", "begins above 0"),
+        ("weight_decay=0:1:log", "must begin above 0; raise"),
     ],
 )
 def test_what_is_no_range_is_said(text: str, words: str) -> None:
