@@ -24,7 +24,7 @@ from number_prediction.datasets.mnist import load_mnist
 from number_prediction.digits.predictor import Predictor
 from number_prediction.evaluation.robustness import enlarge
 from number_prediction.pipeline.cluster import read_on_cluster
-from number_prediction.pipeline.readers import read_digits
+from number_prediction.pipeline.digit_reader import read_digits
 from number_prediction.pipeline.rows import Row, read_sources
 
 COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000

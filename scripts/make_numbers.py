@@ -14,7 +14,7 @@ from number_prediction.datasets.mnist import load_mnist
 from number_prediction.images.decode import to_page
 from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.pipeline.found import Wanted
-from number_prediction.pipeline.readers import page_reader
+from number_prediction.pipeline.number_readers import page_reader
 from number_prediction.pipeline.rows import Explained
 from scripts.pictures import save_picture
 from tests.helpers.drawn_pages import Drawing

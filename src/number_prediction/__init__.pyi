@@ -47,9 +47,9 @@ from .numbers.predictor import NumberPredictor as NumberPredictor
 from .pipeline.batch import BatchOptions as BatchOptions
 from .pipeline.batch import BatchSummary as BatchSummary
 from .pipeline.batch import read_to_file as read_to_file
-from .pipeline.readers import digit_reader as digit_reader
-from .pipeline.readers import form_reader as form_reader
-from .pipeline.readers import line_reader as line_reader
-from .pipeline.readers import page_reader as page_reader
+from .pipeline.digit_reader import digit_reader as digit_reader
+from .pipeline.number_readers import form_reader as form_reader
+from .pipeline.number_readers import line_reader as line_reader
+from .pipeline.number_readers import page_reader as page_reader
 
 __version__: str

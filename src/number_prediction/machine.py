@@ -1,11 +1,12 @@
-"""The machine: usable cores, processor, package versions and commit of the code."""
+"""The machine: usable cores, processor, package versions and commit of the code.
+
+Every command imports this module; what only a description of the machine needs is imported there.
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def describe_environment() -> dict[str, Any]:
 
 
 def _version(package: str) -> str | None:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -53,6 +56,8 @@ def _commit() -> str | None:
 
     None if the code is not in a checkout.
     """
+    import subprocess
+
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:

@@ -21,7 +21,6 @@ from number_prediction.files import open_atomically
 from number_prediction.images.decode import Page
 from number_prediction.images.sources import Sources, find_sources
 from number_prediction.pipeline.formats import Format, choose_format
-from number_prediction.pipeline.journal import Journal
 from number_prediction.pipeline.layouts import ColumnLayout
 from number_prediction.pipeline.rows import Explained, Reader, Row, read_sources, save_drawings
 from number_prediction.pipeline.writers import write_rows
@@ -247,6 +246,8 @@ class _Batch:
 
 def _append_to_journal(batch: _Batch, path: Path, output_format: Format, *, resume: bool) -> BatchSummary:
     """Write each row as soon as it is read."""
+    from number_prediction.pipeline.journal import Journal
+
     drawings = batch.options.drawings
     journal = Journal(
         path,

@@ -19,7 +19,8 @@ from number_prediction.errors import ImageError
 from number_prediction.forms.template import FormTemplate
 from number_prediction.images.decode import Page
 from number_prediction.numbers.predictor import NumberPredictor
-from number_prediction.pipeline.readers import form_reader, line_reader, page_reader, read_digits
+from number_prediction.pipeline.digit_reader import read_digits
+from number_prediction.pipeline.number_readers import form_reader, line_reader, page_reader
 from number_prediction.pipeline.rows import Reader
 from number_prediction.web.schemas import DigitAnswers, LineAnswers, PageAnswers, SheetAnswers
 

@@ -37,7 +37,7 @@ def predict(
     chosen_format(batch)
 
     from number_prediction.digits.predictor import Predictor
-    from number_prediction.pipeline.readers import digit_reader
+    from number_prediction.pipeline.digit_reader import digit_reader
 
     predictor = Predictor(model, threads=1 if batch.cluster else batch.threads)
     write_results(digit_reader(predictor, top=top, explain=explain is not None), batch, drawings=explain)

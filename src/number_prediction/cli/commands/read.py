@@ -130,7 +130,7 @@ def read(
     from number_prediction.forms.template import load_form
     from number_prediction.numbers.predictor import NumberPredictor
     from number_prediction.pipeline.found import Wanted
-    from number_prediction.pipeline.readers import form_reader, line_reader, page_reader
+    from number_prediction.pipeline.number_readers import form_reader, line_reader, page_reader
 
     template = None if form is None else load_form(form)
     check = None if roster is None else _open_roster(roster, template)

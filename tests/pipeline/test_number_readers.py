@@ -19,7 +19,7 @@ from number_prediction.errors import ConstraintError
 from number_prediction.forms.template import load_form
 from number_prediction.images.geometry import Box
 from number_prediction.pipeline.found import Roster, Wanted
-from number_prediction.pipeline.readers import form_reader, line_reader, page_reader
+from number_prediction.pipeline.number_readers import form_reader, line_reader, page_reader
 from number_prediction.pipeline.rows import Doubt, Explained
 from number_prediction.review.table import format_review, parse_review
 from tests.conftest import CommandLine

@@ -1,6 +1,6 @@
-"""Readers of pages: the digit, the number, all numbers, or the fields of a form.
+"""Readers of numbers: that of a line, all of a page, or the fields of a form.
 
-Each function here takes a loaded model and gives a `BatchReader`: one result in plain values for each page.
+Each function takes a loaded model for numbers, and gives a `BatchReader`: one result for each page.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ import numpy as np
 from PIL import Image
 
 from number_prediction.constraints.spec import Spec, build_constraint
-from number_prediction.digits.drawing import encode_seen
-from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ConstraintError, ImageError
 from number_prediction.forms.form import place_field, read_form
 from number_prediction.forms.template import FormTemplate
@@ -39,32 +37,15 @@ from number_prediction.pipeline.found import (
 )
 from number_prediction.pipeline.layouts import (
     ColumnLayout,
-    digit_layout,
     form_layout,
     line_layout,
     page_layout,
 )
-from number_prediction.pipeline.rows import Explained
 
 MAX_LINE_PICTURE_PX = (900, 160)
 """Width and height to which the picture of a doubtful line is reduced."""
 _NO_SPEC: Spec = MappingProxyType({})
 NUMBERS_ALONE = Wanted()
-
-
-def digit_reader(predictor: Predictor, *, top: int = 0, explain: bool = False) -> BatchReader:
-    """Read one digit from each page.
-
-    Args:
-        predictor: the model.
-        top: also give the `top` most probable classes.
-        explain: also draw what the model saw.
-    """
-    return BatchReader(
-        partial(read_digits, predictor, top=top, explain=explain),
-        digit_layout(top, explain=explain),
-        {"reader": "digit", "model": predictor.sha256, "threshold": predictor.threshold, "top": top},
-    )
 
 
 def line_reader(
@@ -208,22 +189,6 @@ def form_reader(
     layout = form_layout(list(expected), annotated=wanted.annotated)
     settings = {"reader": "form", "form": _fingerprint(template)}
     return _batch_reader(find, wanted, layout, predictor, settings)
-
-
-def read_digits(
-    predictor: Predictor, pages: Iterable[Page], *, top: int = 0, explain: bool = False
-) -> Iterator[dict[str, Any] | Explained | ImageError]:
-    """The digit of each page, optionally with the `top` classes and a drawing of what the model saw."""
-    for prediction in predictor.iterate_digits(pages, explain=explain):
-        if isinstance(prediction, ImageError):
-            yield prediction
-            continue
-        values = prediction.to_dict()
-        if top:
-            values["top"] = [
-                {"text": text, "probability": probability} for text, probability in prediction.top(top)
-            ]
-        yield Explained(values, encode_seen(prediction)) if explain else values
 
 
 def _batch_reader(
