@@ -19,10 +19,12 @@ import pytest
 
 from number_prediction.digits.predictor import Predictor
 from number_prediction.web.app import create_app
-from number_prediction.web.limits import LIMIT_NAMES, Limits, environment_variable
+from number_prediction.web.limits import Limits, environment_variable
 from tests.conftest import CommandLine
 from tests.helpers.served import connect, kind_of, receive_all, running
 from tests.helpers.uploads import FORM, HEADERS, PICTURE, form
+
+LIMIT_NAMES = tuple(each.name for each in fields(Limits))
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 

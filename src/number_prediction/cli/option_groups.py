@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any, TypeAlias, get_type_hints
 
 import typer
@@ -13,10 +13,13 @@ import typer
 from number_prediction.cli.console import given_options
 
 
-def spread_groups(command: Callable[..., None]) -> Callable[..., None]:
+def spread_groups(
+    command: Callable[..., None], annotate: Callable[[Field[Any], Any], Any] = lambda _, kind: kind
+) -> Callable[..., None]:
     """Let Typer see each field of a command's dataclass parameters as an option of its own.
 
-    The fields are annotated as options are: `output: Annotated[Path | None, typer.Option(...)] = None`.
+    The fields are annotated as options are: `output: Annotated[Path | None, typer.Option(...)] = None`. For
+    dataclasses that know nothing of Typer, `annotate` makes this of a field and its type.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, type[Any]] = {}
@@ -24,7 +27,7 @@ def spread_groups(command: Callable[..., None]) -> Callable[..., None]:
     for name, parameter in inspect.signature(command).parameters.items():
         if is_dataclass(hints[name]):
             groups[name] = hints[name]
-            parameters += _parameters_of(hints[name])
+            parameters += _parameters_of(hints[name], annotate)
         else:
             parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
 
@@ -39,14 +42,14 @@ def spread_groups(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _parameters_of(group: type[Any]) -> list[inspect.Parameter]:
+def _parameters_of(group: type[Any], annotate: Callable[[Field[Any], Any], Any]) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     return [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
-            annotation=hints[field.name],
+            annotation=annotate(field, hints[field.name]),
         )
         for field in fields(group)
     ]

@@ -6,7 +6,7 @@ the options without the extra `web`, because this module imports no package.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 KIBIBYTE = 2**10
 MEBIBYTE = 2**20
@@ -14,12 +14,12 @@ _PREFIX = "NUMBER_PREDICTION_"
 
 
 def _int(default: int, text: str) -> int:
-    value: int = field(default=default, metadata={"help": text, "type": int, "min": 1})
+    value: int = field(default=default, metadata={"help": text, "min": 1})
     return value
 
 
 def _seconds(default: float, text: str) -> float:
-    value: float = field(default=default, metadata={"help": text, "type": float, "min": 0})
+    value: float = field(default=default, metadata={"help": text, "min": 0})
     return value
 
 
@@ -55,6 +55,3 @@ class Limits:
 def environment_variable(name: str) -> str:
     """The environment variable that sets a field of Limits."""
     return _PREFIX + name.upper()
-
-
-LIMIT_NAMES = tuple(each.name for each in fields(Limits))

@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import Field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from number_prediction.cli.console import extra, say
+from number_prediction.cli.option_groups import spread_groups
 from number_prediction.cli.options import ThreadsOption
 from number_prediction.machine import usable_cores
-from number_prediction.web.limits import LIMIT_NAMES, Limits, environment_variable
+from number_prediction.web.limits import Limits, environment_variable
 
 if TYPE_CHECKING:
     from number_prediction.web.middleware.access import Access
 
 
-def _with_limit_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option per field of Limits; it receives them as the argument `limits`."""
-
-    def run(**options: Any) -> None:
-        limits = Limits(**{name: options.pop(name) for name in LIMIT_NAMES})
-        command(**options, limits=limits)
-
-    own = inspect.signature(command, eval_str=True).parameters
-    parameters = [each for name, each in own.items() if name != "limits"]
-    for limit in fields(Limits):
-        option = typer.Option(
-            limit.default,
-            min=limit.metadata["min"],
-            metavar="N",
-            envvar=environment_variable(limit.name),
-            help=limit.metadata["help"],
-        )
-        parameters.append(
-            inspect.Parameter(
-                limit.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=option,
-                annotation=limit.metadata["type"],
-            )
-        )
-    run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return run
+def _limit_option(limit: Field[Any], kind: Any) -> Any:
+    """The option of a field of Limits."""
+    option = typer.Option(
+        min=limit.metadata["min"],
+        metavar="N",
+        envvar=environment_variable(limit.name),
+        help=limit.metadata["help"],
+    )
+    return Annotated[kind, option]
 
 
 _ModelOption = Annotated[
@@ -101,7 +82,7 @@ _AllowHostOption = Annotated[
 ]
 
 
-@_with_limit_options
+@partial(spread_groups, annotate=_limit_option)
 def serve(
     *,
     model: _ModelOption = None,
