@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,11 +60,6 @@ def make_console() -> Console:
 def say(message: str) -> None:
     """Print a message for people to stderr."""
     print(message, file=sys.stderr, flush=True)
-
-
-def new_folder(name: str) -> Path:
-    """The folder for results without --output."""
-    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def open_in_browser(page: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -148,6 +149,11 @@ class Run:
         """Remove records after `step`: a resumed training writes them again."""
         kept = "".join(_to_line(record) for record in self.records() if record.step <= step)
         write_atomically(self.log_path, kept)
+
+
+def new_folder(name: str) -> Path:
+    """The folder for results without a given one: runs/NAME-TIME."""
+    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def reads_numbers(recipe: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from number_prediction.cli.console import extra, new_folder, open_in_browser, say
+from number_prediction.cli.console import extra, open_in_browser, say
 from number_prediction.cli.options import MeasuredOption, OpenOption, Part, PartOption, ThreadsOption
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def evaluate(
             model,
             data or "mnist",
             part=part.value,
-            output=output or new_folder("evaluation"),
+            output=output,
             analysis=analysis,
             picture=picture,
             threads=threads,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from number_prediction.cli.console import extra, new_folder, open_in_browser
+from number_prediction.cli.console import extra, open_in_browser
 
 if TYPE_CHECKING:
     from number_prediction.datasets.split import Splits
@@ -39,6 +39,7 @@ def explore(
         from number_prediction.datasets.exploration import require_size, sample_splits
         from number_prediction.datasets.load import display_name, load_dataset
         from number_prediction.reports import exploration as exploration_report
+        from number_prediction.runs.run import new_folder
         from number_prediction.training.frames import frame_splits
 
     def load(source: str) -> Splits:

@@ -13,7 +13,6 @@ from number_prediction.cli.console import (
     EXIT_INTERRUPTED,
     extra,
     make_console,
-    new_folder,
     say,
 )
 from number_prediction.cli.options import ThreadsOption
@@ -72,6 +71,7 @@ def finetune(
     with extra("train"):
         from number_prediction.cli.progress import reporting
         from number_prediction.machine import usable_cores
+        from number_prediction.runs.run import new_folder
         from number_prediction.training.finetuning.finetune import Tuning
         from number_prediction.training.finetuning.finetune import finetune as adapt
         from number_prediction.training.loop.memory import tune_process

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from number_prediction.cli.console import extra, new_folder, open_in_browser, say
+from number_prediction.cli.console import extra, open_in_browser, say
 from number_prediction.cli.options import (
     MeasuredOption,
     OpenOption,
@@ -39,6 +39,7 @@ def report(
         from number_prediction.datasets.load import canonical_source, display_name, load_evaluation_split
         from number_prediction.evaluation import runs as evaluation_runs
         from number_prediction.reports.runs import write_runs_report
+        from number_prediction.runs.run import new_folder
 
     runs = evaluation_runs.open_runs(folders)
     source = canonical_source(data) if data else evaluation_runs.shared_data(runs)

@@ -14,7 +14,6 @@ from number_prediction.cli.console import (
     extra,
     given_options,
     make_console,
-    new_folder,
     say,
     stoppable,
 )
@@ -89,6 +88,7 @@ def train(
     or machines: torchrun --nproc_per_node N -m number_prediction train RECIPE, see docs/how-to/devices.md.
     """
     with extra("train"):
+        from number_prediction.runs.run import new_folder
         from number_prediction.training.experiments.train import finish_run
         from number_prediction.training.loop.distributed import join_world
         from number_prediction.training.loop.fit import fit

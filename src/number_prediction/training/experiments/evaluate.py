@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +35,7 @@ from number_prediction.images.decode import Page
 from number_prediction.models.manifest import record_evaluation
 from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.reports.evaluation import report_on_run, write_report
-from number_prediction.runs.run import Run
+from number_prediction.runs.run import Run, new_folder
 from number_prediction.training.attribution import integrated_gradients
 from number_prediction.training.frames import load_frames
 from number_prediction.training.recipes import Recipe
@@ -132,8 +131,7 @@ def evaluate_model(
     predictor = Predictor(model, threads=threads)
     evaluation = _evaluate_digits(predictor, source, part, is_own=source == EMBEDDED)
     found, missing = _analyse(evaluation, predictor, None, picture) if analysis else (None, [])
-    folder = output or Path(f"runs/evaluation-{time.strftime('%Y%m%d-%H%M%S')}")
-    report = write_report(evaluation, folder, analysis=found)
+    report = write_report(evaluation, output or new_folder("evaluation"), analysis=found)
     return Measurement(evaluation, report, (*_find_seen(predictor, source, part), *missing))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from number_prediction.datasets.split import Splits
 from number_prediction.digits.predictor import Predictor
 from number_prediction.evaluation.digits import evaluate
 from number_prediction.reports.evaluation import report_on_run
-from number_prediction.runs.run import Record, Run
+from number_prediction.runs.run import Record, Run, new_folder
 from number_prediction.training.experiments.evaluate import evaluate_lines
 from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.export.export import export_run
@@ -54,7 +53,7 @@ def train(
     """
     chosen = get_recipe(recipe) if isinstance(recipe, str) else recipe
     splits = splits or load_frames(data)
-    folder = Path(output or f"runs/{chosen.name}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder = Path(output or new_folder(f"{chosen.name}-{seed}"))
     run = start_run(chosen, folder, data=data, seed=seed, threads=threads, device=device)
     return resume(run, splits=splits, progress=progress)
 
