@@ -164,12 +164,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # s
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
-            "min_batches": None if self.epochs is None else 0,  # what was asked for, no more
         }
         for name, value in changes.items():
-            if value is not None and value <= 0 and name != "min_batches":
+            if value is not None and value <= 0:
                 raise ValueError(f"{name} is {value}; give a number above 0, or None for the recipe's")
-        return replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+        return recipe.override(**changes)
 
     def _seed(self) -> int:
         if isinstance(self.random_state, Integral):

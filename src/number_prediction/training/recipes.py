@@ -72,6 +72,22 @@ class Recipe:
         """Whether its classes are those of the data set, and nothing generated is added."""
         return self.companions is None and self.lines is None
 
+    def override(
+        self,
+        *,
+        epochs: float | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+    ) -> Recipe:
+        """The recipe with the values that are given. Given epochs are exact, also for a small data set."""
+        given = {
+            "epochs": epochs,
+            "min_batches": None if epochs is None else 0,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+        }
+        return replace(self, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+
     def count_parameters(self) -> int:
         """Parameters of the network for the ten digits, or for lines."""
         with torch.random.fork_rng(()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,9 +65,7 @@ def sweep(
 
         from number_prediction.training.experiments.sweep import Sweeper
 
-    chosen = get_recipe(recipe)
-    if epochs is not None:
-        chosen = replace(chosen, epochs=epochs, min_batches=0)
+    chosen = get_recipe(recipe).override(epochs=epochs)
     dimensions = [parse_dimension(text) for text in search] if search else default_dimensions(chosen)
     tune_process(threads or usable_cores())
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +36,28 @@ def list_recipes(wanted: bool) -> None:
     raise typer.Exit
 
 
+_EpochsOption = Annotated[
+    float | None,
+    typer.Option(min=0, metavar="X", help="Passes over the images.", show_default="the recipe's"),
+]
+_BatchSizeOption = Annotated[
+    int | None, typer.Option(min=2, metavar="N", help="Images per batch.", show_default="the recipe's")
+]
+_LearningRateOption = Annotated[
+    float | None,
+    typer.Option(min=0, metavar="X", help="Peak learning rate.", show_default="the recipe's"),
+]
+_SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Change another number of the recipe, such as augmentation.rotation=12. Repeatable.",
+        show_default="the recipe's",
+    ),
+]
+
+
 def train(
     context: typer.Context,
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=RECIPE_HELP)] = DEFAULT_RECIPE,
@@ -44,26 +65,10 @@ def train(
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Seed of weights, order and augmentation.")
     ] = 0,
-    epochs: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="X", help="Passes over the images.", show_default="the recipe's"),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=2, metavar="N", help="Images per batch.", show_default="the recipe's")
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="X", help="Peak learning rate.", show_default="the recipe's"),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="FIELD=VALUE",
-            help="Change another number of the recipe, such as augmentation.rotation=12. Repeatable.",
-            show_default="the recipe's",
-        ),
-    ] = None,
+    epochs: _EpochsOption = None,
+    batch_size: _BatchSizeOption = None,
+    learning_rate: _LearningRateOption = None,
+    settings: _SetOption = None,
     threads: ThreadsOption = None,
     device: Annotated[
         str | None,
@@ -89,10 +94,13 @@ def train(
     """
     with extra("train"):
         from number_prediction.runs.run import new_folder
+        from number_prediction.runs.sweep import parse_value
+        from number_prediction.training.experiments.search_space import change
         from number_prediction.training.experiments.train import finish_run
         from number_prediction.training.loop.distributed import join_world
         from number_prediction.training.loop.fit import fit
         from number_prediction.training.loop.memory import tune_process
+        from number_prediction.training.recipes import get_recipe
 
         if tensorboard:
             from number_prediction.training.tensorboard import log_to_tensorboard
@@ -102,8 +110,10 @@ def train(
             _require_no_settings(context)
             run, splits = _open(resume, world)
         else:
-            changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-            chosen = _change(recipe, changes, settings or [])
+            chosen = get_recipe(recipe).override(
+                epochs=epochs, batch_size=batch_size, learning_rate=learning_rate
+            )
+            chosen = change(chosen, dict(map(parse_value, settings or [])))
             folder = output or new_folder(f"{chosen.name}-{seed}")
             run, splits = _start(chosen, folder, data, seed, threads, device, world)
         tune_process(world.from_main(run.settings).threads)
@@ -132,19 +142,6 @@ def _require_no_settings(context: typer.Context) -> None:
             f"a resumed run keeps its settings; leave out {', '.join(sorted(given))}",
             param_hint="--resume",
         )
-
-
-def _change(name: str, changes: dict[str, float | None], settings: list[str]) -> Recipe:
-    """The recipe of that name with the values that were given."""
-    from number_prediction.runs.sweep import parse_value
-    from number_prediction.training.experiments.search_space import change
-    from number_prediction.training.recipes import get_recipe
-
-    given = {field: value for field, value in changes.items() if value is not None}
-    if "epochs" in given:
-        given["min_batches"] = 0  # exactly the epochs asked for
-    chosen = replace(get_recipe(name), **given)  # type: ignore[arg-type]
-    return change(chosen, dict(map(parse_value, settings)))
 
 
 def _open(folder: Path, world: World) -> tuple[Run, Splits]:
