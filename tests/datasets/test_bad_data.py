@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from number_prediction.datasets import idx
 from number_prediction.datasets.load import load_dataset
-from number_prediction.datasets.split import Split, Splits
+from number_prediction.datasets.split import Splits
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import DataError, ModelError
 from number_prediction.evaluation.digits import evaluate
 from tests.conftest import CommandLine, save_perceptron
 from tests.datasets.test_load import write_idx, write_pictures
+from tests.helpers.class_folders import write_class
 
 COMMANDS = {"explore": ("explore",), "labels": ("labels",), "evaluate": ("evaluate", "--data")}
 
@@ -125,9 +125,7 @@ def test_a_full_disk_leaves_no_part_of_a_report(
     import resource
 
     for label in (1, 2):
-        (tmp_path / "data" / str(label)).mkdir(parents=True)
-        for index in np.flatnonzero(mnist.train.labels == label)[:12]:
-            Image.fromarray(mnist.train.images[index]).save(tmp_path / "data" / str(label) / f"{index}.png")
+        write_class(tmp_path / "data" / str(label), mnist.train, label, 12, inverted=False)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     _, most = before = resource.getrlimit(resource.RLIMIT_FSIZE)
     for command in (("explore", "data"), ("evaluate", "--data", "data", "--no-analysis")):
@@ -191,15 +189,10 @@ def test_a_set_too_large_to_explore_is_explored_by_a_sample(
 def test_a_test_part_without_some_class_is_judged_all_the_same(
     command_line: CommandLine, tmp_path: Path, mnist: Splits
 ) -> None:
-    def write(part: str, split: Split, label: int, count: int) -> None:
-        folder = tmp_path / "data" / part / str(label)
-        folder.mkdir(parents=True)
-        for index in np.flatnonzero(split.labels == label)[:count]:
-            Image.fromarray(np.asarray(split.images[index])).save(folder / f"{index}.png")
-
-    write("train", mnist.train, 0, 40)
-    write("train", mnist.train, 1, 40)
-    write("test", mnist.test, 1, 10)
+    data = tmp_path / "data"
+    write_class(data / "train" / "0", mnist.train, 0, 40, inverted=False)
+    write_class(data / "train" / "1", mnist.train, 1, 40, inverted=False)
+    write_class(data / "test" / "1", mnist.test, 1, 10, inverted=False)
     done = command_line(
         "labels", "data", "--folds", "2", "--recipe", "mlp", "--threads", "1", "--output", "out"
     )

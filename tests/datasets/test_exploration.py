@@ -17,6 +17,7 @@ from number_prediction.datasets.split import PictureFiles, Split, Splits
 from number_prediction.errors import DataError
 from number_prediction.reports import exploration as exploration_report
 from tests.conftest import CommandLine
+from tests.helpers.class_folders import write_class
 
 CLASSES = ("bar", "blob")
 
@@ -300,13 +301,8 @@ def test_the_page_stands_alone(mnist: Splits, tmp_path: Path, labels: list[int])
 def test_the_command_explores_a_folder_of_pictures(
     command_line: CommandLine, tmp_path: Path, mnist: Splits
 ) -> None:
-    from PIL import Image
-
     for label in (1, 2):
-        folder = tmp_path / "data" / str(label)
-        folder.mkdir(parents=True)
-        for index in np.flatnonzero(mnist.train.labels == label)[:40]:
-            Image.fromarray(255 - mnist.train.images[index]).save(folder / f"{index}.png")
+        write_class(tmp_path / "data" / str(label), mnist.train, label, 40)
     done = command_line("explore", "data", "--output", "out")
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().strip() == str(Path("out/explore.html"))

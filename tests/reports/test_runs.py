@@ -27,6 +27,7 @@ from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.frames import load_frames
 from number_prediction.training.recipes import get_recipe
 from tests.conftest import CommandLine, save_perceptron
+from tests.helpers.class_folders import write_class
 from tests.reports.test_evaluation import Page
 
 
@@ -74,9 +75,7 @@ def two_class_runs(
     """Two runs on pictures of threes and eights."""
     folder = tmp_path_factory.mktemp("two")
     for label, name in ((3, "three"), (8, "eight")):
-        (folder / "data" / name).mkdir(parents=True)
-        for index in np.flatnonzero(mnist.train.labels == label)[:250]:
-            Image.fromarray(mnist.train.images[index]).save(folder / "data" / name / f"{index}.png")
+        write_class(folder / "data" / name, mnist.train, label, 250, inverted=False)
     data = str(folder / "data")
     pictures = load_frames(data).train
     fewer = pictures.select(slice(0, len(pictures), 10))

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from PIL import Image
 
 from number_prediction.datasets.split import Splits
 from number_prediction.errors import DataError, TrainingError
@@ -28,6 +27,7 @@ from number_prediction.training.experiments.search_space import (
 from number_prediction.training.experiments.sweep import DATABASE, Sweeper
 from number_prediction.training.recipes import RECIPES, get_recipe
 from tests.conftest import CommandLine
+from tests.helpers.class_folders import write_class
 
 RECIPE = replace(get_recipe("mlp"), epochs=2, min_batches=0, batch_size=40)
 SPACE = (
@@ -291,10 +291,7 @@ def test_the_command_goes_on_and_its_best_is_finished(
     command_line: CommandLine, tmp_path: Path, mnist: Splits
 ) -> None:
     for label in (3, 8):
-        folder = tmp_path / "data" / str(label)
-        folder.mkdir(parents=True)
-        for index in np.flatnonzero(mnist.train.labels == label)[:60]:
-            Image.fromarray(255 - mnist.train.images[index]).save(folder / f"{index}.png")
+        write_class(tmp_path / "data" / str(label), mnist.train, label, 60)
     arguments = ("sweep", "mlp", "--data", "data", "--epochs", "2", "--threads", "1", "--output", "out")
     arguments += ("--search", "learning_rate=0.01:0.2:log", "--search", "augmentation.shear=0:0.2")
     done = command_line(*arguments, "--trials", "1")

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from number_prediction.datasets.split import Splits
 from number_prediction.digits.predictor import Predictor
@@ -35,6 +34,7 @@ from number_prediction.training.recipes import Recipe, get_recipe
 from number_prediction.training.synthesis.glyphs import LineRecipe, draw_glyphs
 from number_prediction.training.synthesis.lines import LineComposer
 from tests.conftest import CommandLine
+from tests.helpers.class_folders import write_class
 
 TWO = (World(0, 2), World(1, 2, place=1))
 CPU = torch.device("cpu")
@@ -276,10 +276,7 @@ def test_the_command_line_under_torchrun(
     tmp_path: Path, mnist: Splits, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for label in (3, 8):
-        folder = tmp_path / "data" / str(label)
-        folder.mkdir(parents=True)
-        for index in np.flatnonzero(mnist.train.labels == label)[:60]:
-            Image.fromarray(255 - mnist.train.images[index]).save(folder / f"{index}.png")
+        write_class(tmp_path / "data" / str(label), mnist.train, label, 60)
     command = ("-m", "number_prediction", "train")
     options = ("--data", "data", "--epochs", "16", "--batch-size", "16", "--learning-rate", "0.1")
     with torchrun(*command, "cnn", *options, "--output", "run", folder=tmp_path) as process:
