@@ -1,12 +1,13 @@
 """Digits of real people from outside MNIST, and pictures that are none: the table of the README.
 
-    python benchmarks/real_handwriting.py DATA_DIR [--model RUN|MODEL.onnx] [--cnn RUN]
+    python benchmarks/real_handwriting.py DATA_DIR [--model RUN|MODEL.onnx ...] [--cnn RUN]
 
 DATA_DIR holds one folder a set: labels.csv (columns file and label first) with pictures beside it, or with
-data.npz (`images`). Sets whose name begins with "ood" hold no digits, those that begin with "numbers" are
-left out. Pictures are read as they are; an abstention counts as wrong. With --cnn, a plain network stands
-beside ours, once with every picture merely resized to 28x28, once behind our preparation. Where the package
-rapidocr is installed, so does its recogniser, with its answers restricted to one digit.
+data.npz (`images`). Sets whose name begins with "ood" hold no digits; those that begin with "numbers" are
+left out. Pictures are read as they are. An abstention counts as wrong; in brackets stand the share of right
+answers when the model must answer (a blank page is still wrong) and the 95% Wilson interval. With --cnn, a
+plain network stands beside ours, once with every picture merely resized to 28x28, once behind our
+preparation. If the package rapidocr is installed, so does its recogniser, restricted to one digit.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 
 from number_prediction.decoding.lattice import read_lattice, score
 from number_prediction.digits.predictor import Predictor
-from number_prediction.evaluation.metrics import reliability
+from number_prediction.evaluation.metrics import reliability, wilson_interval
 from number_prediction.evaluation.network import Network
 from number_prediction.images.decode import Page
 
@@ -44,8 +45,12 @@ class Answers:
     """Where it does not abstain."""
 
     def correct(self, rows: list[dict[str, str]]) -> NDArray[np.bool_]:
+        return self.forced(rows) & self.answered
+
+    def forced(self, rows: list[dict[str, str]]) -> NDArray[np.bool_]:
+        """Right where it must answer."""
         wanted = np.array([int(row["label"]) for row in rows])
-        return (self.labels == wanted) & self.answered
+        return (self.labels == wanted) & (self.is_digit > 0)
 
 
 Reader = Callable[[list[Page]], Answers]
@@ -54,7 +59,7 @@ Reader = Callable[[list[Page]], Answers]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", type=Path)
+    parser.add_argument("--model", type=Path, nargs="*", default=[None])
     parser.add_argument("--cnn", type=Path)
     options = parser.parse_args()
     sets = {path.parent.name: load(path.parent) for path in sorted(options.folder.glob("*/labels.csv"))}
@@ -62,7 +67,10 @@ def main() -> None:
     others = {name: data for name, data in sets.items() if name.startswith("ood")}
     if not digits:
         parser.error(f"{options.folder} holds no set of digits: a folder with labels.csv in it")
-    readers: dict[str, Reader] = {"number_prediction": framed(Predictor(options.model))}
+    ours: dict[str, Reader] = {
+        "number_prediction" if path is None else str(path): framed(Predictor(path)) for path in options.model
+    }
+    readers = dict(ours)
     if options.cnn is not None:
         readers["plain CNN, resized"] = resized(Predictor(options.cnn))
         readers["plain CNN, framed"] = framed(Predictor(options.cnn))
@@ -71,7 +79,9 @@ def main() -> None:
     except ImportError:
         print("rapidocr is not installed: left out\n")
     accuracy_table(digits, readers)
-    trust(digits, others, readers["number_prediction"])
+    for name, reader in ours.items():
+        print(f"\n{name}")
+        trust(digits, others, reader)
 
 
 def accuracy_table(
@@ -79,27 +89,32 @@ def accuracy_table(
 ) -> None:
     print("| set | pictures | " + " | ".join(readers) + " |")
     print("|---|---|" + "---|" * len(readers))
-    every: dict[str, list[float]] = {name: [] for name in readers}
+    shares: dict[str, list[tuple[float, float]]] = {name: [] for name in readers}
     for name, (pages, rows) in digits.items():
-        correct = {reader: read(pages).correct(rows) for reader, read in readers.items()}
-        for reader, right in correct.items():
-            every[reader].append(float(right.mean()))
-        print_row(name, len(rows), [right.mean() for right in correct.values()])
+        found = {reader: read(pages) for reader, read in readers.items()}
+        right = {reader: (each.correct(rows), each.forced(rows)) for reader, each in found.items()}
+        for reader, (correct, forced) in right.items():
+            shares[reader].append((float(correct.mean()), float(forced.mean())))
         kinds = np.array([row.get("kind") or "" for row in rows])
+        print_row(name, list(right.values()), np.ones(len(rows), bool))
         for kind in sorted(set(kinds) - {""}):
-            chosen = kinds == kind
-            print_row(
-                f"{name}, {kind}", int(chosen.sum()), [right[chosen].mean() for right in correct.values()]
-            )
-    print_row(
-        "macro", sum(len(rows) for _, rows in digits.values()), [np.mean(each) for each in every.values()]
-    )
+            print_row(f"{name}, {kind}", list(right.values()), kinds == kind)
+    means = [np.mean(each, 0) for each in shares.values()]
+    cells = [f"{100 * correct:.2f}% ({100 * forced:.2f}%)" for correct, forced in means]
+    print(f"| macro | {sum(len(rows) for _, rows in digits.values()):,} | " + " | ".join(cells) + " |")
 
 
-def print_row(name: str, count: int, shares: list[float]) -> None:
-    print(
-        f"| {name} | {count:,} | " + " | ".join(f"{100 * share:.2f}%" for share in shares) + " |", flush=True
-    )
+def print_row(
+    name: str, answers: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]], chosen: NDArray[np.bool_]
+) -> None:
+    cells = []
+    for correct, forced in answers:
+        low, high = wilson_interval(int(correct[chosen].sum()), int(chosen.sum()))
+        cells.append(
+            f"{100 * correct[chosen].mean():.2f}% ({100 * forced[chosen].mean():.2f}%; "
+            f"{100 * low:.1f} to {100 * high:.1f})"
+        )
+    print(f"| {name} | {chosen.sum():,} | " + " | ".join(cells) + " |", flush=True)
 
 
 def trust(
@@ -113,7 +128,7 @@ def trust(
     correct = np.concatenate([answers.correct(rows) for answers, rows in known])
     confidence = np.concatenate([answers.confidence for answers, _ in known])
     answered = np.concatenate([answers.answered for answers, _ in known])
-    print(f"\nreal digits kept: {answered.mean():.4f}")
+    print(f"real digits kept: {answered.mean():.4f}")
     accepted = []
     for name, (pages, rows) in others.items():
         found = read(pages)

@@ -37,8 +37,8 @@ from number_prediction.machine import describe_environment
 from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.loop.memory import tune_process
-from number_prediction.training.loop.state import load_trained
 from number_prediction.training.loop.tasks import compute_logits
+from number_prediction.training.loop.trained import load_trained
 from number_prediction.training.recipes import Recipe, get_recipe
 
 EXAMPLE = "pytorch-example"

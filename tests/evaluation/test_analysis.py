@@ -27,7 +27,7 @@ from number_prediction.reports.error_explorer import ExplorerData, build_explore
 from number_prediction.reports.evaluation import write_report
 from number_prediction.runs.run import Run
 from number_prediction.training.attribution import integrated_gradients
-from number_prediction.training.loop.state import load_trained
+from number_prediction.training.loop.trained import load_trained
 from tests.conftest import CommandLine, save_perceptron
 
 PICTURES = 300

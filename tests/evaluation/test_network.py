@@ -14,7 +14,7 @@ from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ModelError
 from number_prediction.evaluation.network import Network
 from number_prediction.runs.run import Run
-from number_prediction.training.loop.state import load_trained
+from number_prediction.training.loop.trained import load_trained
 from tests.conftest import save_perceptron
 
 DIGITS = tuple("0123456789")

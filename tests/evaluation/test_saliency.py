@@ -25,7 +25,7 @@ from number_prediction.evaluation.saliency import (
 )
 from number_prediction.runs.run import Run
 from number_prediction.training.attribution import integrated_gradients
-from number_prediction.training.loop.state import load_trained
+from number_prediction.training.loop.trained import load_trained
 from tests.conftest import save_perceptron
 
 FOR, AGAINST = (10, 8), (20, 19)

@@ -22,7 +22,9 @@ from number_prediction.images.decode import Page
 from number_prediction.models.model import Model, Pictures, iterate_answers, require_answers
 
 OUTPUTS = ("frame", "probabilities", "is_digit", "ink", "findings")
-"""Outputs of the graph, in order."""
+"""Outputs that every graph has, in order."""
+PAPER = "paper"
+"""Output of graphs that also show the paper at the frame's place."""
 CLASSES_KEY = "classes"
 """ONNX metadata: the class names as a JSON list."""
 MEASURES_KEY = "findings"

@@ -1,7 +1,8 @@
 """Network: the part of an exported model after the frame, for explaining its answers.
 
 Frames (N, 28, 28) float32 in [0, 1] -> calibrated probabilities (N, C), feature maps, first-layer filters. It
-uses the nodes of the exported graph itself. Needs the extra `train` (onnx).
+uses the nodes of the exported graph itself. A network that also sees the paper gets clean paper. Needs the
+extra `train` (onnx).
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from onnx.utils import Extractor
 
 from number_prediction.constants import FRAME_SIZE
-from number_prediction.digits.predictor import OUTPUTS, Predictor
+from number_prediction.digits.predictor import OUTPUTS, PAPER, Predictor
 from number_prediction.errors import ModelError
 
 BATCH_SIZE = 100
@@ -37,9 +38,11 @@ class Network:
         frame, probabilities = OUTPUTS[:2]
         whole = onnx.load_model_from_string(predictor.read_model())
         try:
-            self._model = Extractor(whole).extract_model([frame], [probabilities])
+            shown = [PAPER] if any(each.name == PAPER for each in whole.graph.output) else []
+            self._model = Extractor(whole).extract_model([frame, *shown], [probabilities])
         except Exception as error:  # onnx documents no exceptions
             raise ModelError(f"{predictor.path}: its graph cannot be cut at the frame ({error})") from error
+        _set_on_clean_paper(self._model)
         self._session = _session(self._model)
         self._class_count = len(predictor.classes)
         self._threads = predictor.threads
@@ -89,12 +92,30 @@ class Network:
             return None
         name = next(name for name in node.input if name in weights)
         values = np.asarray(numpy_helper.to_array(weights[name]), dtype=np.float32)
-        if values.ndim == 4:  # a convolution's: (K, channels, height, width)
-            return values[:, 0] if values.shape[1] == 1 else None
+        if values.ndim == 4:  # a convolution's: (K, channels, height, width); ink first, then paper
+            return values[:, 0] if values.shape[1] <= 2 else None
         if values.ndim != 2 or FRAME_SIZE**2 not in values.shape:
             return None
         rows = values if values.shape[1] == FRAME_SIZE**2 else values.T  # (K, 784)
         return rows.reshape(-1, FRAME_SIZE, FRAME_SIZE)
+
+
+def _set_on_clean_paper(model: onnx.ModelProto) -> None:
+    """Replace the input PAPER of a network, if it has one, by the frame's ink on clean paper."""
+    inputs = [each for each in model.graph.input if each.name != PAPER]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    if any(PAPER in node.input for node in model.graph.node):
+        ones = numpy_helper.from_array(np.array(1, np.float32), "clean.one")
+        thirds = numpy_helper.from_array(np.array(3, np.float32), "clean.three")
+        model.graph.initializer.extend([ones, thirds])
+        nodes = [
+            helper.make_node("Add", [OUTPUTS[0], ones.name], ["clean.sum"]),
+            helper.make_node("Div", ["clean.sum", thirds.name], [PAPER]),
+            *model.graph.node,
+        ]
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
 
 
 def _weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from number_prediction.runs.run import name_threads, reads_numbers
@@ -63,11 +63,12 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "",
         _data(training["data"], recipe),
         "",
+        *_sources(training.get("sources", ())),
         "## Limits",
         "",
         LIMITS_OF_NUMBERS
         if reads_numbers(recipe)
-        else _limits(abstains=recipe.get("companions") is not None),
+        else _limits(abstains=bool(recipe.get("companions") or recipe.get("paper"))),
         "",
     ]
     return "\n".join(lines)
@@ -89,12 +90,34 @@ def _data(name: str, recipe: Mapping[str, Any]) -> str:
             "draws, and of digits and letters in the fonts of Matplotlib (`training/synthesis/lines.py`). No "
             "other handwriting."
         )
+    if recipe.get("paper") is not None:
+        return (
+            f"{known} Added: digits, letters, signs, scribbles and doodles that the repository draws, and "
+            "the sources below, if any. All are composed on synthetic paper, with light, camera and damage "
+            "(`training/synthesis/crops.py`). A second network in the same file finds the ink."
+        )
     if recipe.get("companions") is not None:
         return (
             f"{known} In addition: digits, letters, signs, scribbles, doodles, textures and rulings that the "
             "package draws (`training/synthesis/companions.py`). No other handwriting."
         )
     return known
+
+
+def _sources(sources: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table of the open data that was trained on."""
+    if not sources:
+        return []
+    return [
+        "| source | drawings | from | licence | SHA-256 |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {each['name']} | {each['drawings']:,} | {each['origin']} | {each['licence']} "
+            f"| `{each['sha256']}` |"
+            for each in sources
+        ),
+        "",
+    ]
 
 
 def _limits(*, abstains: bool) -> str:

@@ -73,7 +73,7 @@ class Model:
         self._session = _load(content, self.path)
         self._metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         found = [output.name for output in self._session.get_outputs()]
-        if found != list(outputs) or not set(metadata) <= set(self._metadata):
+        if found[: len(outputs)] != list(outputs) or not set(metadata) <= set(self._metadata):
             raise ModelError(
                 f"{self.path}: not a {packaged} graph; export one with number-prediction export RUN"
             )

@@ -13,7 +13,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,22 @@ class Settings:
     """Versions, processor and commit; see `machine.describe_environment`."""
     processes: int = 1
     """Number of processes that train together, each with `threads` threads."""
+    open_data: str | None = None
+    """Absolute path of the folder of open data, if one is used."""
+    sources: Sequence[Mapping[str, Any]] = ()
+    """What that folder held: name, origin, licence, drawings and sha256 of each source."""
+    ink: str | None = None
+    """Absolute path of the run whose ink network makes the frames, if one does."""
 
     @property
     def computing(self) -> str:
         """Device, threads, processes and precision, in words."""
         return f"{self.device}, {name_threads(self.threads, self.processes)}, {self.precision}"
+
+    @property
+    def finds_ink(self) -> bool:
+        """Whether the run's network tells ink from paper and reads nothing."""
+        return self.recipe.get("crops") is not None
 
     @property
     def reads_numbers(self) -> bool:

@@ -20,9 +20,9 @@ from .graph.digit_graph import DigitGraph as DigitGraph
 from .graph.digit_graph import Preparation as Preparation
 from .loop.fit import Interrupted as Interrupted
 from .loop.fit import fit as fit
-from .loop.state import TrainedNetwork as TrainedNetwork
-from .loop.state import load_trained as load_trained
 from .loop.tasks import compute_logits as compute_logits
+from .loop.trained import TrainedNetwork as TrainedNetwork
+from .loop.trained import load_trained as load_trained
 from .networks.blocks import Normalization as Normalization
 from .recipes import RECIPES as RECIPES
 from .recipes import Recipe as Recipe

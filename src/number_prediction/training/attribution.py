@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from number_prediction.evaluation.saliency import SaliencyMethod
 from number_prediction.runs.run import Run
-from number_prediction.training.loop.state import load_trained
+from number_prediction.training.loop.trained import load_trained
 
 PATH_STEPS = 32
 """Points on the path from blank paper to the frame."""

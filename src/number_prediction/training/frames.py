@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from number_prediction.constants import FRAME_SIZE
 from number_prediction.datasets.load import EMBEDDED, load_dataset
 from number_prediction.datasets.split import Pages, Split, Splits
-from number_prediction.training.graph.digit_graph import Preparation
+from number_prediction.training.graph.digit_graph import Preparation, Prepared
 
 PAGES_AT_ONCE = 1000
 """Pages framed at once."""
@@ -33,13 +34,16 @@ def frame_splits(splits: Splits, source: str) -> Splits:
 
 
 @torch.no_grad()
-def to_frames(pages: Pages) -> NDArray[np.uint8]:
-    """Frame pages (N, H, W) uint8, or picture files: (N, 28, 28) uint8, ink 255."""
-    preparation = Preparation()
+def to_frames(pages: Pages, prepare: Callable[[Tensor], Prepared] | None = None) -> NDArray[np.uint8]:
+    """Frame pages (N, H, W) uint8, or picture files: (N, 28, 28) uint8, ink 255.
+
+    `prepare` is the preparation of a model, `DigitGraph.prepare`; by default the one without parameters.
+    """
+    prepare = prepare or Preparation()
     frames = np.empty((len(pages), FRAME_SIZE, FRAME_SIZE), np.uint8)
     begin = 0
     for chunk in _same_sized(pages):
-        framed = preparation(torch.tensor(chunk)).frame * 255
+        framed = prepare(torch.tensor(chunk)).frame * 255
         frames[begin : begin + len(chunk)] = framed.round().to(torch.uint8).numpy()
         begin += len(chunk)
     return frames

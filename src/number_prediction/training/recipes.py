@@ -16,10 +16,13 @@ from torch import nn
 
 from number_prediction.errors import TrainingError
 from number_prediction.training.augmentation.affine import Augmentation
+from number_prediction.training.augmentation.both_frames import Shaking
 from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.networks.digits import CNN, MLP, FastCNN, MicroCNN, ResNet, TinyCNN
+from number_prediction.training.networks.ink import InkNet
 from number_prediction.training.networks.lines import LineNet
 from number_prediction.training.synthesis.companions import Companions
+from number_prediction.training.synthesis.crops import CropRecipe
 from number_prediction.training.synthesis.glyphs import LineRecipe
 
 
@@ -54,7 +57,7 @@ class Recipe:
     2024) for all but the last layer."""
     largest_gradient: float = 0.0
     """Norm to which the gradient is clipped; 0 does not clip."""
-    augmentation: Augmentation | Rewriting | None = field(default_factory=Augmentation)
+    augmentation: Augmentation | Rewriting | Shaking | None = field(default_factory=Augmentation)
     """Random changes of frames; None for lines, which vary as they are composed."""
     augmented: float = 1.0
     """Share of the batches that are augmented; the last batches of a training are not."""
@@ -62,6 +65,11 @@ class Recipe:
     """Generated hands and non-digits to train on beside the data set; with them, the model abstains."""
     lines: LineRecipe | None = None
     """Lines composed of the data set's digits; with them, the model reads numbers."""
+    crops: CropRecipe | None = None
+    """Crops composed from the data set and open data; with them, the network learns which pixels are ink."""
+    paper: CropRecipe | None = None
+    """Crops that an ink network frames; with them, the network learns from ink and paper, and the model
+    abstains. One epoch of crops is composed; every epoch repeats it."""
     validations: int = 8
     """Validations in a training, evenly spread; at least one per epoch."""
     precision: Literal["bf16", "fp32"] = "bf16"
@@ -70,7 +78,7 @@ class Recipe:
     @property
     def learns_data_as_it_is(self) -> bool:
         """Whether its classes are those of the data set, and nothing generated is added."""
-        return self.companions is None and self.lines is None
+        return all(part is None for part in (self.companions, self.lines, self.crops, self.paper))
 
     def override(
         self,
@@ -100,6 +108,11 @@ class Recipe:
         del values["architecture"]
         return values
 
+    @property
+    def abstains(self) -> bool:
+        """Whether the model may answer that there is no digit."""
+        return self.companions is not None or self.paper is not None
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
         """The recipe that `to_dict` wrote."""
@@ -114,6 +127,8 @@ class Recipe:
             "augmentation": type(recipe.augmentation),
             "companions": Companions,
             "lines": LineRecipe,
+            "crops": CropRecipe,
+            "paper": CropRecipe,
         }
         changed = {
             name: None if values[name] is None else make(**values[name]) for name, make in parts.items()
@@ -210,6 +225,33 @@ RECIPES = {
         ema_decay=0.998,
         augmentation=Rewriting(),
         companions=Companions(),
+    ),
+    "paper": Recipe(
+        name="paper",
+        architecture=partial(ResNet, frames=2),
+        summary="residual network for digits on any paper, behind an ink network; abstains from what is none",
+        epochs=4,
+        label_smoothing=0.05,
+        ema_decay=0.998,
+        augmentation=Shaking(),
+        augmented=0.85,
+        paper=CropRecipe(epoch=128_000, others=0.24, several=0.08, empty=0.06),
+    ),
+    "ink": Recipe(
+        name="ink",
+        architecture=InkNet,
+        summary="U-Net that tells the writing that is meant from paper, rules, neighbours and print",
+        epochs=3,
+        batch_size=64,
+        learning_rate=0.004,
+        warmup=0.1,
+        weight_decay=0.0,
+        optimizer="adamw",
+        largest_gradient=2.0,
+        ema_decay=0.998,
+        augmentation=None,
+        crops=CropRecipe(),
+        validations=6,
     ),
     "number": Recipe(
         name="number",

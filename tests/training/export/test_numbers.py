@@ -13,7 +13,7 @@ from number_prediction.errors import ModelError
 from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.runs.run import Run
 from number_prediction.training.export import numbers as numbers_export
-from number_prediction.training.loop.state import load_trained
+from number_prediction.training.loop.trained import load_trained
 from tests.helpers.number_training import LINES, STEPS, few_lines
 
 

@@ -28,7 +28,7 @@ from number_prediction.training.finetuning.pictures import (
 )
 from number_prediction.training.finetuning.replay import draw_replay
 from number_prediction.training.finetuning.weights import open_model
-from number_prediction.training.loop.state import load_trained
+from number_prediction.training.loop.trained import load_trained
 from number_prediction.training.synthesis.pen import write
 from number_prediction.training.synthesis.stroke_tables import Writing
 from tests.conftest import CommandLine, save_perceptron

@@ -28,8 +28,8 @@ from number_prediction.training.loop.batches import BATCH_SHARES_BY_WIDTH_PX, Ba
 from number_prediction.training.loop.checkpoint import load_checkpoint
 from number_prediction.training.loop.distributed import ALONE, World
 from number_prediction.training.loop.fit import fit
-from number_prediction.training.loop.state import load_trained
 from number_prediction.training.loop.tasks import compute_logits
+from number_prediction.training.loop.trained import load_trained
 from number_prediction.training.recipes import Recipe, get_recipe
 from number_prediction.training.synthesis.glyphs import LineRecipe, draw_glyphs
 from number_prediction.training.synthesis.lines import LineComposer

@@ -69,6 +69,14 @@ def train(
     batch_size: _BatchSizeOption = None,
     learning_rate: _LearningRateOption = None,
     settings: _SetOption = None,
+    open_data: Annotated[
+        Path | None,
+        typer.Option("--open", metavar="DIR", help="Folder of open data, see docs/how-to/open-data.md."),
+    ] = None,
+    ink: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Run of the recipe ink; the recipe paper needs one."),
+    ] = None,
     threads: ThreadsOption = None,
     device: Annotated[
         str | None,
@@ -115,7 +123,9 @@ def train(
             )
             chosen = change(chosen, dict(map(parse_value, settings or [])))
             folder = output or new_folder(f"{chosen.name}-{seed}")
-            run, splits = _start(chosen, folder, data, seed, threads, device, world)
+            run, splits = _start(
+                chosen, folder, data, seed, threads, device, world, open_data=open_data, ink=ink
+            )
         tune_process(world.from_main(run.settings).threads)
         records: Iterable[Record] = fit(run, splits, world)
         if not world.is_main:
@@ -127,6 +137,11 @@ def train(
     with stoppable(f"resume with: {run.how_to_resume(world.size)}"):
         say("exporting, and checking that ONNX Runtime answers like torch")
         accuracy = finish_run(run, splits)
+    if run.settings().finds_ink:
+        say(f"overlap with the true ink {100 * accuracy:.1f}%")
+        say(f"next: number-prediction train paper --ink {run.folder}")
+        print(run.folder)
+        return
     say(
         f"validation accuracy {100 * accuracy:.2f}%; to measure it on the test part: "
         f"number-prediction evaluate {run.folder}"
@@ -154,7 +169,16 @@ def _open(folder: Path, world: World) -> tuple[Run, Splits]:
 
 
 def _start(
-    recipe: Recipe, folder: Path, data: str, seed: int, threads: int | None, device: str | None, world: World
+    recipe: Recipe,
+    folder: Path,
+    data: str,
+    seed: int,
+    threads: int | None,
+    device: str | None,
+    world: World,
+    *,
+    open_data: Path | None,
+    ink: Path | None,
 ) -> tuple[Run, Splits]:
     """A new run, made by the main process, and its frames."""
     from number_prediction.training.experiments.setup import start_run
@@ -162,7 +186,17 @@ def _start(
 
     splits = load_frames(data)
     run = world.from_main(
-        lambda: start_run(recipe, folder, data=data, seed=seed, threads=threads, device=device, world=world)
+        lambda: start_run(
+            recipe,
+            folder,
+            data=data,
+            seed=seed,
+            threads=threads,
+            device=device,
+            open_data=open_data,
+            ink=ink,
+            world=world,
+        )
     )
     return run, splits
 

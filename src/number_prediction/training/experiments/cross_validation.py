@@ -14,7 +14,7 @@ from number_prediction.errors import DataError
 from number_prediction.runs.run import Record, Run
 from number_prediction.training.experiments.setup import open_run
 from number_prediction.training.loop.fit import fit
-from number_prediction.training.loop.state import load_trained
+from number_prediction.training.loop.trained import load_trained
 from number_prediction.training.recipes import Recipe
 
 

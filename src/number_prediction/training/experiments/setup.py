@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from number_prediction.datasets.load import EMBEDDED, canonical_source
+from number_prediction.datasets.open_data import describe_open_data
 from number_prediction.errors import DataError
 from number_prediction.machine import describe_environment, usable_cores
 from number_prediction.runs.run import Run, Settings, describe_start
@@ -21,6 +22,8 @@ def start_run(
     seed: int = 0,
     threads: int | None = None,
     device: str | None = None,
+    open_data: Path | None = None,
+    ink: Path | None = None,
     world: World = ALONE,
 ) -> Run:
     """Make the folder of a new run and write its settings.
@@ -32,6 +35,8 @@ def start_run(
         seed: decides weights, order and augmentation.
         threads: processor threads of each process; by default the cores, divided among the processes.
         device: "cuda", "mps" or "cpu"; by default the first of these that the machine has.
+        open_data: folder of open data, for the recipes ink and paper; by default none.
+        ink: run of the recipe ink, for the recipe paper.
         world: the processes that will train the run; one of them calls this.
 
     Raises:
@@ -51,6 +56,9 @@ def start_run(
             command=describe_start(world.size),
             environment=describe_environment(),
             processes=world.size,
+            open_data=None if open_data is None else str(open_data.resolve()),
+            sources=() if open_data is None else describe_open_data(open_data),
+            ink=None if ink is None else str(ink.resolve()),
         )
     )
     return run

@@ -28,6 +28,8 @@ def train(
     seed: int = 0,
     threads: int | None = None,
     device: str | None = None,
+    open_data: Path | None = None,
+    ink: Path | None = None,
     splits: Splits | None = None,
     progress: Callable[[Record], object] | None = None,
 ) -> Run:
@@ -40,6 +42,8 @@ def train(
         seed: decides weights, order and augmentation; the same seed and threads give the same weights.
         threads: processor threads; by default all cores.
         device: "cuda", "mps" or "cpu"; by default the first of these that the machine has.
+        open_data: folder of open data, for the recipes ink and paper; by default none.
+        ink: run of the recipe ink, for the recipe paper.
         splits: the frames of `data`, or a sample of them, as `load_frames` returns them.
         progress: called with each record of the training's log.
 
@@ -54,7 +58,16 @@ def train(
     chosen = get_recipe(recipe) if isinstance(recipe, str) else recipe
     splits = splits or load_frames(data)
     folder = Path(output or new_folder(f"{chosen.name}-{seed}"))
-    run = start_run(chosen, folder, data=data, seed=seed, threads=threads, device=device)
+    run = start_run(
+        chosen,
+        folder,
+        data=data,
+        seed=seed,
+        threads=threads,
+        device=device,
+        open_data=open_data,
+        ink=ink,
+    )
     return resume(run, splits=splits, progress=progress)
 
 
@@ -87,7 +100,13 @@ def resume(
 
 
 def finish_run(run: Run, splits: Splits) -> float:
-    """Export a trained run and report on its validation part, in the run's folder; returns the accuracy."""
+    """Export a trained run and report on its validation part, in the run's folder; returns the accuracy.
+
+    A run of the recipe ink has nothing to export; its accuracy is the overlap with the true ink.
+    """
+    if run.settings().finds_ink:
+        found = [record.validation_accuracy for record in run.records()]
+        return next(each for each in reversed(found) if each is not None)
     export_run(run)
     data = f"{display_name(run.settings().data)}, validation part"
     if run.settings().reads_numbers:

@@ -12,11 +12,18 @@ from numpy.typing import NDArray
 
 from number_prediction.datasets.mnist import load_mnist
 from number_prediction.datasets.split import Pages
-from number_prediction.digits.predictor import CLASSES_KEY, MEASURES_KEY, OUTPUTS, GraphAnswer, Predictor
+from number_prediction.digits.predictor import (
+    CLASSES_KEY,
+    MEASURES_KEY,
+    OUTPUTS,
+    PAPER,
+    GraphAnswer,
+    Predictor,
+)
 from number_prediction.digits.warnings import MEASURES
 from number_prediction.training.export.onnx_files import ODD_SHAPES, Parity, candidate, convert
 from number_prediction.training.graph.digit_graph import DigitGraph
-from number_prediction.training.loop.state import TrainedNetwork
+from number_prediction.training.loop.trained import TrainedNetwork
 
 FINDINGS_TOLERANCE = 1e-3
 """Relative and absolute difference of findings that still counts as equal."""
@@ -27,7 +34,7 @@ _FRAMES_AT_ONCE = 500
 
 def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
     """Convert a digit graph to an ONNX file."""
-    return convert(graph, OUTPUTS, {CLASSES_KEY: classes, MEASURES_KEY: MEASURES})
+    return convert(graph, (*OUTPUTS, PAPER), {CLASSES_KEY: classes, MEASURES_KEY: MEASURES})
 
 
 def describe_outputs(classes: tuple[str, ...]) -> dict[str, str]:
@@ -37,6 +44,7 @@ def describe_outputs(classes: tuple[str, ...]) -> dict[str, str]:
         "probabilities": f"(batch, {len(classes)}) float32",
         "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
         "ink": "(batch, height, width) float32 in [0, 1]; reduced for pages above 1024 pixels a side",
+        "paper": "(batch, 28, 28) float32 in [0, 1]: the page at the frame's place; 1/3 is paper, 2/3 is ink",
         "findings": f"(batch, {len(MEASURES)}) float32: {', '.join(MEASURES)}",
     }
 
@@ -88,7 +96,7 @@ def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
     answers = [
         graph(torch.tensor(pages[i : i + _FRAMES_AT_ONCE])) for i in range(0, len(pages), _FRAMES_AT_ONCE)
     ]
-    frames, probabilities, is_digit, _, findings = (
+    frames, probabilities, is_digit, _, findings, _ = (
         torch.cat(parts).numpy() for parts in zip(*answers, strict=True)
     )
     return GraphAnswer(frames, probabilities, is_digit, findings)

@@ -18,7 +18,7 @@ from number_prediction.runs.run import Run, Settings
 from number_prediction.training.export import digits as digits_export
 from number_prediction.training.export import numbers as numbers_export
 from number_prediction.training.export.onnx_files import Parity
-from number_prediction.training.loop.state import TrainedNetwork, load_trained
+from number_prediction.training.loop.trained import TrainedNetwork, load_trained
 
 
 def export_run(run: Run, *, output: Path | None = None) -> Path:
@@ -84,6 +84,7 @@ def _describe(content: bytes, trained: TrainedNetwork, settings: Settings, parit
             "command": settings.command,
             "recipe": dict(settings.recipe),
             "data": settings.data if settings.data == "mnist" else Path(settings.data).name,
+            "sources": [dict(source) for source in settings.sources],
             "seed": settings.seed,
             "threads": settings.threads,
             "processes": settings.processes,

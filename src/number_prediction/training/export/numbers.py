@@ -15,7 +15,7 @@ from number_prediction.training.export.onnx_files import ODD_SHAPES, Parity, can
 from number_prediction.training.export.packing import pack, round_weights
 from number_prediction.training.graph.number_graph import NumberGraph
 from number_prediction.training.loop.ctc import read_greedily
-from number_prediction.training.loop.state import TrainedNetwork
+from number_prediction.training.loop.trained import TrainedNetwork
 from number_prediction.training.synthesis.glyphs import LineRecipe
 from number_prediction.training.synthesis.lines import make_composer
 

@@ -49,8 +49,9 @@ from number_prediction.training.loop.batches import Batches
 from number_prediction.training.loop.calibration import choose_threshold, fit_temperature
 from number_prediction.training.loop.devices import computing_with, usable_precision
 from number_prediction.training.loop.fit import LOG_EVERY_BATCHES, learning_rate, train_step
-from number_prediction.training.loop.state import TrainedNetwork, make_optimizer
+from number_prediction.training.loop.state import make_optimizer
 from number_prediction.training.loop.tasks import compute_logits
+from number_prediction.training.loop.trained import TrainedNetwork
 from number_prediction.training.recipes import Recipe
 
 DIGIT_CLASSES = tuple(str(digit) for digit in range(10))
@@ -163,7 +164,9 @@ def finetune(
     with computing_with(threads, _CPU.type):
         opened = open_model(predictor)
         base = opened.trained
-        own, held_out = hold_out(load_corrections(data, base.classes), tuning.held_out, seed=seed)
+        own, held_out = hold_out(
+            load_corrections(data, base.classes, base.graph().prepare), tuning.held_out, seed=seed
+        )
         replay = draw_replay(tuning.replay, abstains=base.abstains, seed=seed)
         new, known = _mix(own, replay.trained, tuning, seed=seed)
         recipe = tuning.adapt(opened.recipe, len(known))

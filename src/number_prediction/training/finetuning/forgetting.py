@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from number_prediction.constants import NOT_A_DIGIT
 from number_prediction.datasets.split import Split
 from number_prediction.training.finetuning.pictures import MIN_PICTURES_TO_HOLD_OUT
-from number_prediction.training.loop.state import TrainedNetwork
+from number_prediction.training.loop.trained import TrainedNetwork
 
 OWN, HELD_OUT = "your pictures, trained on", "your pictures, held out"
 MNIST, REPLAY = "MNIST, validation part", "replay set"

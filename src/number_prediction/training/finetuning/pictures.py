@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from torch import Tensor
 
 from number_prediction.constants import NOT_A_DIGIT
 from number_prediction.datasets.load import load_evaluation_split
 from number_prediction.datasets.split import PictureFiles, Split, divide, join
 from number_prediction.errors import DataError
 from number_prediction.training.frames import to_frames
+from number_prediction.training.graph.digit_graph import Prepared
 
 MIN_PICTURES, MAX_PICTURES = 10, 1000
 """Numbers of pictures that a model can be adapted to."""
@@ -16,8 +20,12 @@ MIN_PICTURES_TO_HOLD_OUT = 30
 """With fewer pictures, none is held out."""
 
 
-def load_corrections(data: str, classes: tuple[str, ...]) -> Split:
+def load_corrections(
+    data: str, classes: tuple[str, ...], prepare: Callable[[Tensor], Prepared] | None = None
+) -> Split:
     """Frames (N, 28, 28) uint8 of the pictures to adapt to, with labels by the model's classes.
+
+    `prepare` is the model's own preparation, as `to_frames` takes it.
 
     Raises:
         DataError: fewer than MIN_PICTURES or more than MAX_PICTURES, a class that is not among `classes`, or
@@ -38,7 +46,7 @@ def load_corrections(data: str, classes: tuple[str, ...]) -> Split:
             f"{MAX_PICTURES:,}. With more, train a new one: number-prediction train --data"
         )
     labels = np.array([classes.index(name) for name in split.classes], np.uint8)[split.labels]
-    frames = to_frames(split.images)
+    frames = to_frames(split.images, prepare)
     is_digit = np.array([name != NOT_A_DIGIT for name in classes])[labels]
     blank = np.flatnonzero((frames.max((1, 2)) == 0) & is_digit)
     if len(blank):

@@ -21,7 +21,7 @@ from torch import nn
 from number_prediction.constants import NOT_A_DIGIT
 from number_prediction.digits.predictor import OUTPUTS, Predictor
 from number_prediction.errors import ModelError
-from number_prediction.training.loop.state import TrainedNetwork, build_network
+from number_prediction.training.loop.trained import TrainedNetwork, build_network
 from number_prediction.training.recipes import RECIPES, Recipe
 
 TEMPERATURE = "calibration.temperature"
@@ -73,8 +73,8 @@ def open_model(predictor: Predictor) -> OpenedModel:
     """
     model = onnx.load_model_from_string(predictor.read_model())
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    for recipe in (each for each in RECIPES.values() if each.lines is None):
-        classes = (*predictor.classes, NOT_A_DIGIT) if recipe.companions else predictor.classes
+    for recipe in (each for each in RECIPES.values() if each.lines is None and each.crops is None):
+        classes = (*predictor.classes, NOT_A_DIGIT) if recipe.abstains else predictor.classes
         network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
         initializers = _match(network, model, weights)
         if initializers is not None:

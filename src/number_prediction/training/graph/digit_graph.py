@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from number_prediction.digits.warnings import MEASURES
 from number_prediction.training.graph.framing import Framing
-from number_prediction.training.graph.ink import DigitInkFinder
+from number_prediction.training.graph.ink import DigitInkFinder, reduce_page
+from number_prediction.training.graph.ink_frames import find_writing
 
 
 class DigitAnswer(NamedTuple):
@@ -24,7 +25,9 @@ class DigitAnswer(NamedTuple):
     ink: Tensor
     """(N, h, w) float32 in [0, 1]: the ink that was kept, at most 1024 a side."""
     findings: Tensor
-    """(N, K) float32: measurements of the page, in the order of MEASURES."""
+    """(N, K) float32: what was measured on the way, in the order of MEASURES."""
+    paper: Tensor
+    """(N, 28, 28) float32 in [0, 1]: the page at the frame's place, 1/3 is as the paper, 2/3 as the ink."""
 
 
 class Prepared(NamedTuple):
@@ -36,10 +39,46 @@ class Prepared(NamedTuple):
     """(N, h, w) float32 in [0, 1]."""
     findings: Tensor
     """(N, K) float32, in the order of MEASURES."""
+    paper: Tensor
+    """(N, 28, 28) float32 in [0, 1], as in DigitAnswer."""
+
+
+class PaperReader(nn.Module):
+    """A reader of ink and paper, and the ink network that makes its frames; only the reader learns."""
+
+    def __init__(self, ink: nn.Module, reader: nn.Module) -> None:
+        """Take the network for `find_writing`, and a reader: frames (N, 2, 28, 28) -> logits (N, C)."""
+        super().__init__()
+        self.ink, self.reader = ink.requires_grad_(False), reader
+
+    def train(self, mode: bool = True) -> PaperReader:
+        super().train(mode)
+        self.ink.eval()
+        return self
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Frames of ink and paper (N, 2, 28, 28), or of ink on clean paper (N, 28, 28) -> logits (N, C)."""
+        both = frames if frames.ndim == 4 else torch.stack([frames, on_clean_paper(frames)], 1)
+        logits: Tensor = self.reader(both)
+        return logits
+
+
+def on_clean_paper(ink: Tensor) -> Tensor:
+    """The frame of paper that goes with one of ink (N, 28, 28) where there is nothing else."""
+    return (ink + 1) / 3
+
+
+def prepare_by(ink: nn.Module, page: Tensor) -> Prepared:
+    """Pages (N, H, W) uint8 -> frames of ink and paper, by an ink network as `find_writing` takes it."""
+    grey, scale = reduce_page(page)
+    inked = find_writing(ink, grey.squeeze(1), scale)
+    has_ink = (inked.framed.peak > 0).to(torch.float32)
+    findings = torch.stack([inked.measured[name] for name in MEASURES], 1) * has_ink.unsqueeze(1)
+    return Prepared(inked.framed.ink, inked.ink, findings, inked.framed.paper)
 
 
 class Preparation(nn.Module):
-    """Page -> frame: the part of the graph before the network; it has no parameters."""
+    """Page -> frame by thresholds set by hand, without parameters: for networks that see the ink alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +98,7 @@ class Preparation(nn.Module):
             "side": framed.side * inked.marks.scale,
         }
         findings = torch.stack([measured[name] for name in MEASURES], 1) * has_ink.unsqueeze(1)
-        return Prepared(framed.frame, inked.ink, findings)
+        return Prepared(framed.frame, inked.ink, findings, on_clean_paper(framed.frame))
 
 
 class DigitGraph(nn.Module):
@@ -71,7 +110,8 @@ class DigitGraph(nn.Module):
     def __init__(self, network: nn.Module, *, temperature: float = 1.0, abstains: bool = False) -> None:
         """`network` maps frames (N, 28, 28) in [0, 1] to logits (N, C), which are divided by `temperature`.
 
-        If the model `abstains`, the last logit is that of "not a digit".
+        A PaperReader takes frames of ink and paper and brings the ink network that makes them. If the model
+        `abstains`, the last logit is that of "not a digit".
         """
         super().__init__()
         self.preparation = Preparation()
@@ -80,12 +120,25 @@ class DigitGraph(nn.Module):
         self.abstains = abstains
 
     def forward(self, page: Tensor) -> DigitAnswer:  # (N, H, W) uint8
-        frame, ink, findings = self.preparation(page)
-        return DigitAnswer(frame, *self.classify(frame), ink, findings)
+        frame, ink, findings, paper = self.prepare(page)
+        return DigitAnswer(frame, *self.classify(frame, paper), ink, findings, paper)
 
-    def classify(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames (N, 28, 28) float32 in [0, 1] -> probabilities and is_digit, see DigitAnswer."""
-        logits = self.network(frame) / self.temperature
+    def prepare(self, page: Tensor) -> Prepared:
+        """Pages (N, H, W) uint8 -> what the network sees of them."""
+        if isinstance(self.network, PaperReader):
+            return prepare_by(self.network.ink, page)
+        prepared: Prepared = self.preparation(page)
+        return prepared
+
+    def classify(self, frame: Tensor, paper: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Frames (N, 28, 28) float32 in [0, 1] -> probabilities and is_digit, see DigitAnswer.
+
+        Without `paper`, a PaperReader sees the ink on clean paper.
+        """
+        seen = frame
+        if paper is not None and isinstance(self.network, PaperReader):
+            seen = torch.stack([frame, paper], 1)
+        logits = self.network(seen) / self.temperature
         is_digit = (frame.amax((1, 2)) > 0).to(torch.float32)
         if self.abstains:
             is_digit = is_digit * (1 - torch.softmax(logits, dim=1)[:, -1])

@@ -43,14 +43,41 @@ class Framing(nn.Module):
     """Scale and centre each digit like those of MNIST; a page without ink gives an empty frame."""
 
     def forward(self, ink: Tensor) -> Framed:  # (N, H, W) float32
-        top, height, centre_y = _extent(ink.amax(2) > MIN_BOX_INK, ink.sum(2))
-        left, width, centre_x = _extent(ink.amax(1) > MIN_BOX_INK, ink.sum(1))
-        side = torch.maximum(height, width)
-        rows = _area_weights(ink.shape[1], top, height, centre_y, BOX_SIZE_PX / side)
-        columns = _area_weights(ink.shape[2], left, width, centre_x, BOX_SIZE_PX / side)
-        frame = rows @ ink @ columns.transpose(1, 2)
+        place = find_place(ink, MIN_BOX_INK)
+        frame = place.rows(ink.shape[1]) @ ink @ place.columns(ink.shape[2]).transpose(1, 2)
         peak = frame.amax((1, 2), keepdim=True)
-        return Framed(frame / torch.where(peak > 0, peak, 1.0), peak.flatten(), side.flatten())
+        return Framed(frame / torch.where(peak > 0, peak, 1.0), peak.flatten(), place.side.flatten())
+
+
+class Place(NamedTuple):
+    """Where N digits are in the ink, and where they go in the frame; all (N, 1), in pixels."""
+
+    top: Tensor
+    left: Tensor
+    side: Tensor
+    """The longer side of the box."""
+    down: Tensor
+    """Row of the frame in which the box begins."""
+    right: Tensor
+
+    def rows(self, size: int, pixel: Tensor | float = 1.0) -> Tensor:
+        """Weights (N, 28, size) of rows, which are `pixel` rows of the ink each, in those of the frame."""
+        return _area_weights(size, self.top / pixel, self.down, BOX_SIZE_PX * pixel / self.side)
+
+    def columns(self, size: int, pixel: Tensor | float = 1.0) -> Tensor:
+        """The same of columns."""
+        return _area_weights(size, self.left / pixel, self.right, BOX_SIZE_PX * pixel / self.side)
+
+
+def find_place(ink: Tensor, threshold: float) -> Place:
+    """Where the digit is in ink (N, H, W): its box is around what is above `threshold`."""
+    top, height, centre_y = _extent(ink.amax(2) > threshold, ink.sum(2))
+    left, width, centre_x = _extent(ink.amax(1) > threshold, ink.sum(1))
+    side = torch.maximum(height, width)
+    scale = BOX_SIZE_PX / side
+    return Place(
+        top, left, side, _offset(top, height, centre_y, scale), _offset(left, width, centre_x, scale)
+    )
 
 
 def _extent(marked: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -67,14 +94,17 @@ def _extent(marked: Tensor, mass: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return begin, (end - begin).clamp(min=1), centre
 
 
-def _area_weights(size: int, begin: Tensor, extent: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
-    """Weights (N, 28, size) of the source pixels in each target pixel, by area of overlap.
+def _offset(begin: Tensor, extent: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+    """Pixel (N, 1) of the frame in which the scaled box begins.
 
-    The scaled box begins on the whole target pixel that brings the centre of mass nearest to CENTRE_PX. It
-    never leaves the frame.
+    It is the whole pixel that brings the centre of mass nearest to CENTRE_PX. The box never leaves the frame.
     """
     offset = torch.ceil(CENTRE_PX - 0.5 - scale * (centre - begin) - TIE_PX)
-    offset = torch.minimum(offset, torch.floor(FRAME_SIZE - scale * extent + TIE_PX)).clamp(min=0)
+    return torch.minimum(offset, torch.floor(FRAME_SIZE - scale * extent + TIE_PX)).clamp(min=0)
+
+
+def _area_weights(size: int, begin: Tensor, offset: Tensor, scale: Tensor) -> Tensor:
+    """Weights (N, 28, size) of the source pixels in each target pixel, by area of overlap."""
     edges = torch.arange(FRAME_SIZE + 1, device=begin.device, dtype=begin.dtype)
     source_edges = ((edges - offset) / scale + begin).unsqueeze(2)  # (N, 29, 1)
     pixel = torch.arange(size, device=begin.device, dtype=begin.dtype)  # (size,)

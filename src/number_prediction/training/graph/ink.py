@@ -108,7 +108,7 @@ def find_ink_marks(page: Tensor, smallest_sigmas: float) -> InkMarks:
 
     A page with a contrast of less than `smallest_sigmas` standard deviations of its noise is blank.
     """
-    grey, scale = _reduce(page)
+    grey, scale = reduce_page(page)
     height, width = grey.shape[2], grey.shape[3]
     coarse = area_matrix(CELLS, rules.CELLS)
     to_rows, to_columns = (coarse @ area_matrix(rules.CELLS, size) for size in (height, width))
@@ -129,7 +129,7 @@ def find_ink_marks(page: Tensor, smallest_sigmas: float) -> InkMarks:
     return InkMarks(ink, contrast, inverted, scale)
 
 
-def _reduce(page: Tensor) -> tuple[Tensor, Tensor]:
+def reduce_page(page: Tensor) -> tuple[Tensor, Tensor]:
     """Grey (N, 1, h, w) in [0, 1], and the whole factor () by which pages above MAX_SIDE_PX were reduced.
 
     Each pixel is the mean of two of the rows that it stands for.

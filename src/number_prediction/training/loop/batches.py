@@ -20,8 +20,10 @@ from torch import Generator, Tensor
 
 from number_prediction.datasets.split import Split
 from number_prediction.training.augmentation.affine import Augmentation
+from number_prediction.training.augmentation.both_frames import Shaking
 from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.loop.distributed import ALONE, World
+from number_prediction.training.synthesis.crops import CropComposer, Crops
 from number_prediction.training.synthesis.lines import LineBatch, LineComposer, Written
 
 REFERENCE_WIDTH_PX = 144
@@ -62,7 +64,7 @@ class Batches:
         split: Split,
         *,
         batch_size: int,
-        augmentation: Augmentation | Rewriting,
+        augmentation: Augmentation | Rewriting | Shaking,
         seed: int,
         device: torch.device,
         augmented: float = 1.0,
@@ -173,6 +175,56 @@ class LineBatches:
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Continue from the position of `state`."""
+        self.position = int(state["position"])
+
+
+class CropBatches:
+    """An endless, seeded, resumable stream of composed crops, of one canvas size a batch.
+
+    The next batch is composed while the network learns from this one.
+    """
+
+    def __init__(
+        self,
+        composer: CropComposer,
+        *,
+        batch_size: int,
+        epoch: int,
+        device: torch.device,
+        world: World = ALONE,
+    ) -> None:
+        """`epoch` crops count as one epoch."""
+        world.require_shares(batch_size)
+        self._share = world.share(batch_size)
+        self.composer, self.batch_size, self.device, self._world = composer, batch_size, device, world
+        self.data_sha256 = composer.data_sha256
+        self._epoch, self.position = epoch, 0
+        self._ahead = ThreadPoolExecutor(1, "crops")
+        self._coming: tuple[int, Future[Crops]] | None = None
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self._epoch // self.batch_size
+
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor]:  # noqa: ARG002 all are composed alike
+        """The share of the next batch: canvases (B, S, S), masks (B, 3, S, S) float32 in [0, 1]."""
+        if self._coming is None or self._coming[0] != self.position:
+            self._coming = self.position, self._ahead.submit(self._compose, self.position)
+        crops = self._coming[1].result()
+        self.position += 1
+        self._coming = self.position, self._ahead.submit(self._compose, self.position)
+        return crops.canvas().to(self.device), crops.masks.to(self.device).to(torch.float32) / 255
+
+    def _compose(self, position: int) -> Crops:
+        count = self._share.stop - self._share.start
+        return self.composer.compose(position * self._world.size + self._world.rank, count)
+
+    def state(self) -> dict[str, Tensor]:
+        """Where the stream stands."""
+        return {"position": torch.tensor(self.position)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state` was taken."""
         self.position = int(state["position"])
 
 

@@ -68,3 +68,16 @@ def choose_threshold(is_digit: Tensor, *, kept: float = KEPT_DIGITS_SHARE) -> fl
         kept: share of the digits to keep, in [0, 1].
     """
     return min(float(is_digit.quantile(1 - kept, interpolation="lower")), DEFAULT_THRESHOLD)
+
+
+def choose_common_threshold(sources: Sequence[Tensor], *, kept: float = KEPT_DIGITS_SHARE) -> float:
+    """The largest threshold that keeps a share of the digits, at most DEFAULT_THRESHOLD; a mean over sources.
+
+    Args:
+        sources: `is_digit` (N,) float32 of the digits of each source that was not trained on.
+        kept: mean share of the digits to keep, in [0, 1].
+    """
+    values, order = torch.cat(list(sources)).sort()
+    weights = torch.cat([torch.full((len(each),), 1 / (len(each) * len(sources))) for each in sources])
+    refused = int((weights[order].cumsum(0) <= 1 - kept).sum())
+    return min(float(values[min(refused, len(values) - 1)]), DEFAULT_THRESHOLD)

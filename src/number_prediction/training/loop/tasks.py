@@ -6,6 +6,7 @@ In: a recipe and splits. Out: a task for the training loop.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,19 +15,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction.constants import A_LETTER, FRAME_SIZE, GLYPHS, LETTER
-from number_prediction.datasets.split import Pages, Split, Splits
+from number_prediction.datasets.open_data import load_open_data
+from number_prediction.datasets.split import Pages, Split, Splits, join
 from number_prediction.digits.prediction import DEFAULT_THRESHOLD
+from number_prediction.machine import usable_cores
 from number_prediction.runs.run import Settings
-from number_prediction.training.loop.batches import Batches, LineBatches, Stream
+from number_prediction.training.loop.batches import Batches, CropBatches, LineBatches, Stream
 from number_prediction.training.loop.calibration import (
+    choose_common_threshold,
     choose_threshold,
     fit_line_temperature,
     fit_temperature,
 )
 from number_prediction.training.loop.ctc import aligned_loss, ctc_loss, read_greedily
 from number_prediction.training.loop.distributed import ALONE, World
+from number_prediction.training.loop.paper_frames import compose_frames, frame_plain
+from number_prediction.training.loop.trained import load_ink
+from number_prediction.training.networks.ink import MASKS, ink_loss, overlap
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.synthesis.companions import add_companions
+from number_prediction.training.synthesis.crops import make_crop_composer
 from number_prediction.training.synthesis.lines import LineBatch, Written, make_composer
 
 IMAGES_PER_SUM = 500
@@ -35,6 +43,12 @@ VALIDATION_BATCH = 1000
 """Frames or lines read at once in a validation."""
 VALIDATION_SEED = 1_000_000
 """Added to the seed for generated validation pictures, so that none of them is trained on."""
+LEFT_OUT = ("bridger-numberpad", "hwd-1000", "uji1-letters")
+"""Open sources that are never trained on."""
+VALIDATION_CROPS_SHARE = 1 / 16
+"""Crops composed to validate on frames, as a share of those to train on."""
+VALIDATION_CROPS = 8
+"""Batches of 100 crops to validate on masks."""
 VALIDATION_BATCHES_BY_WIDTH_PX = {64: 3, 144: 6, 288: 6}
 """Width of validation lines -> batches of 100 lines."""
 
@@ -64,6 +78,8 @@ class Task(Protocol):
     """Mean of the training pixels, scalar."""
     std: Tensor
     """Standard deviation of the training pixels, scalar."""
+    ink: nn.Module | None
+    """The ink network that made the training frames, if one did."""
 
     @property
     def batches(self) -> Stream:
@@ -81,6 +97,10 @@ class Task(Protocol):
 
 def make_task(recipe: Recipe, settings: Settings, splits: Splits, world: World = ALONE) -> Task:
     """The task of a recipe on splits of frames (N, 28, 28) uint8; their test part is not used."""
+    if recipe.crops is not None:
+        return InkTask(recipe, settings, splits, world)
+    if recipe.paper is not None:
+        return PaperTask(recipe, settings, splits, world)
     if recipe.lines is None:
         return DigitTask(recipe, settings, splits, world)
     return NumberTask(recipe, settings, splits, world)
@@ -88,6 +108,8 @@ def make_task(recipe: Recipe, settings: Settings, splits: Splits, world: World =
 
 class DigitTask:
     """Find the class of a frame."""
+
+    ink: nn.Module | None = None
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         train, self._validation = splits.train, splits.validation
@@ -143,8 +165,119 @@ class DigitTask:
         return torch.cat(logits)
 
 
+class PaperTask:
+    """Which digit the frames of ink and paper show, or that they show none.
+
+    Whole sources are left out of training. Temperature and threshold are fitted on these and the validation
+    part.
+    """
+
+    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
+        assert recipe.paper is not None
+        assert recipe.augmentation is not None
+        self._recipe, self._device, self._world = recipe, torch.device(settings.device), world
+        ink = load_ink(settings)
+        self.ink: nn.Module | None = ink
+        sources = load_open_data(Path(settings.open_data)) if settings.open_data else {}
+        left_out = {name: source for name, source in sources.items() if name in LEFT_OUT}
+        learned = {name: source for name, source in sources.items() if name not in LEFT_OUT}
+        composer = make_crop_composer(splits.train, learned, recipe.paper, seed=settings.seed)
+        composed = compose_frames(composer, ink, recipe.paper.epoch, threads=usable_cores())
+        plain = frame_plain(composer, splits.train, ink)
+        train = join([composed, *plain.values()], name="frames")
+        composer = make_crop_composer(
+            splits.validation, left_out, recipe.paper, seed=settings.seed + VALIDATION_SEED
+        )
+        count = round(VALIDATION_CROPS_SHARE * recipe.paper.epoch)
+        self._validation = compose_frames(composer, ink, count, threads=usable_cores())
+        self._plain = frame_plain(composer, splits.validation, ink)
+        self.classes = train.classes
+        self.mean, self.std = _moments(train.images)
+        self.batches = Batches(
+            train,
+            batch_size=recipe.batch_size,
+            augmentation=recipe.augmentation,
+            augmented=recipe.augmented,
+            seed=settings.seed,
+            device=self._device,
+            world=world,
+        )
+
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+        assert isinstance(targets, Tensor)
+        return F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+
+    def validate(self, network: nn.Module) -> Validation:
+        logits, labels = compute_logits(network, self._validation, self._device, self._world)
+        return Validation(
+            float(F.cross_entropy(logits, labels)), float((logits.argmax(1) == labels).float().mean())
+        )
+
+    def calibrate(self, network: nn.Module) -> Calibration:
+        """Fit the temperature on plain pages, the threshold on the mean over all sources, crops included.
+
+        Fitted on crops too, the temperature would make the model less confident on all plain pages.
+        """
+        plain = join(list(self._plain.values()), name="frames")
+        temperature = fit_temperature(*compute_logits(network, plain, self._device, self._world))
+        kept = []
+        for source in (*self._plain.values(), self._validation):
+            logits, labels = compute_logits(network, source, self._device, self._world)
+            is_digit = 1 - torch.softmax(logits / temperature, 1)[labels < len(self.classes) - 1, -1]
+            if len(is_digit):
+                kept.append(is_digit.cpu())
+        return Calibration(temperature, choose_common_threshold(kept))
+
+
+class InkTask:
+    """Which pixels of a crop of paper are ink, and of what."""
+
+    classes: tuple[str, ...] = MASKS
+    ink: nn.Module | None = None
+
+    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
+        assert recipe.crops is not None
+        self._device, self._world = torch.device(settings.device), world
+        self.mean, self.std = torch.zeros(()), torch.ones(())  # the network standardizes each crop itself
+        sources = load_open_data(Path(settings.open_data)) if settings.open_data else {}
+        self.batches = CropBatches(
+            make_crop_composer(splits.train, sources, recipe.crops, seed=settings.seed),
+            batch_size=recipe.batch_size,
+            epoch=recipe.crops.epoch,
+            device=self._device,
+            world=world,
+        )
+        validation = make_crop_composer(
+            splits.validation, {}, recipe.crops, seed=settings.seed + VALIDATION_SEED
+        )
+        self._validation = [validation.compose(number, 100) for number in range(VALIDATION_CROPS)]
+
+    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+        assert isinstance(targets, Tensor)
+        return ink_loss(logits, targets)
+
+    @torch.no_grad()
+    def validate(self, network: nn.Module) -> Validation:
+        """The accuracy is the overlap (dice) of the writing that is meant and what was found of it."""
+        was_training = network.training
+        network.eval()
+        losses, overlaps = [], []
+        for crops in self._validation:
+            masks = crops.masks.to(torch.float32) / 255
+            logits = network(crops.canvas().to(self._device)).cpu()
+            losses.append(float(ink_loss(logits, masks)))
+            overlaps.append(overlap(torch.sigmoid(logits[:, 0]), masks[:, 0]))
+        network.train(was_training)
+        return Validation(float(np.mean(losses)), float(torch.cat(overlaps).mean()))
+
+    def calibrate(self, network: nn.Module) -> Calibration:  # noqa: ARG002 there is nothing to fit
+        return Calibration(1.0, DEFAULT_THRESHOLD)
+
+
 class NumberTask:
     """Read the text of a line."""
+
+    ink: nn.Module | None = None
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         assert recipe.lines is not None

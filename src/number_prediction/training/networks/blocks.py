@@ -9,7 +9,7 @@ BATCH_NORM_MOMENTUM = 0.3
 
 
 class Normalization(nn.Module):
-    """Frames (N, 28, 28) in [0, 1] -> (N, 1, 28, 28), standardized over the training set."""
+    """Frames (N, 28, 28) or (N, C, 28, 28) in [0, 1] -> (N, C, 28, 28), standardized over all of them."""
 
     mean: Tensor
     std: Tensor
@@ -21,7 +21,8 @@ class Normalization(nn.Module):
         self.register_buffer("std", std)
 
     def forward(self, frame: Tensor) -> Tensor:
-        return ((frame - self.mean) / self.std).unsqueeze(1)
+        standardized = (frame - self.mean) / self.std
+        return standardized.unsqueeze(1) if frame.ndim == 3 else standardized
 
 
 class Residual(nn.Module):

@@ -86,11 +86,11 @@ class CNN(nn.Module):
 class ResNet(nn.Module):
     """Residual network (He et al., 2016): twice a convolution that halves the image and a residual block."""
 
-    def __init__(self, class_count: int, *, width: int = 32) -> None:
-        """`width`: channels at 14 x 14; at 7 x 7 there are twice as many."""
+    def __init__(self, class_count: int, *, width: int = 32, frames: int = 1) -> None:
+        """`width`: channels at 14 x 14; at 7 x 7 there are twice as many. `frames`: channels of the image."""
         super().__init__()
         self.layers = nn.Sequential(
-            conv_block(1, width, pool=True),  # 14 x 14
+            conv_block(frames, width, pool=True),  # 14 x 14
             Residual(conv_block(width, width), conv_block(width, width)),
             conv_block(width, 2 * width, pool=True),  # 7 x 7
             Residual(conv_block(2 * width, 2 * width), conv_block(2 * width, 2 * width)),

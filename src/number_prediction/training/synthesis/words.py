@@ -109,6 +109,11 @@ def print_digits() -> NDArray[np.uint8]:
     return np.stack([np.stack(_print_all(digits, name)) for name in FONTS])
 
 
+def print_letters() -> NDArray[np.uint8]:
+    """Frames (M, 28, 28) uint8 of all letters in each font."""
+    return np.concatenate([np.stack(_print_all(PRINTED_LETTERS, name)) for name in FONTS])
+
+
 def _cases(letters: str, random: np.random.Generator) -> NDArray[np.float64]:
     """Weights of small letters and capitals in one word."""
     capitals = random.choice([0.0, 0.15, 1.0], p=[0.5, 0.35, 0.15])
