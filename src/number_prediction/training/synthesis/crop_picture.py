@@ -15,7 +15,7 @@ from number_prediction.training.synthesis.surfaces import Dice
 
 CLEAN = 0.28
 """Share of the crops that are drawings or scans in black on white, most of which nothing happens to."""
-HOLLOW = 0.03
+HOLLOW = 0.08
 """Share of the crops that show the outlines of strokes alone."""
 COMPRESSED_FROM_PX = 48
 """Side from which some crops went through JPEG."""
@@ -61,10 +61,19 @@ def _write(
     behind = meant.flip(2).roll(int(random.integers(1, size)), 0).unsqueeze(1)
     through = dice.uniform(0.04, 0.2) * dice.chance(0.06) * dirty
     bleed = F.avg_pool2d(behind, 3, 1, 1).squeeze(1) * through
-    core = -F.max_pool2d(-meant.unsqueeze(1), 3, 1, 1).squeeze(1)
-    ink = torch.where(hollow > 0, (meant - core).clamp(0, 1), meant * texture)
+    ink = torch.where(hollow > 0, _outline(meant, dice), meant * texture)
     drawn = torch.maximum(ink, beside * texture * pale.clamp(max=1)) * contrast
     return 1 - (1 - drawn) * (1 - bleed)
+
+
+def _outline(meant: Tensor, dice: Dice) -> Tensor:
+    """The outlines of strokes, inside or outside of their edge, soft or as an edge detector draws them."""
+    layer = meant.unsqueeze(1)
+    core, around = -F.max_pool2d(-layer, 3, 1, 1).squeeze(1), F.max_pool2d(layer, 3, 1, 1).squeeze(1)
+    inner, outer = (meant - core).clamp(0, 1), (around - meant).clamp(0, 1)
+    soft = torch.where(dice.chance(0.5) > 0, inner, outer)
+    edge = ((around > 0.5) & (core < 0.5) & (meant < dice.uniform(0.4, 1.01))).to(torch.float32)
+    return torch.where(dice.chance(0.6) > 0, edge, soft)
 
 
 def _compress(pictures: Tensor, random: np.random.Generator) -> Tensor:

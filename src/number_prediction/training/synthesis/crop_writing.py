@@ -28,6 +28,10 @@ FINE_UP_TO_PX = 48
 """Crops of at most this side are drawn twice as large and reduced."""
 LOW_PX = 32
 """Crops of at most this side often are bitmaps whose glyph fills them."""
+CROWDED = 0.5
+"""Share of the crops in which other writing stands beside the digit, where there is room for it."""
+LEANING = 0.2
+"""Share of the crops whose writing leans to the right like that of old registers, up to 42 degrees."""
 DIGIT_SOURCES = {DATA_SET: 0.42, "writings": 0.08}
 """Share of the digits that come from these; the others share the rest by the square root of their size."""
 
@@ -47,17 +51,24 @@ class TilePicker:
         for name, chosen, root in zip(tiles.names, of_source, roots, strict=True):
             rest = (1 - sum(known.values())) * root / max(sum(roots), 1e-9)
             weights[chosen] = known.get(name, rest) / max(1, chosen.sum())
-        self._cumulated = np.cumsum(weights)
-        self._others = np.flatnonzero(~is_digit)
+        self._digits = np.cumsum(weights)
+        counts = np.bincount(tiles.sources[~is_digit], minlength=len(tiles.names))
+        shares = np.where(is_digit, 0.0, 1 / np.sqrt(counts.clip(1))[tiles.sources])
+        self._others = np.cumsum(shares)
 
     def digits(self, count: int, random: np.random.Generator) -> Places:
         """Places of so many digits."""
-        drawn = random.random(count) * self._cumulated[-1]
-        return np.asarray(np.searchsorted(self._cumulated, drawn, side="right"))
+        return _draw(self._digits, count, random)
 
     def others(self, count: int, random: np.random.Generator) -> Places:
-        """Places of so many tiles that are no digit."""
-        return random.choice(self._others, count)
+        """Places of so many tiles that are no digit, of each source by the square root of its size."""
+        return _draw(self._others, count, random)
+
+
+def _draw(cumulated: NDArray[np.float64], count: int, random: np.random.Generator) -> Places:
+    """Places drawn by weights that are given as their running sum."""
+    drawn = random.random(count) * cumulated[-1]
+    return np.asarray(np.searchsorted(cumulated, drawn, side="right"))
 
 
 class CropWriting:
@@ -79,7 +90,8 @@ class CropWriting:
         sides = np.exp(np.minimum(0, np.stack([aspect, -aspect], 1)))
         self.extents = np.maximum(4, np.round(size * sides)).astype(int)
         """(B, 2) rows and columns of each crop."""
-        self._slant = random.normal(0, 0.24, count)
+        leaning = random.uniform(0.2, 0.9, count)
+        self._slant = np.where(random.random(count) < LEANING, leaning, random.normal(0, 0.24, count))
         self._turn = random.normal(0, 0.13, count)
         self._pen = random.uniform(-1.0, 2.0, count) * (random.random(count) < 0.7)
         self.labels = np.full(count, OTHER)
@@ -91,7 +103,7 @@ class CropWriting:
     def _write(self, count: int) -> None:
         random = self._random
         share = self._draw_shares(count)
-        is_crowded = (random.random(count) < 0.42) & (share > 0.4)
+        is_crowded = (random.random(count) < CROWDED) & (share > 0.4)
         which = self._picker.digits(count, random)
         others = self._picker.others(count, random)
         which = np.where(self._kinds == OTHER_SIGN, others, which)

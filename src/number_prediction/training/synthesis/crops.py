@@ -28,7 +28,7 @@ from number_prediction.training.synthesis.tiles import OTHER, Tiles, make_tiles
 
 RESOLUTIONS = {14: 2, 16: 6, 20: 4, 24: 4, 28: 22, 32: 8, 40: 5, 48: 6, 64: 9, 96: 34}
 """Pixels of a crop's longer side -> how often it is drawn. Larger pages are reduced to the last."""
-STRUCK = 0.05
+STRUCK = 0.1
 """Share of the crops through which lines are drawn."""
 EXACT, EXACT_PLAIN = 0.45, 0.7
 """Share of the 28-pixel crops that show pictures of the data set unchanged; share of these without rules."""

@@ -1,4 +1,4 @@
-"""Pictures that are not a digit: scribbles, doodles, blots, textures, rulings, several digits, half digits.
+"""Pictures that are not a digit, from scribbles to halves of digits.
 
 Each function takes a NumPy generator and returns ink (H, W) uint8, 255 is ink.
 """
@@ -53,6 +53,31 @@ def doodle(generator: np.random.Generator) -> Picture:
             draw.polygon(corners, outline=255, width=max(2, width // 2))
         else:
             draw.ellipse([left - width, top - width, left + width, top + width], fill=255)
+    return sheet.picture()
+
+
+def character(generator: np.random.Generator) -> Picture:
+    """A character of no script: four to seven bars, bows, hooks, rings and dots that belong together."""
+    sheet = Canvas()
+    width = generator.uniform(1.5, 7)
+    size = generator.uniform(36, 66)
+    low = (PICTURE_SIDE_PX - size) / 2
+    for _ in range(generator.integers(4, 8)):
+        kind = generator.integers(0, 5)
+        begin, end = generator.integers(0, 4, (2, 2)) / 3
+        if kind == 0 and (begin != end).any():  # along the lattice, as in scripts of bars
+            points = np.stack([begin, end])
+        elif kind == 1:
+            points = smooth(np.stack([begin, generator.uniform(0, 1, 2), end]))
+        elif kind == 2:
+            points = smooth(generator.uniform(0, 1, (4, 2)))
+        elif kind == 3:
+            angle = np.linspace(0, 2 * np.pi, 24)
+            ring = np.stack([np.cos(angle), np.sin(angle)], 1) * generator.uniform(0.06, 0.25)
+            points = ring + generator.uniform(0.2, 0.8, 2)
+        else:
+            points = begin + np.array([[0.0, 0.0], [0.02, 0.02]])
+        sheet.stroke(points * size + low, width)
     return sheet.picture()
 
 

@@ -203,7 +203,7 @@ def struck_lines(count: int, size: int, random: np.random.Generator) -> Tensor:
     for _ in range(count):
         picture = Image.new("L", (size * 2, size * 2))
         draw = ImageDraw.Draw(picture)
-        corners = int(random.choice([2, 2, 2, 3, 5, 8, 12]))
+        corners = int(random.choice([2, 2, 2, 3, 5, 7, 9, 12]))
         along = np.linspace(random.uniform(-0.1, 0.4), random.uniform(0.6, 1.1), corners)
         reach = random.uniform(0.02, 0.25)
         off = random.uniform(0.1, 0.9) + np.where(np.arange(corners) % 2, reach, -reach) * random.uniform(

@@ -128,7 +128,13 @@ def _signs(times: range, random: np.random.Generator) -> Labelled:
 
 
 def _generated(frames: NDArray[np.uint8], times: range, random: np.random.Generator) -> Labelled:
-    for draw in (nondigits.scribble, nondigits.doodle, nondigits.ruling, nondigits.blot):
+    for draw in (
+        nondigits.scribble,
+        nondigits.doodle,
+        nondigits.ruling,
+        nondigits.character,
+        nondigits.blot,
+    ):
         for _ in times if draw is not nondigits.blot else times[: -(-len(times) // 3)]:
             yield OTHER, draw(random)
     for _ in times:
