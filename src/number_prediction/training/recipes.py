@@ -228,14 +228,14 @@ RECIPES = {
     ),
     "paper": Recipe(
         name="paper",
-        architecture=partial(ResNet, frames=2),
+        architecture=partial(ResNet, width=40, frames=2),
         summary="residual network for digits on any paper, behind an ink network; abstains from what is none",
-        epochs=4,
+        epochs=10,
         label_smoothing=0.05,
         ema_decay=0.998,
         augmentation=Shaking(),
         augmented=0.85,
-        paper=CropRecipe(epoch=128_000, others=0.24, several=0.08, empty=0.06),
+        paper=CropRecipe(epoch=256_000, others=0.24, several=0.08, empty=0.06),
     ),
     "ink": Recipe(
         name="ink",

@@ -1,4 +1,4 @@
-"""Composed crops -> labelled frames of ink and paper, as the graph makes them, for a PaperReader.
+"""Composed crops, windows of lines and plain pages -> labelled frames of ink and paper, for a PaperReader.
 
 Left out are crops on which the ink network finds nothing, digits that are hardly visible, and digits of which
 it found little: they would teach guessing.
@@ -6,7 +6,7 @@ it found little: they would teach guessing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,6 +20,7 @@ from number_prediction.training.graph.digit_graph import prepare_by
 from number_prediction.training.graph.ink_frames import find_ink, frame_both
 from number_prediction.training.networks.ink import overlap
 from number_prediction.training.synthesis.crops import CropComposer, Crops
+from number_prediction.training.synthesis.line_windows import Window
 from number_prediction.training.synthesis.tiles import DATA_SET, OTHER
 
 CLASSES = (*map(str, range(OTHER)), NOT_A_DIGIT)
@@ -33,8 +34,13 @@ FOUND = 0.4
 """So is one whose ink and what was found of it overlap by less."""
 
 
-def frame_plain(composer: CropComposer, split: Split, ink: nn.Module) -> dict[str, Split]:
-    """Frames (N, 2, 28, 28) uint8 of undamaged digits and tiles by source, every other one inverted."""
+def frame_plain(
+    composer: CropComposer, split: Split, ink: nn.Module, *, most: int | None = None
+) -> dict[str, Split]:
+    """Frames (N, 2, 28, 28) uint8 of undamaged digits and tiles by source, every other one inverted.
+
+    `most` of each source, evenly from beginning to end; by default all.
+    """
     tiles = composer.tiles
     plain = {DATA_SET: (np.asarray(split.images), split.labels)}
     for place, name in enumerate(tiles.names):
@@ -43,22 +49,40 @@ def frame_plain(composer: CropComposer, split: Split, ink: nn.Module) -> dict[st
             plain[name] = tiles.images[chosen], tiles.labels[chosen]
     framed = {}
     for name, (pages, labels) in plain.items():
-        frames, is_found = frame_pages(ink, pages)
-        framed[name] = Split(frames[is_found], labels[is_found].astype(np.uint8), CLASSES)
+        every = 1 if most is None else -(-len(pages) // most)
+        frames, is_found = frame_pages(ink, pages[::every])
+        framed[name] = Split(frames[is_found], labels[::every][is_found].astype(np.uint8), CLASSES)
     return framed
 
 
 @torch.no_grad()
-def frame_pages(ink: nn.Module, pages: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Frames (N, 2, 28, 28) uint8 of pages (N, H, W), every other one inverted, and on which ink is found."""
+def frame_pages(
+    ink: nn.Module, pages: NDArray[np.uint8], *, invert: bool = True
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Frames (N, 2, 28, 28) uint8 of pages (N, H, W), and on which ink is found; `invert` every other one."""
     frames = np.empty((len(pages), 2, FRAME_SIZE, FRAME_SIZE), np.uint8)
     for begin in range(0, len(pages), PAGES):
         some = torch.tensor(pages[begin : begin + PAGES])
-        some[::2] = 255 - some[::2]
+        if invert:
+            some[::2] = 255 - some[::2]
         prepared = prepare_by(ink, some)
         both = torch.stack([prepared.frame, prepared.paper], 1)
         frames[begin : begin + PAGES] = (both * 255).round().to(torch.uint8).numpy()
     return frames, frames[:, 0].max((1, 2)) > 0
+
+
+@torch.no_grad()
+def frame_windows(ink: nn.Module, windows: Sequence[Window], *, threads: int) -> Split:
+    """Frames (N, 2, 28, 28) uint8 of the windows on which ink is found; NOT_A_DIGIT is the last class."""
+
+    def frame(window: Window) -> NDArray[np.uint8]:
+        return frame_pages(ink, window.page[np.newaxis], invert=False)[0][0]
+
+    with ThreadPoolExecutor(threads) as pool:
+        frames = np.stack([*pool.map(frame, windows), np.zeros((2, FRAME_SIZE, FRAME_SIZE), np.uint8)])
+    labels = np.array([*(window.label for window in windows), OTHER], np.uint8)
+    is_found = frames[:, 0].max((1, 2)) > 0
+    return Split(frames[is_found], labels[is_found], CLASSES)
 
 
 def compose_frames(composer: CropComposer, ink: nn.Module, count: int, *, threads: int) -> Split:

@@ -6,6 +6,7 @@ In: a recipe and splits. Out: a task for the training loop.
 from __future__ import annotations
 
 import math
+import zlib
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -28,13 +29,15 @@ from number_prediction.training.loop.calibration import (
     fit_temperature,
 )
 from number_prediction.training.loop.ctc import aligned_loss, ctc_loss, read_greedily
+from number_prediction.training.loop.devices import computing_with
 from number_prediction.training.loop.distributed import ALONE, World
-from number_prediction.training.loop.paper_frames import compose_frames, frame_plain
+from number_prediction.training.loop.paper_frames import compose_frames, frame_plain, frame_windows
 from number_prediction.training.loop.trained import load_ink
 from number_prediction.training.networks.ink import MASKS, ink_loss, overlap
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.synthesis.companions import add_companions
-from number_prediction.training.synthesis.crops import make_crop_composer
+from number_prediction.training.synthesis.crops import CropRecipe, make_crop_composer
+from number_prediction.training.synthesis.line_windows import cut_windows
 from number_prediction.training.synthesis.lines import LineBatch, Written, make_composer
 
 IMAGES_PER_SUM = 500
@@ -46,6 +49,10 @@ VALIDATION_SEED = 1_000_000
 LEFT_OUT = ("bridger-numberpad", "emnist-byclass-test-digits", "hwd-1000", "uji1-letters")
 """Open sources that are never trained on: temperature and threshold are fitted on them. Among the writers of
 EMNIST's digits are those of MNIST's test images."""
+WRITERS_PER_LEFT_OUT = 8
+"""Writers of lines to one whose lines are never trained on."""
+LEFT_OUT_PAGES = 5000
+"""Plain pages of each source left out, at most."""
 VALIDATION_CROPS_SHARE = 1 / 16
 """Crops composed to validate on frames, as a share of those to train on."""
 VALIDATION_CROPS = 8
@@ -169,8 +176,8 @@ class DigitTask:
 class PaperTask:
     """Which digit the frames of ink and paper show, or that they show none.
 
-    Whole sources are left out of training. Temperature and threshold are fitted on these and the validation
-    part.
+    Whole sources and some writers of lines are left out of training. Temperature and threshold are fitted on
+    these and the validation part.
     """
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
@@ -179,17 +186,8 @@ class PaperTask:
         self._recipe, self._device, self._world = recipe, torch.device(settings.device), world
         ink = load_ink(settings)
         self.ink: nn.Module | None = ink
-        learned, left_out = _open_sources(settings)
-        composer = make_crop_composer(splits.train, learned, recipe.paper, seed=settings.seed)
-        composed = compose_frames(composer, ink, recipe.paper.epoch, threads=usable_cores())
-        plain = frame_plain(composer, splits.train, ink)
-        train = join([composed, *plain.values()], name="frames")
-        composer = make_crop_composer(
-            splits.validation, left_out, recipe.paper, seed=settings.seed + VALIDATION_SEED
-        )
-        count = round(VALIDATION_CROPS_SHARE * recipe.paper.epoch)
-        self._validation = compose_frames(composer, ink, count, threads=usable_cores())
-        self._plain = frame_plain(composer, splits.validation, ink)
+        with computing_with(1, settings.device):  # each core frames pages of its own
+            train, self._validation, self._left_out = _frame(recipe.paper, settings, splits, ink)
         self.classes = train.classes
         self.mean, self.std = _moments(train.images)
         self.batches = Batches(
@@ -213,14 +211,14 @@ class PaperTask:
         )
 
     def calibrate(self, network: nn.Module) -> Calibration:
-        """Fit the temperature on plain pages, the threshold on the mean over all sources, crops included.
+        """Fit the temperature on what was left out, the threshold on the mean over its sources and the crops.
 
         Fitted on crops too, the temperature would make the model less confident on all plain pages.
         """
-        plain = join(list(self._plain.values()), name="frames")
+        plain = join(self._left_out, name="frames")
         temperature = fit_temperature(*compute_logits(network, plain, self._device, self._world))
         kept = []
-        for source in (*self._plain.values(), self._validation):
+        for source in (*self._left_out, self._validation):
             logits, labels = compute_logits(network, source, self._device, self._world)
             is_digit = 1 - torch.softmax(logits / temperature, 1)[labels < len(self.classes) - 1, -1]
             if len(is_digit):
@@ -228,11 +226,38 @@ class PaperTask:
         return Calibration(temperature, choose_common_threshold(kept))
 
 
+def _frame(
+    recipe: CropRecipe, settings: Settings, splits: Splits, ink: nn.Module
+) -> tuple[Split, Split, list[Split]]:
+    """Frames to learn from, frames of composed crops to validate on, and those of each source left out."""
+    learned, left_out = _open_sources(settings)
+    seed, threads = settings.seed, usable_cores()
+    composer = make_crop_composer(splits.train, learned, recipe, seed=seed)
+    composed = compose_frames(composer, ink, recipe.epoch, threads=threads)
+    plain = frame_plain(composer, splits.train, ink)
+    windows = [window for source in learned.values() for window in cut_windows(source, seed=seed)]
+    apart, shown = (
+        frame_windows(ink, [each for each in windows if is_left_out(each.writer) is wanted], threads=threads)
+        for wanted in (True, False)
+    )
+    composer = make_crop_composer(splits.validation, left_out, recipe, seed=seed + VALIDATION_SEED)
+    count = round(VALIDATION_CROPS_SHARE * recipe.epoch)
+    validation = compose_frames(composer, ink, count, threads=threads)
+    others = [*frame_plain(composer, splits.validation, ink, most=LEFT_OUT_PAGES).values(), apart]
+    train = join([composed, *plain.values(), shown], name="frames")
+    return train, validation, [each for each in others if len(each)]
+
+
 def _open_sources(settings: Settings) -> tuple[dict[str, OpenSource], dict[str, OpenSource]]:
     """The sources in the run's folder of open data to learn from, and those that are left out."""
     sources = load_open_data(Path(settings.open_data)) if settings.open_data else {}
     learned = {name: source for name, source in sources.items() if name not in LEFT_OUT}
     return learned, {name: source for name, source in sources.items() if name in LEFT_OUT}
+
+
+def is_left_out(writer: str) -> bool:
+    """Whether no line of a writer is trained on, as of about one writer in WRITERS_PER_LEFT_OUT."""
+    return zlib.crc32(writer.encode()) % WRITERS_PER_LEFT_OUT == 0
 
 
 class InkTask:
