@@ -13,7 +13,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Settings:
     """Number of processes that train together, each with `threads` threads."""
     open_data: str | None = None
     """Absolute path of the folder of open data, if one is used."""
-    sources: Sequence[Mapping[str, Any]] = ()
+    sources: tuple[Mapping[str, Any], ...] = ()
     """What that folder held: name, origin, licence, drawings and sha256 of each source."""
     ink: str | None = None
     """Absolute path of the run whose ink network makes the frames, if one does."""
@@ -125,7 +125,7 @@ class Run:
         """Read run.json."""
         try:
             values = json.loads(self.settings_path.read_text(encoding="utf-8"))
-            return Settings(**values)
+            return Settings(**{**values, "sources": tuple(values.get("sources", ()))})
         except FileNotFoundError:
             raise DataError(f"{self.folder}: not a run, run.json is missing; check the path") from None
         except (OSError, ValueError, TypeError) as error:
