@@ -235,7 +235,7 @@ RECIPES = {
         ema_decay=0.998,
         augmentation=Shaking(),
         augmented=0.85,
-        paper=CropRecipe(epoch=256_000, others=0.24, several=0.08, empty=0.06),
+        paper=CropRecipe(epoch=192_000, others=0.24, several=0.08, empty=0.06),
     ),
     "ink": Recipe(
         name="ink",
