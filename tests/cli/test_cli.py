@@ -58,6 +58,16 @@ def test_it_is_a_program(command_process: CommandLine, pictures: Path) -> None:
     assert done.stderr.startswith(b"error: nowhere.onnx: no such model")
 
 
+def test_predict_answers_where_it_must(command_line: CommandLine, tmp_path: Path) -> None:
+    Image.new("L", (40, 40), 255).save(tmp_path / "blank.png")
+    texts = {}
+    for options in ((), ("--must-answer",)):
+        done = command_line("predict", str(tmp_path / "blank.png"), "--format", "json", *options)
+        texts[options] = json.loads(done.stdout)[0]["text"]
+    assert texts[()] is None
+    assert texts[("--must-answer",)] in set("0123456789")
+
+
 def test_the_document_is_what_help_says() -> None:
     subprocess.run([sys.executable, ROOT / "scripts" / "make_cli.py", "--check"], check=True)
 

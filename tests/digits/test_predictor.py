@@ -59,6 +59,16 @@ def test_mixed_sizes_keep_their_order(mnist: Splits, predictor: Predictor) -> No
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
 
 
+def test_it_abstains_unless_it_must_answer(mnist: Splits, predictor: Predictor) -> None:
+    cross = np.full((60, 60), 255, np.uint8)
+    cross[28:32, 8:52] = cross[8:52, 28:32] = 0
+    pages = [cross, np.full((60, 60), 255, np.uint8), np.asarray(mnist.test.images)[0]]
+    free, forced = predictor.predict_digits(pages), predictor.predict_digits(pages, must_answer=True)
+    assert [each.label for each in free] == [None, None, int(mnist.test.labels[0])]
+    assert [each.label for each in forced] == [int(each.probabilities.argmax()) for each in free]
+    assert [each.is_digit for each in forced] == [each.is_digit for each in free]
+
+
 def test_many_threads_share_a_predictor(mnist: Splits, predictor: Predictor) -> None:
     images = mnist.test.images[:400]
     expected = [answer.label for answer in predictor.predict_digits(images)]

@@ -21,7 +21,7 @@ class DigitPrediction:
     """The answer of the model for one picture."""
 
     label: int | None
-    """Index of the most probable class; None if the model abstains ("not a digit")."""
+    """Index of the most probable class; None if the model abstains ("not a digit"), unless it must answer."""
     probabilities: NDArray[np.float32]
     """(C,) float32, sum 1, in the order of `classes`; C = 10 for digits."""
     is_digit: float

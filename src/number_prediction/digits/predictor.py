@@ -75,13 +75,16 @@ class Predictor(Model):
         self.threshold = float((self.manifest or {}).get("is_digit_threshold", DEFAULT_THRESHOLD))
         """Threshold for `is_digit`; below it the model abstains."""
 
-    def predict_digits(self, images: Pictures, *, explain: bool = False) -> list[DigitPrediction]:
+    def predict_digits(
+        self, images: Pictures, *, explain: bool = False, must_answer: bool = False
+    ) -> list[DigitPrediction]:
         """Read one digit from each picture.
 
         Args:
             images: pictures of any size: paths, bytes, PIL images, arrays (H, W), (H, W, 3), (H, W, 4),
                 see `to_page`; or one array (N, H, W), (N, H, W, 3) or (N, H, W, 4).
             explain: keep the page and the ink that was found on it with each prediction.
+            must_answer: always give the most probable digit, however low `is_digit` is.
 
         Returns:
             One prediction per picture, in order.
@@ -89,10 +92,10 @@ class Predictor(Model):
         Raises:
             ImageError: a picture cannot be read, or a single picture was given instead of a list.
         """
-        return require_answers(self.iterate_digits(images, explain=explain))
+        return require_answers(self.iterate_digits(images, explain=explain, must_answer=must_answer))
 
     def iterate_digits(
-        self, images: Pictures, *, explain: bool = False
+        self, images: Pictures, *, explain: bool = False, must_answer: bool = False
     ) -> Iterator[DigitPrediction | ImageError]:
         """Read one digit from each picture, like `predict_digits`, in little memory.
 
@@ -102,7 +105,7 @@ class Predictor(Model):
         Raises:
             ImageError: a single picture was given instead of a list.
         """
-        return iterate_answers(images, lambda pages: self._answer(pages, explain))
+        return iterate_answers(images, lambda pages: self._answer(pages, explain, must_answer))
 
     def run(self, pages: Sequence[Page] | NDArray[np.uint8], *, with_ink: bool = False) -> GraphAnswer:
         """Run the graph on pages (H, W) uint8 of any size; pages of one size share batches.
@@ -120,14 +123,14 @@ class Predictor(Model):
             tuple(ink[0]) if with_ink else None,
         )
 
-    def _answer(self, pages: Sequence[Page], explain: bool) -> Iterator[DigitPrediction]:
+    def _answer(self, pages: Sequence[Page], explain: bool, must_answer: bool) -> Iterator[DigitPrediction]:
         answer = self.run(pages, with_ink=explain)
         for index, page in enumerate(pages):
             is_digit = float(answer.is_digit[index])
             probabilities = answer.probabilities[index]
             measured = dict(zip(self.measures, answer.findings[index].tolist(), strict=True))
             yield DigitPrediction(
-                label=int(probabilities.argmax()) if is_digit >= self.threshold else None,
+                label=int(probabilities.argmax()) if must_answer or is_digit >= self.threshold else None,
                 probabilities=probabilities,
                 is_digit=is_digit,
                 frame=answer.frames[index],

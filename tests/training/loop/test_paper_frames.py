@@ -16,7 +16,7 @@ from number_prediction.errors import TrainingError
 from number_prediction.evaluation.network import Network
 from number_prediction.runs.run import Run
 from number_prediction.training.experiments.setup import start_run
-from number_prediction.training.export.digits import check_content, to_onnx
+from number_prediction.training.export.digits import check_content, round_ink, to_onnx
 from number_prediction.training.finetuning.weights import open_model
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.loop.paper_frames import compose_frames, frame_plain
@@ -73,6 +73,7 @@ def test_ink_alone_is_seen_on_clean_paper(reader: TrainedNetwork) -> None:
 
 
 def test_its_file_answers_as_torch_does_and_is_opened_again(reader: TrainedNetwork, tmp_path: Path) -> None:
+    reader = round_ink(reader)
     content = to_onnx(reader.graph(), reader.names)
     pages = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
     assert check_content(content, reader, pages=pages).different_labels == 0
@@ -90,6 +91,18 @@ def test_its_file_answers_as_torch_does_and_is_opened_again(reader: TrainedNetwo
     for name, weights in opened.trained.network.state_dict().items():
         if name.startswith("ink.last"):
             torch.testing.assert_close(weights, reader.network.state_dict()[name])
+    again = tmp_path / "again.onnx"
+    again.write_bytes(opened.to_onnx(opened.trained))
+    np.testing.assert_array_equal(
+        Predictor(again).run(pages).probabilities, predictor.run(pages).probabilities
+    )
+
+
+def test_the_file_holds_the_ink_network_in_a_byte_a_weight(reader: TrainedNetwork) -> None:
+    whole = to_onnx(reader.graph(), reader.names)
+    packed = to_onnx(round_ink(reader).graph(), reader.names)
+    weights = sum(each.numel() for each in reader.network.ink.parameters())
+    assert 2.8 * weights < len(whole) - len(packed) < 3 * weights
 
 
 def test_both_networks_are_trained_one_after_the_other(mnist: Splits, tmp_path: Path) -> None:

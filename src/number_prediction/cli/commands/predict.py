@@ -26,6 +26,12 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    must_answer: Annotated[
+        bool,
+        typer.Option(
+            "--must-answer", help="Give the most probable digit, even where there seems to be none."
+        ),
+    ] = False,
     batch: BatchArguments,
 ) -> None:
     """Read one digit from each picture, or from each page of a TIFF or PDF.
@@ -40,4 +46,5 @@ def predict(
     from number_prediction.pipeline.digit_reader import digit_reader
 
     predictor = Predictor(model, threads=1 if batch.cluster else batch.threads)
-    write_results(digit_reader(predictor, top=top, explain=explain is not None), batch, drawings=explain)
+    reader = digit_reader(predictor, top=top, explain=explain is not None, must_answer=must_answer)
+    write_results(reader, batch, drawings=explain)

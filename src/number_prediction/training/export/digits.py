@@ -6,6 +6,9 @@ sizes.
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,7 +25,8 @@ from number_prediction.digits.predictor import (
 )
 from number_prediction.digits.warnings import MEASURES
 from number_prediction.training.export.onnx_files import ODD_SHAPES, Parity, candidate, convert
-from number_prediction.training.graph.digit_graph import DigitGraph
+from number_prediction.training.export.packing import pack, round_weights
+from number_prediction.training.graph.digit_graph import DigitGraph, PaperReader
 from number_prediction.training.loop.trained import TrainedNetwork
 
 FINDINGS_TOLERANCE = 1e-3
@@ -34,7 +38,16 @@ _FRAMES_AT_ONCE = 500
 
 def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
     """Convert a digit graph to an ONNX file."""
-    return convert(graph, (*OUTPUTS, PAPER), {CLASSES_KEY: classes, MEASURES_KEY: MEASURES})
+    return pack(convert(graph, (*OUTPUTS, PAPER), {CLASSES_KEY: classes, MEASURES_KEY: MEASURES}))
+
+
+def round_ink(trained: TrainedNetwork) -> TrainedNetwork:
+    """The network, with the weights of its ink network, if it has one, rounded as the file will hold them."""
+    if not isinstance(trained.network, PaperReader):
+        return trained
+    network = copy.deepcopy(trained.network)
+    network.ink = round_weights(network.ink)
+    return replace(trained, network=network)
 
 
 def describe_outputs(classes: tuple[str, ...]) -> dict[str, str]:

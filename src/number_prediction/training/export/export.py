@@ -40,6 +40,7 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
         raise ModelError(f"{output.parent}: no such folder; create it before exporting to it")
     settings = run.settings()
     if not settings.reads_numbers:
+        trained = digits_export.round_ink(trained)
         content = digits_export.to_onnx(trained.graph(), trained.names)
         parity = digits_export.check_content(content, trained)
         manifest = describe_digit_model(content, trained, settings, parity)

@@ -21,6 +21,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 MAX_PACKED_WEIGHT = 127
 """Largest whole number of a packed weight."""
+PACKED, SCALE = ".packed", ".scale"
+"""Suffixes of the names of whole numbers and scales in a file."""
 MIN_PACKED_WEIGHTS = 1000
 """Smallest number of weights of a convolution that is worth packing."""
 
@@ -36,6 +38,18 @@ def round_weights(network: nn.Module) -> nn.Module:
             whole, scale = _quantize(each.weight.detach().cpu().numpy())
             each.weight.data = torch.tensor(whole * scale, device=each.weight.device)
     return rounded
+
+
+def unpack(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
+    """The packed weights of a graph by the names that they had before; the file holds these as a node."""
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    weights = {}
+    for name, tensor in tensors.items():
+        if name.endswith(PACKED):
+            original = name.removesuffix(PACKED)
+            whole, scale = numpy_helper.to_array(tensor), numpy_helper.to_array(tensors[original + SCALE])
+            weights[original] = whole.astype(np.float32) * scale
+    return weights
 
 
 def _fold(layers: nn.Sequential) -> None:
@@ -65,7 +79,7 @@ def pack(content: bytes) -> bytes:
         whole, scale = _quantize(weights)
         if weights.size < MIN_PACKED_WEIGHTS or not np.allclose(whole * scale, weights, rtol=1e-5, atol=0):
             continue
-        packed, factor, unscaled = (f"{tensor.name}.{part}" for part in ("packed", "scale", "whole"))
+        packed, factor, unscaled = (tensor.name + suffix for suffix in (PACKED, SCALE, ".whole"))
         unpacking += [
             helper.make_node("Cast", [packed], [unscaled], to=onnx.TensorProto.FLOAT),
             helper.make_node("Mul", [unscaled, factor], [tensor.name]),

@@ -21,6 +21,7 @@ from torch import nn
 from number_prediction.constants import NOT_A_DIGIT
 from number_prediction.digits.predictor import OUTPUTS, Predictor
 from number_prediction.errors import ModelError
+from number_prediction.training.export.packing import unpack
 from number_prediction.training.loop.trained import TrainedNetwork, build_network
 from number_prediction.training.recipes import RECIPES, Recipe
 
@@ -52,6 +53,8 @@ class OpenedModel:
         tensors = {tensor.name: tensor for tensor in model.graph.initializer}
         state = trained.network.state_dict()
         for name, initializer in self.initializers.items():
+            if initializer not in tensors:
+                continue  # packed weights, of an ink network that does not learn
             values = state[name].detach().cpu().contiguous().numpy()
             tensors[initializer].CopyFrom(numpy_helper.from_array(values, initializer))
         if TEMPERATURE not in tensors:  # other nodes may share the constant that the file has there
@@ -73,6 +76,7 @@ def open_model(predictor: Predictor) -> OpenedModel:
     """
     model = onnx.load_model_from_string(predictor.read_model())
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    weights |= unpack(model.graph)
     for recipe in (each for each in RECIPES.values() if each.lines is None and each.crops is None):
         classes = (*predictor.classes, NOT_A_DIGIT) if recipe.abstains else predictor.classes
         network = build_network(recipe, len(classes), torch.zeros(()), torch.ones(()))
