@@ -10,7 +10,7 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from number_prediction.digits.prediction import DigitPrediction
 from number_prediction.digits.warnings import describe
@@ -36,13 +36,17 @@ def draw_seen(prediction: DigitPrediction) -> Image.Image:
     if prediction.page is None or prediction.ink is None:
         raise ValueError("not an explained prediction; predict with explain=True")
     height, width = prediction.page.shape
-    titles = (f"picture, {width} x {height}", "ink", "frame, 28 x 28", headline(prediction))
+    titles = (f"picture, {width} x {height}", "ink, other, rules", "frame, 28 x 28", headline(prediction))
     lines = [describe(code) for code in prediction.warnings]
     size = (4 * TILE_PX + 5 * _GAP_PX, TILE_PX + 2 * _GAP_PX + _LINE_HEIGHT_PX * (1 + len(lines)))
     sheet = Image.new("RGB", size, _WHITE)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT_PX)
-    greys = (prediction.page, as_grey(prediction.ink), as_grey(prediction.frame))
-    parts = [*(draw_tile(grey) for grey in greys), _draw_bars(prediction)]
+    parts = [
+        draw_tile(prediction.page),
+        draw_tile(_draw_ink(prediction.ink, prediction.beside)),
+        draw_tile(as_grey(prediction.frame)),
+        _draw_bars(prediction),
+    ]
     for index, (title, part) in enumerate(zip(titles, parts, strict=True)):
         left = _GAP_PX + index * (TILE_PX + _GAP_PX)
         draw.text((left, _GAP_PX // 2), title, _BLACK, font)
@@ -71,10 +75,22 @@ def as_grey(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(255 * (1 - ink)), dtype=np.uint8)
 
 
-def draw_tile(grey: NDArray[np.uint8], side: int = TILE_PX) -> Image.Image:
-    """Scale a grey picture (H, W) uint8 to a bordered square; enlarged pixels stay visible."""
-    tile = Image.new("L", (side, side), _FAINT)
-    picture = Image.fromarray(grey)
+def _draw_ink(ink: NDArray[np.float32], beside: NDArray[np.float32] | None) -> NDArray[np.uint8]:
+    """Ink (h, w) in black on white; if they were told apart, other writing in blue and rules in orange."""
+    if beside is None:
+        return as_grey(ink)
+    size = (ink.shape[1], ink.shape[0])
+    sheet = np.full((*ink.shape, 3), 255, np.float32)
+    layers = [np.asarray(Image.fromarray(layer).resize(size, Image.Resampling.BILINEAR)) for layer in beside]
+    for cover, colour in zip((*layers[::-1], ink), (_ORANGE, _BLUE, _BLACK), strict=True):
+        sheet += (np.array(ImageColor.getrgb(colour), np.float32) - sheet) * cover[:, :, np.newaxis]
+    return np.rint(sheet).astype(np.uint8)
+
+
+def draw_tile(pixels: NDArray[np.uint8], side: int = TILE_PX) -> Image.Image:
+    """Scale a picture, (H, W) or (H, W, 3) uint8, to a bordered square; enlarged pixels stay visible."""
+    picture = Image.fromarray(pixels)
+    tile = Image.new(picture.mode, (side, side), _FAINT)
     factor = (side - 2) / max(picture.size)
     wanted = [max(1, round(length * factor)) for length in picture.size]
     resampling = Image.Resampling.NEAREST if factor > 1 else Image.Resampling.BOX

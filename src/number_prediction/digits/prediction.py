@@ -36,6 +36,9 @@ class DigitPrediction:
     """(H, W) uint8: the decoded picture; None without `explain`."""
     ink: NDArray[np.float32] | None = None
     """(h, w) float32 in [0, 1], ink = 1: the ink of the digit; None without `explain`."""
+    beside: NDArray[np.float32] | None = None
+    """(2, h, w) float32 in [0, 1]: other writing and print, and rules, as the model tells them apart, at a
+    coarse resolution; None without `explain` or from a model that finds ink by thresholds."""
 
     @property
     def text(self) -> str | None:

@@ -23,8 +23,8 @@ from number_prediction.models.model import Model, Pictures, iterate_answers, req
 
 OUTPUTS = ("frame", "probabilities", "is_digit", "ink", "findings")
 """Outputs that every graph has, in order."""
-PAPER = "paper"
-"""Output of graphs that also show the paper at the frame's place."""
+PAPER, BESIDE = SHOWN = ("paper", "beside")
+"""Outputs of newer graphs: the paper at the frame's place; other writing, and rules."""
 CLASSES_KEY = "classes"
 """ONNX metadata: the class names as a JSON list."""
 MEASURES_KEY = "findings"
@@ -45,6 +45,9 @@ class GraphAnswer:
     """(N, K) float32: the measures, in the order of `Predictor.measures`."""
     inks: tuple[NDArray[np.float32], ...] | None = None
     """N times (h, w) float32 in [0, 1]: the ink of the digit; None if it was not requested."""
+    besides: tuple[NDArray[np.float32], ...] | None = None
+    """N times (2, S, S) float32 in [0, 1], as in `DigitPrediction.beside`, on a square whose side is the
+    longer one of the page; None if it was not requested, or the graph has no such output."""
 
 
 class Predictor(Model):
@@ -72,6 +75,7 @@ class Predictor(Model):
             raise ModelError(
                 f"{self.path}: measures missing: {', '.join(sorted(missing))}; export the model again"
             )
+        self._tells_apart = BESIDE in {output.name for output in self._session.get_outputs()}
         self.threshold = float((self.manifest or {}).get("is_digit_threshold", DEFAULT_THRESHOLD))
         """Threshold for `is_digit`; below it the model abstains."""
 
@@ -113,14 +117,17 @@ class Predictor(Model):
         Raises:
             ModelError: an answer is NaN or infinite.
         """
-        wanted = ["frame", "probabilities", "is_digit", "findings", *(["ink"] if with_ink else [])]
-        frames, probabilities, is_digit, findings, *ink = self._run_graph(pages, wanted)
+        wanted = ["frame", "probabilities", "is_digit", "findings"]
+        if with_ink:
+            wanted += ["ink", *([BESIDE] if self._tells_apart else [])]
+        frames, probabilities, is_digit, findings, *shown = self._run_graph(pages, wanted)
         return GraphAnswer(
             np.array(frames, np.float32).reshape(-1, FRAME_SIZE, FRAME_SIZE),
             np.array(probabilities, np.float32).reshape(-1, len(self.classes)),
             np.array(is_digit, np.float32),
             np.array(findings, np.float32).reshape(-1, len(self.measures)),
-            tuple(ink[0]) if with_ink else None,
+            tuple(shown[0]) if with_ink else None,
+            tuple(shown[1]) if len(shown) > 1 else None,
         )
 
     def _answer(self, pages: Sequence[Page], explain: bool, must_answer: bool) -> Iterator[DigitPrediction]:
@@ -138,4 +145,11 @@ class Predictor(Model):
                 warnings=find_warnings(measured),
                 page=page if explain else None,
                 ink=None if answer.inks is None else answer.inks[index],
+                beside=None if answer.besides is None else _on_page(answer.besides[index], page),
             )
+
+
+def _on_page(beside: NDArray[np.float32], page: Page) -> NDArray[np.float32]:
+    """The part of a square (2, S, S) that the page takes: its top left corner."""
+    rows, columns = (max(1, round(beside.shape[1] * size / max(page.shape))) for size in page.shape)
+    return beside[:, :rows, :columns]

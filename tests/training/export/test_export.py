@@ -75,8 +75,9 @@ def test_one_file_holds_all_and_has_dynamic_sizes(small_run: Run, tmp_path: Path
     ]
     for shape in [(1, 28, 28), (5, 3, 200), (2, 301, 77)]:
         page = np.zeros(shape, np.uint8)
-        frame, probabilities, is_digit, ink, findings, paper = session.run(None, {"page": page})
+        frame, probabilities, is_digit, ink, findings, paper, beside = session.run(None, {"page": page})
         np.testing.assert_allclose(paper, (frame + 1) / 3, atol=1e-6)  # it sees no paper, so it is clean
+        assert not beside.any()  # it tells nothing apart
         assert frame.shape == (shape[0], 28, 28)
         assert probabilities.shape == (shape[0], 10)
         assert is_digit.shape == (shape[0],)

@@ -11,6 +11,7 @@ import torch
 
 from number_prediction.constants import NOT_A_DIGIT
 from number_prediction.datasets.split import Splits
+from number_prediction.digits.drawing import draw_seen
 from number_prediction.digits.predictor import PAPER, Predictor
 from number_prediction.errors import TrainingError
 from number_prediction.evaluation.network import Network
@@ -80,6 +81,10 @@ def test_its_file_answers_as_torch_does_and_is_opened_again(reader: TrainedNetwo
     path = tmp_path / "paper.onnx"
     path.write_bytes(content)
     predictor = Predictor(path)
+    (explained,) = predictor.predict_digits([np.full((120, 60), 255, np.uint8)], explain=True)
+    assert explained.beside is not None
+    assert explained.beside.shape == (2, 96, 48)
+    assert draw_seen(explained).mode == "RGB"
     frames = np.random.default_rng(0).random((3, 28, 28), np.float32)
     with torch.no_grad():
         logits = reader.network(torch.tensor(frames)) / reader.temperature

@@ -19,7 +19,7 @@ from number_prediction.digits.predictor import (
     CLASSES_KEY,
     MEASURES_KEY,
     OUTPUTS,
-    PAPER,
+    SHOWN,
     GraphAnswer,
     Predictor,
 )
@@ -38,7 +38,7 @@ _FRAMES_AT_ONCE = 500
 
 def to_onnx(graph: DigitGraph, classes: tuple[str, ...]) -> bytes:
     """Convert a digit graph to an ONNX file."""
-    return pack(convert(graph, (*OUTPUTS, PAPER), {CLASSES_KEY: classes, MEASURES_KEY: MEASURES}))
+    return pack(convert(graph, (*OUTPUTS, *SHOWN), {CLASSES_KEY: classes, MEASURES_KEY: MEASURES}))
 
 
 def round_ink(trained: TrainedNetwork) -> TrainedNetwork:
@@ -58,6 +58,7 @@ def describe_outputs(classes: tuple[str, ...]) -> dict[str, str]:
         "is_digit": "(batch,) float32 in [0, 1]; 0 where the page is blank",
         "ink": "(batch, height, width) float32 in [0, 1]; reduced for pages above 1024 pixels a side",
         "paper": "(batch, 28, 28) float32 in [0, 1]: the page at the frame's place; 1/3 is paper, 2/3 is ink",
+        "beside": "(batch, 2, side, side) float32 in [0, 1]: other writing, and rules; on the page's square",
         "findings": f"(batch, {len(MEASURES)}) float32: {', '.join(MEASURES)}",
     }
 
@@ -109,7 +110,7 @@ def _run_torch(graph: DigitGraph, pages: NDArray[np.uint8]) -> GraphAnswer:
     answers = [
         graph(torch.tensor(pages[i : i + _FRAMES_AT_ONCE])) for i in range(0, len(pages), _FRAMES_AT_ONCE)
     ]
-    frames, probabilities, is_digit, _, findings, _ = (
+    frames, probabilities, is_digit, _, findings, *_ = (
         torch.cat(parts).numpy() for parts in zip(*answers, strict=True)
     )
     return GraphAnswer(frames, probabilities, is_digit, findings)

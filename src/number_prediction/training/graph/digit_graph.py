@@ -1,4 +1,4 @@
-"""The digit graph, which `export` writes: page -> frame, probabilities, is_digit, ink, findings."""
+"""The digit graph, which `export` writes: page -> the fields of DigitAnswer."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ class DigitAnswer(NamedTuple):
     """(N, K) float32: what was measured on the way, in the order of MEASURES."""
     paper: Tensor
     """(N, 28, 28) float32 in [0, 1]: the page at the frame's place, 1/3 is as the paper, 2/3 as the ink."""
+    beside: Tensor
+    """(N, 2, S, S) float32 in [0, 1]: other writing and print, and rules, on a square that the page shares
+    its top left corner and longer side with; S is 1 and all is 0 where thresholds find the ink."""
 
 
 class Prepared(NamedTuple):
@@ -41,6 +44,8 @@ class Prepared(NamedTuple):
     """(N, K) float32, in the order of MEASURES."""
     paper: Tensor
     """(N, 28, 28) float32 in [0, 1], as in DigitAnswer."""
+    beside: Tensor
+    """(N, 2, S, S) float32 in [0, 1], as in DigitAnswer."""
 
 
 class PaperReader(nn.Module):
@@ -74,7 +79,7 @@ def prepare_by(ink: nn.Module, page: Tensor) -> Prepared:
     inked = find_writing(ink, grey.squeeze(1), scale)
     has_ink = (inked.framed.peak > 0).to(torch.float32)
     findings = torch.stack([inked.measured[name] for name in MEASURES], 1) * has_ink.unsqueeze(1)
-    return Prepared(inked.framed.ink, inked.ink, findings, inked.framed.paper)
+    return Prepared(inked.framed.ink, inked.ink, findings, inked.framed.paper, inked.beside)
 
 
 class Preparation(nn.Module):
@@ -98,7 +103,8 @@ class Preparation(nn.Module):
             "side": framed.side * inked.marks.scale,
         }
         findings = torch.stack([measured[name] for name in MEASURES], 1) * has_ink.unsqueeze(1)
-        return Prepared(framed.frame, inked.ink, findings, on_clean_paper(framed.frame))
+        nothing = framed.frame.new_zeros(framed.frame.shape[0], 2, 1, 1)
+        return Prepared(framed.frame, inked.ink, findings, on_clean_paper(framed.frame), nothing)
 
 
 class DigitGraph(nn.Module):
@@ -120,8 +126,8 @@ class DigitGraph(nn.Module):
         self.abstains = abstains
 
     def forward(self, page: Tensor) -> DigitAnswer:  # (N, H, W) uint8
-        frame, ink, findings, paper = self.prepare(page)
-        return DigitAnswer(frame, *self.classify(frame, paper), ink, findings, paper)
+        frame, ink, findings, paper, beside = self.prepare(page)
+        return DigitAnswer(frame, *self.classify(frame, paper), ink, findings, paper, beside)
 
     def prepare(self, page: Tensor) -> Prepared:
         """Pages (N, H, W) uint8 -> what the network sees of them."""

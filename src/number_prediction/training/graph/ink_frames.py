@@ -48,6 +48,8 @@ class Inked(NamedTuple):
     framed: Framed
     ink: Tensor
     """(N, h, w) float32 in [0, 1]: the writing that is meant, on the page."""
+    beside: Tensor
+    """(N, 2, S, S) float32 in [0, 1]: other writing and rules, on the canvas."""
     measured: dict[str, Tensor]
     """(N,) float32 by the names of MEASURES."""
 
@@ -61,7 +63,8 @@ def find_writing(network: nn.Module, grey: Tensor, scale: Tensor) -> Inked:
         scale: () pixels of the picture, a side, in one of `grey`.
     """
     canvas = to_canvas(grey)
-    ink = find_ink(network, canvas.grey)
+    masks = tell_apart(network, canvas.grey)
+    ink = masks[:, 0]
     height, width = grey.shape[1], grey.shape[2]
     framed = frame_both(ink, canvas.step, grey, torch.ones(1, height), torch.ones(1, width))
     side = ink.shape[1]
@@ -79,16 +82,19 @@ def find_writing(network: nn.Module, grey: Tensor, scale: Tensor) -> Inked:
         "inverted": is_light,
         "side": framed.place.side.flatten() * canvas.step * scale,
     }
-    return Inked(framed, on_page, measured)
+    return Inked(framed, on_page, masks[:, 1:], measured)
 
 
-def find_ink(network: nn.Module, canvas: Tensor) -> Tensor:
-    """The meant ink (N, S, S) in [0, 1] on canvases; none on a blank page."""
+def tell_apart(network: nn.Module, canvas: Tensor) -> Tensor:
+    """Masks (N, 3, S, S) in [0, 1] on canvases: the meant writing, other writing, rules.
+
+    Nothing is meant on a blank page.
+    """
     inside = (canvas >= 0).to(torch.float32)
     masks = torch.sigmoid(network(canvas)) * inside.unsqueeze(1)
     meant = ((masks[:, 0] - FAINTEST) / (1 - FAINTEST)).clamp(min=0)
     is_written = (meant.amax((1, 2), keepdim=True) > IN_BOX).to(torch.float32)
-    return meant * is_written
+    return torch.cat([(meant * is_written).unsqueeze(1), masks[:, 1:]], 1)
 
 
 def frame_both(ink: Tensor, step: Tensor, grey: Tensor, rows: Tensor, columns: Tensor) -> Framed:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from number_prediction.constants import FRAME_SIZE, NOT_A_DIGIT
 from number_prediction.datasets.split import Split
 from number_prediction.training.graph.digit_graph import prepare_by
-from number_prediction.training.graph.ink_frames import find_ink, frame_both
+from number_prediction.training.graph.ink_frames import frame_both, tell_apart
 from number_prediction.training.networks.ink import overlap
 from number_prediction.training.synthesis.crops import CropComposer, Crops
 from number_prediction.training.synthesis.line_windows import Window
@@ -109,7 +109,7 @@ def _frame_all(
 @torch.no_grad()
 def frame_crops(network: nn.Module, crops: Crops) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Frames (N, 2, 28, 28) uint8 and labels (N,) uint8 of those crops that are of use."""
-    ink = find_ink(network, crops.canvas())
+    ink = tell_apart(network, crops.canvas())[:, 0]
     size = crops.picture.shape[1]
     step = torch.tensor(size / crops.grey.shape[1])
     rows, columns = (_inside(crops.extents[:, axis], size) for axis in (0, 1))
