@@ -211,6 +211,8 @@ def _lead(run: Run, records: Iterable[Record], world: World) -> None:
         f"{run.folder}: {settings.recipe['name']} on {settings.data}, seed {settings.seed}, "
         f"{settings.computing}"
     )
+    if settings.recipe.get("paper") is not None:
+        say("first its frames are composed: about a quarter of an hour on two cores")
     if find_csv(settings.data) is not None:
         say(
             "note: all pictures of Kaggle's Digit Recognizer, its test pictures too, come from MNIST; "

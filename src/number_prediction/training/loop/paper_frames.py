@@ -76,7 +76,8 @@ def frame_windows(ink: nn.Module, windows: Sequence[Window], *, threads: int) ->
     """Frames (N, 2, 28, 28) uint8 of the windows on which ink is found; NOT_A_DIGIT is the last class."""
 
     def frame(window: Window) -> NDArray[np.uint8]:
-        return frame_pages(ink, window.page[np.newaxis], invert=False)[0][0]
+        (both,), _ = frame_pages(ink, window.page[np.newaxis], invert=False)
+        return np.asarray(both)
 
     with ThreadPoolExecutor(threads) as pool:
         frames = np.stack([*pool.map(frame, windows), np.zeros((2, FRAME_SIZE, FRAME_SIZE), np.uint8)])
