@@ -20,6 +20,7 @@ LIMITS_OF_NUMBERS = (
     "comma after the last digit is not read. A line of more than about 25 digits is scaled too small to be "
     "read reliably. Likely years are preferred: an unclear 1?45 is read as 1945."
 )
+EMNIST_NOTE = " Writers of MNIST's test images are among those of EMNIST's letters and digits."
 MNIST_SOURCE = "MNIST (LeCun, Cortes, Burges, 1998; CC BY-SA 3.0)"
 
 
@@ -50,6 +51,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"{environment['processor']} ({environment['cores']} cores). Python {environment['python']}, "
         f"{versions}; temperature {training['temperature']}; commit {environment['commit'] or 'unknown'}.",
         "",
+        *_ink(training.get("ink")),
         *(_adaptation(adapted) if adapted else []),
         "## Figures",
         "",
@@ -109,13 +111,30 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> list[str]:
     if not sources:
         return []
     return [
-        "| source | drawings | from | licence | SHA-256 |",
-        "|---|---|---|---|---|",
+        "Open data. Sources for calibration are left out of training; temperature and threshold are fitted "
+        "on them." + (EMNIST_NOTE if any(each["name"].startswith("emnist") for each in sources) else ""),
+        "",
+        "| source | use | drawings | from | licence | SHA-256 |",
+        "|---|---|---|---|---|---|",
         *(
-            f"| {each['name']} | {each['drawings']:,} | {each['origin']} | {each['licence']} "
+            f"| {each['name']} | {each['use']} | {each['drawings']:,} | {each['origin']} | {each['licence']} "
             f"| `{each['sha256']}` |"
             for each in sources
         ),
+        "",
+    ]
+
+
+def _ink(ink: Mapping[str, Any] | None) -> list[str]:
+    """How the network that finds the ink was trained, if there is one."""
+    if ink is None:
+        return []
+    return [
+        "The ink network before it:",
+        "",
+        f"    {ink['command']}",
+        "",
+        f"{ink['steps']:,} batches of {ink['batch_size']}, {ink['seconds']} s on the same machine.",
         "",
     ]
 

@@ -18,6 +18,7 @@ from number_prediction.runs.run import Run, Settings
 from number_prediction.training.export import digits as digits_export
 from number_prediction.training.export import numbers as numbers_export
 from number_prediction.training.export.onnx_files import Parity
+from number_prediction.training.loop.tasks import LEFT_OUT
 from number_prediction.training.loop.trained import TrainedNetwork, load_trained
 
 
@@ -85,7 +86,11 @@ def _describe(content: bytes, trained: TrainedNetwork, settings: Settings, parit
             "command": settings.command,
             "recipe": dict(settings.recipe),
             "data": settings.data if settings.data == "mnist" else Path(settings.data).name,
-            "sources": [dict(source) for source in settings.sources],
+            "sources": [
+                {**source, "use": "calibration" if source["name"] in LEFT_OUT else "training"}
+                for source in settings.sources
+            ],
+            "ink": None if settings.ink is None else _describe_ink(Run(Path(settings.ink))),
             "seed": settings.seed,
             "threads": settings.threads,
             "processes": settings.processes,
@@ -97,6 +102,17 @@ def _describe(content: bytes, trained: TrainedNetwork, settings: Settings, parit
         },
         "parity": asdict(parity),
         "evaluations": {},
+    }
+
+
+def _describe_ink(run: Run) -> dict[str, Any]:
+    """How the ink network was trained."""
+    trained = load_trained(run)
+    return {
+        "command": run.settings().command,
+        "steps": trained.steps,
+        "batch_size": run.settings().recipe["batch_size"],
+        "seconds": round(trained.seconds, 2),
     }
 
 
