@@ -48,8 +48,13 @@ from .pipeline.batch import BatchOptions as BatchOptions
 from .pipeline.batch import BatchSummary as BatchSummary
 from .pipeline.batch import read_to_file as read_to_file
 from .pipeline.digit_reader import digit_reader as digit_reader
+from .pipeline.faces import read_digits as read_digits
+from .pipeline.faces import read_numbers as read_numbers
+from .pipeline.faces import read_page as read_page
 from .pipeline.number_readers import form_reader as form_reader
 from .pipeline.number_readers import line_reader as line_reader
 from .pipeline.number_readers import page_reader as page_reader
+from .training.experiments.train import train as train
+from .training.finetuning.finetune import finetune as finetune
 
 __version__: str

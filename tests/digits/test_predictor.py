@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,21 +98,25 @@ def test_no_pictures_give_no_answers(predictor: Predictor) -> None:
     assert predictor.predict_digits([]) == []
 
 
-@pytest.mark.parametrize(
-    "single",
-    [
-        np.zeros((28, 28), np.uint8),
-        np.zeros((28, 28, 3), np.uint8),
-        "digit.png",
-        Path("digit.png"),
-        b"bytes",
-        io.BytesIO(b"bytes"),
-        Image.new("L", (28, 28)),
-    ],
-)
-def test_a_single_picture_is_refused_with_the_mend(predictor: Predictor, single: object) -> None:
-    with pytest.raises(ImageError, match=r"\[picture\]"):
-        predictor.predict_digits(single)
+def test_the_latest_run_is_found_by_its_name(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="no finished run below runs"):
+        Predictor("latest")
+    for age, name in ((100, "newer"), (200, "older")):
+        path = tmp_path / "runs" / name / "model.onnx"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(predictor.read_model())
+        os.utime(path, (time.time() - age, time.time() - age))
+    assert Predictor("latest").path.parent.name == "newer"
+
+
+def test_a_packaged_model_is_known_by_its_name(predictor: Predictor) -> None:
+    assert Predictor.from_pretrained("digit").sha256 == predictor.sha256
+    assert Predictor.from_pretrained(predictor.path).path == predictor.path
+    with pytest.raises(ModelError, match="no such model"):
+        Predictor.from_pretrained("nothing")
 
 
 def test_errors_stand_in_the_place_of_their_pictures(mnist: Splits, predictor: Predictor) -> None:

@@ -17,7 +17,7 @@ Pages: TypeAlias = "NDArray[np.uint8] | PictureFiles"
 """(N, H, W) uint8, or N picture files of any sizes."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """Pictures with labels."""
 
@@ -40,6 +40,9 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self):,} pictures, {len(self.classes)} classes)"
 
     def select(self, indices: NDArray[np.intp] | slice) -> Split:
         """Return the images at `indices` (K,), with their labels."""

@@ -16,7 +16,7 @@ DEFAULT_THRESHOLD = 0.5
 """Default threshold for `is_digit`, if the manifest names none; the model abstains below it."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DigitPrediction:
     """The answer of the model for one picture."""
 
@@ -39,6 +39,11 @@ class DigitPrediction:
     beside: NDArray[np.float32] | None = None
     """(2, h, w) float32 in [0, 1]: other writing and print, and rules, as the model tells them apart, at a
     coarse resolution; None without `explain` or from a model that finds ink by thresholds."""
+
+    def __repr__(self) -> str:
+        if self.text is None:
+            return f"DigitPrediction(not a digit, {100 * self.is_digit:.1f}%)"
+        return f"DigitPrediction({self.text}, {100 * self.confidence:.1f}%)"
 
     @property
     def text(self) -> str | None:

@@ -19,7 +19,8 @@ from number_prediction.digits.prediction import DEFAULT_THRESHOLD, DigitPredicti
 from number_prediction.digits.warnings import MEASURES, find_warnings
 from number_prediction.errors import ImageError, ModelError
 from number_prediction.images.decode import Page
-from number_prediction.models.model import Model, Pictures, iterate_answers, require_answers
+from number_prediction.images.pictures import Pictures
+from number_prediction.models.model import Model, iterate_answers, require_answers
 
 OUTPUTS = ("frame", "probabilities", "is_digit", "ink", "findings")
 """Outputs that every graph has, in order."""
@@ -53,6 +54,10 @@ class GraphAnswer:
 class Predictor(Model):
     """A loaded model. Load it once and keep it; threads may share it."""
 
+    PACKAGED = "digit"
+    GRAPH_OUTPUTS = OUTPUTS
+    GRAPH_METADATA = (CLASSES_KEY, MEASURES_KEY)
+
     def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
         """Load and check a model.
 
@@ -63,9 +68,7 @@ class Predictor(Model):
         Raises:
             ModelError: missing, altered since its manifest was written, or not a digit graph.
         """
-        super().__init__(
-            model, packaged="digit", outputs=OUTPUTS, metadata=(CLASSES_KEY, MEASURES_KEY), threads=threads
-        )
+        super().__init__(model, threads=threads)
         self.classes: tuple[str, ...] = tuple(json.loads(self._metadata[CLASSES_KEY]))
         """(C,) names of the classes."""
         self.measures: tuple[str, ...] = tuple(json.loads(self._metadata[MEASURES_KEY]))
@@ -85,8 +88,8 @@ class Predictor(Model):
         """Read one digit from each picture.
 
         Args:
-            images: pictures of any size: paths, bytes, PIL images, arrays (H, W), (H, W, 3), (H, W, 4),
-                see `to_page`; or one array (N, H, W), (N, H, W, 3) or (N, H, W, 4).
+            images: one picture or many, of any size, see `iterate_pictures`: paths, folders, globs, bytes,
+                PIL images, arrays (H, W) or (N, H, W), tensors.
             explain: keep the page and the ink that was found on it with each prediction.
             must_answer: always give the most probable digit, however low `is_digit` is.
 
@@ -94,7 +97,7 @@ class Predictor(Model):
             One prediction per picture, in order.
 
         Raises:
-            ImageError: a picture cannot be read, or a single picture was given instead of a list.
+            ImageError: a picture cannot be read.
         """
         return require_answers(self.iterate_digits(images, explain=explain, must_answer=must_answer))
 
@@ -105,9 +108,6 @@ class Predictor(Model):
 
         Yields:
             One prediction per picture, in order; the error for a picture that cannot be read.
-
-        Raises:
-            ImageError: a single picture was given instead of a list.
         """
         return iterate_answers(images, lambda pages: self._answer(pages, explain, must_answer))
 

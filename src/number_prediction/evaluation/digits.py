@@ -22,7 +22,7 @@ METRICS_FILE = "metrics.json"
 _PICTURES_AT_ONCE = 1000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Answers of one model on N pictures. C is the number of the model's classes."""
 
@@ -46,6 +46,9 @@ class Evaluation:
     """Divisor of the logits, from the model's manifest; None without a manifest."""
     rejected: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
     """(R,) indices of pictures with labels that a published review rejected; figures include them."""
+
+    def __repr__(self) -> str:
+        return f"Evaluation({100 * self.accuracy:.2f}% of {len(self.labels):,} pictures, {self.data})"
 
     @cached_property
     def split(self) -> Split:

@@ -12,17 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image
 
 from number_prediction.errors import ImageError, ModelError
 from number_prediction.images.decode import ImageInput, Page, to_page
+from number_prediction.images.pictures import Pictures, iterate_pictures
 from number_prediction.machine import usable_cores
 from number_prediction.models.manifest import manifest_path, read_manifest
+from number_prediction.runs.run import RUNS
 
 BATCH_SIZE = 50
 """Pages in one batch; larger batches are not faster and take more memory."""
@@ -33,7 +34,8 @@ CHUNK_SIZE = 1000
 MAX_CHUNK_PIXELS = 8_000_000
 """Pixels that are decoded before the graph runs."""
 
-Pictures: TypeAlias = "Iterable[ImageInput] | NDArray[np.generic]"
+LATEST = "latest"
+"""Stands for the model of the last finished run."""
 _Answer = TypeVar("_Answer")
 
 
@@ -43,28 +45,30 @@ class Model:
     A pickled model includes the content of its file, because the path may not exist where it is unpickled.
     """
 
+    PACKAGED: ClassVar[str]
+    """Name of the packaged model of this kind."""
+    GRAPH_OUTPUTS: ClassVar[tuple[str, ...]]
+    """Names of the outputs that the graph must have, in order."""
+    GRAPH_METADATA: ClassVar[tuple[str, ...]]
+    """Names of the metadata entries that the graph must have."""
+
     def __init__(
         self,
-        model: str | os.PathLike[str] | None,
+        model: str | os.PathLike[str] | None = None,
         *,
-        packaged: str,
-        outputs: Sequence[str],
-        metadata: Sequence[str],
         threads: int | None = None,
     ) -> None:
         """Load and check a model file.
 
         Args:
-            model: an exported model.onnx or the folder of a run; None selects the packaged model.
-            packaged: name of the packaged model, such as "digit".
-            outputs: names of the outputs that the graph must have, in order.
-            metadata: names of the metadata entries that the graph must have.
+            model: an exported model.onnx, the folder of a run, or "latest", the last finished run below
+                `runs`; None selects the packaged model.
             threads: batches that run in parallel, each on one thread; the default is one per core.
 
         Raises:
             ModelError: missing, altered since its manifest was written, or a different kind of graph.
         """
-        self.path = _find(model, packaged)
+        self.path = _find(model, self.PACKAGED)
         """The model file."""
         content, self.manifest = _read_verified(self.path, manifest_required=model is None)
         """The manifest beside the model file, see `models.manifest`; None if there is none."""
@@ -73,12 +77,26 @@ class Model:
         self._session = _load(content, self.path)
         self._metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         found = [output.name for output in self._session.get_outputs()]
-        if found[: len(outputs)] != list(outputs) or not set(metadata) <= set(self._metadata):
+        first = found[: len(self.GRAPH_OUTPUTS)]
+        if first != list(self.GRAPH_OUTPUTS) or not set(self.GRAPH_METADATA) <= set(self._metadata):
             raise ModelError(
-                f"{self.path}: not a {packaged} graph; export one with number-prediction export RUN"
+                f"{self.path}: not a {self.PACKAGED} graph; export one with number-prediction export RUN"
             )
         self.threads = threads or usable_cores()
         """Batches that run in parallel."""
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | os.PathLike[str], *, threads: int | None = None) -> Self:
+        """Load a packaged model by its name ("digit" or "number"), or a model file or run by its path.
+
+        Raises:
+            ModelError: no such model, or one of another kind.
+        """
+        is_packaged = name_or_path == cls.PACKAGED and not Path(name_or_path).exists()
+        return cls(None if is_packaged else name_or_path, threads=threads)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path.name}, {self.sha256[:8]}, {self.threads} threads)"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_session": self.read_model()}
@@ -135,17 +153,14 @@ class Model:
 
 
 def iterate_chunks(images: Pictures) -> Iterator[list[Page | ImageError]]:
-    """Decode pictures in chunks, so that any number of them fits into memory.
+    """Decode pictures, see `iterate_pictures`, in chunks, so that any number of them fits into memory.
 
     Yields:
         Pages in order; the error for a picture that cannot be read.
-
-    Raises:
-        ImageError: a single picture was given instead of a list.
     """
     waiting: list[Page | ImageError] = []
     pixels = 0
-    for image in _as_pictures(images):
+    for image in iterate_pictures(images):
         page = _try_page(image)
         waiting.append(page)
         pixels += 0 if isinstance(page, ImageError) else page.size
@@ -161,14 +176,11 @@ def iterate_answers(
     """Decode pictures in chunks and answer the readable ones.
 
     Args:
-        images: pictures, see `iterate_chunks`.
+        images: pictures, see `iterate_pictures`.
         answer: answers pages, in order.
 
     Yields:
         One answer per picture, in order; the error for a picture that cannot be read.
-
-    Raises:
-        ImageError: a single picture was given instead of a list.
     """
     for pages in iterate_chunks(images):
         answers = iter(answer([page for page in pages if not isinstance(page, ImageError)]))
@@ -190,11 +202,21 @@ def _find(model: str | os.PathLike[str] | None, packaged: str) -> Path:
     if model is None:
         return Path(str(resources.files("number_prediction") / "assets" / "models" / f"{packaged}.onnx"))
     path = Path(model)
+    if model == LATEST and not path.exists():
+        path = _find_latest()
     if path.is_dir():
         path = path / "model.onnx"
     if not path.is_file():
         raise ModelError(f"{path}: no such model; give a model.onnx or the folder of a finished run")
     return path
+
+
+def _find_latest() -> Path:
+    """The model that was written last, of all runs below RUNS."""
+    found = list(Path(RUNS).glob("*/model.onnx"))
+    if not found:
+        raise ModelError(f"no finished run below {RUNS}, so there is no latest model; train one first")
+    return max(found, key=lambda path: path.stat().st_mtime)
 
 
 def _read_verified(path: Path, *, manifest_required: bool) -> tuple[bytes, dict[str, Any] | None]:
@@ -224,22 +246,6 @@ def _load(content: bytes, path: Path) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions share no public base
         raise ModelError(f"{path}: not a usable ONNX model ({error}); export it again") from error
-
-
-def _as_pictures(images: Pictures) -> Iterable[ImageInput]:
-    """Refuse a single picture: its rows would be read as pictures."""
-    if isinstance(images, np.ndarray):
-        is_single = images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (3, 4))
-        shape = f" (an array of shape {images.shape})"
-    else:
-        is_single = isinstance(images, str | os.PathLike | bytes | Image.Image) or hasattr(images, "read")
-        shape = ""
-    if is_single:
-        raise ImageError(
-            f"a single picture{shape} instead of a list; pass [picture], "
-            "or one array (N, H, W), (N, H, W, 3) or (N, H, W, 4)"
-        )
-    return images
 
 
 def _try_page(image: ImageInput) -> Page | ImageError:

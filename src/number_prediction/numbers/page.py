@@ -22,11 +22,14 @@ from number_prediction.numbers.prediction import NumberGlyph, NumberPrediction, 
 LEAST_PROBABILITY = 0.1
 """Minimum probability of the text of a line; below it the line is not a number but a word or a scribble."""
 
+SHOWN_NUMBERS = 8
+"""Numbers of a page that its `repr` shows."""
+
 ReadLines: TypeAlias = Callable[[Sequence[Page]], Sequence[NumberPrediction]]
 """Reads pictures (h, w) uint8, dark on light, with one line of writing each."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PageNumber(NumberReading):
     """A number on a page; all places are in pixels of the upright picture."""
 
@@ -50,7 +53,7 @@ class PageNumber(NumberReading):
         return {**super().to_dict(), "box": list(self.box), "corners": self.corners.tolist()}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PageReading:
     """All readings of a page."""
 
@@ -60,6 +63,11 @@ class PageReading:
     """Lines that are probably not numbers, such as words; in reading order."""
     skew: float
     """Skew in degrees; positive if the writing falls to the right."""
+
+    def __repr__(self) -> str:
+        shown = ", ".join(str(number.text) for number in self.numbers[:SHOWN_NUMBERS])
+        more = ", ..." if len(self.numbers) > SHOWN_NUMBERS else ""
+        return f"PageReading({len(self.numbers)} numbers: {shown}{more})"
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain Python values for JSON, without `left_out`."""

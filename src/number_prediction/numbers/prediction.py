@@ -45,7 +45,7 @@ class NumberGlyph:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NumberReading:
     """A number that was read on a line, a page or a form."""
 
@@ -57,6 +57,10 @@ class NumberReading:
     fit: float
     """Probability in [0, 1] that the line shows an allowed number and not, for example, a word."""
     glyphs: tuple[NumberGlyph, ...]
+
+    def __repr__(self) -> str:
+        text = "no number" if self.text is None else repr(self.text)
+        return f"{type(self).__name__}({text}, {100 * self.probability:.1f}%)"
 
     @property
     def probability(self) -> float:
@@ -79,7 +83,7 @@ class NumberReading:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NumberPrediction(NumberReading):
     """A number on a picture of one line; boxes are in pixels of the upright picture."""
 

@@ -21,8 +21,9 @@ from number_prediction.decoding.search import decode
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError, ModelError
 from number_prediction.images.decode import Page
+from number_prediction.images.pictures import Pictures
 from number_prediction.layout.skew import straighten
-from number_prediction.models.model import Model, Pictures, iterate_answers, require_answers
+from number_prediction.models.model import Model, iterate_answers, require_answers
 from number_prediction.numbers.lone_digit import find_lone_digit, merge_opinions
 from number_prediction.numbers.prediction import NumberPrediction, locate
 
@@ -56,6 +57,10 @@ class NumberPredictor(Model):
     The packaged model for digits also reads numbers of one digit.
     """
 
+    PACKAGED = "number"
+    GRAPH_OUTPUTS = OUTPUTS
+    GRAPH_METADATA = (GLYPHS_KEY,)
+
     def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
         """Load and check a model.
 
@@ -66,7 +71,7 @@ class NumberPredictor(Model):
         Raises:
             ModelError: missing, altered since its manifest was written, or not a number graph.
         """
-        super().__init__(model, packaged="number", outputs=OUTPUTS, metadata=(GLYPHS_KEY,), threads=threads)
+        super().__init__(model, threads=threads)
         if tuple(json.loads(self._metadata[GLYPHS_KEY])) != GLYPHS:
             raise ModelError(f"{self.path}: the model reads other glyphs; export it again")
 
@@ -88,7 +93,7 @@ class NumberPredictor(Model):
             One prediction per picture, in order.
 
         Raises:
-            ImageError: a picture cannot be read, or a single picture was given instead of a list.
+            ImageError: a picture cannot be read.
         """
         return require_answers(self.iterate_numbers(images, constraint))
 
@@ -99,9 +104,6 @@ class NumberPredictor(Model):
 
         Yields:
             One prediction per picture, in order; the error for a picture that cannot be read.
-
-        Raises:
-            ImageError: a single picture was given instead of a list.
         """
         return iterate_answers(images, lambda pages: self._answer(pages, constraint))
 

@@ -85,6 +85,10 @@ class Record:
     validation_accuracy: float | None = None
 
 
+RUNS = "runs"
+"""Folder of all runs without a given one, below the current folder."""
+
+
 @dataclass(frozen=True)
 class Run:
     """The folder of a run and the names of its files."""
@@ -163,8 +167,8 @@ class Run:
 
 
 def new_folder(name: str) -> Path:
-    """The folder for results without a given one: runs/NAME-TIME."""
-    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    """The folder for results without a given one: RUNS/NAME-TIME."""
+    return Path(RUNS) / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def reads_numbers(recipe: Mapping[str, Any]) -> bool:

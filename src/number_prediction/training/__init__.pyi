@@ -7,6 +7,7 @@ from .experiments.evaluate import Measurement as Measurement
 from .experiments.evaluate import evaluate_model as evaluate_model
 from .experiments.evaluate import evaluate_run as evaluate_run
 from .experiments.setup import start_run as start_run
+from .experiments.train import TrainedRun as TrainedRun
 from .experiments.train import finish_run as finish_run
 from .experiments.train import resume as resume
 from .experiments.train import train as train

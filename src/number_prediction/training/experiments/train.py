@@ -10,14 +10,36 @@ from number_prediction.datasets.load import EMBEDDED, display_name
 from number_prediction.datasets.split import Splits
 from number_prediction.digits.predictor import Predictor
 from number_prediction.evaluation.digits import evaluate
+from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.reports.evaluation import report_on_run
 from number_prediction.runs.run import Record, Run, new_folder
-from number_prediction.training.experiments.evaluate import evaluate_lines
+from number_prediction.training.experiments.evaluate import Measurement, Part, evaluate_lines, evaluate_run
 from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.export.export import export_run
 from number_prediction.training.frames import load_frames
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.recipes import Recipe, get_recipe
+
+
+class TrainedRun(Run):
+    """A finished run, and what is done with it next."""
+
+    def evaluate(self, data: str | None = None, *, part: Part = "test", analysis: bool = True) -> Measurement:
+        """Measure the model, by default on the test part of the run's data set; see `evaluate_run`."""
+        return evaluate_run(self, data, part=part, analysis=analysis)
+
+    def predictor(self, *, threads: int | None = None) -> Predictor | NumberPredictor:
+        """Load the exported model: for digits, or for numbers if the recipe reads them.
+
+        Raises:
+            ModelError: the run has no model, as a run of the recipe ink.
+        """
+        kind = NumberPredictor if self.settings().reads_numbers else Predictor
+        return kind(self.folder, threads=threads)
+
+    def export(self, output: Path | str | None = None) -> Path:
+        """Write the model as ONNX, by default into the run's folder; returns its path, see `export_run`."""
+        return export_run(self, output=None if output is None else Path(output))
 
 
 def train(
@@ -32,7 +54,7 @@ def train(
     ink: Path | None = None,
     splits: Splits | None = None,
     progress: Callable[[Record], object] | None = None,
-) -> Run:
+) -> TrainedRun:
     """Train a recipe, export its model and report on the validation part.
 
     Args:
@@ -76,7 +98,7 @@ def resume(
     *,
     splits: Splits | None = None,
     progress: Callable[[Record], object] | None = None,
-) -> Run:
+) -> TrainedRun:
     """Continue an interrupted run to its end; it gets the weights that it would have had without the break.
 
     Args:
@@ -89,7 +111,7 @@ def resume(
         TrainingError: the data set has changed, or the loss is no longer finite.
         Interrupted: on Ctrl-C, after saving.
     """
-    run = run if isinstance(run, Run) else Run(Path(run))
+    run = TrainedRun(run.folder if isinstance(run, Run) else Path(run))
     splits = splits or load_frames(run.settings().data)
     with closing(fit(run, splits)) as records:
         for record in records:
