@@ -11,6 +11,7 @@ RUN := runs/cnn-$(NOW)
 MODEL_RUN := runs/digit-$(NOW)
 NUMBER_RUN := runs/number-$(NOW)
 OFFLINE_APP := build/offline
+NPM_PACKAGE := build/npm
 LONGEST_NOTEBOOK := $(wildcard notebooks/04_*.ipynb)
 NOTEBOOKS := $(LONGEST_NOTEBOOK) $(filter-out $(LONGEST_NOTEBOOK),$(wildcard notebooks/*.ipynb))
 NODE_PACKAGES := offline/node_modules/.package-lock.json
@@ -53,8 +54,8 @@ browsertest: $(INSTALLED) $(NODE_PACKAGES) ## test the report and the web app in
 	@echo "testing the report and the web app in a browser"
 	@$(BIN)/python -m pytest --durations 10 --durations-min 5 -m browser tests/browser
 
-offline-app: $(INSTALLED) $(NODE_PACKAGES) ## build the web app that reads in the browser itself, for any web server
-	@$(BIN)/python offline/build.py $(OFFLINE_APP)
+offline-app: $(INSTALLED) $(NODE_PACKAGES) ## build the app that reads in the browser itself, and its ES module in build/npm
+	@$(BIN)/python offline/build.py $(OFFLINE_APP) --npm $(NPM_PACKAGE)
 	@echo "look at it: $(BIN)/python -m http.server --directory $(OFFLINE_APP) --bind 127.0.0.1"
 
 $(NODE_PACKAGES): offline/package.json offline/package-lock.json

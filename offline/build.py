@@ -1,6 +1,8 @@
 """Build the offline app: page, models and ONNX Runtime for browsers -> a folder for any web server.
 
-    python offline/build.py FOLDER
+    python offline/build.py FOLDER [--npm PACKAGE]
+
+PACKAGE gets the same engine as an ES module for the pages of others: offline/npm describes it.
 
 Run `npm ci --prefix offline` first. The build compresses the runtime with gzip and the page unpacks it, so
 the first load is small with any server. The files of the view "Inside" are loaded when it is opened: the
@@ -9,6 +11,7 @@ network with its layers as outputs, the nearest training digits, and hard cases.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -34,6 +37,12 @@ from number_prediction.evaluation.network import Network
 from number_prediction.files import write_together
 
 PAGE = Path(number_prediction.__file__).parent / "web" / "page"
+MODULE_SOURCES = Path(__file__).parent / "npm"
+MODULES_OF_PAGE = (
+    "cards/pad.js",
+    *(f"reader/{name}.js" for name in ("engine", "worker", "lattice", "ink", "picture", "grey", "reading")),
+)
+"""Modules of the page that the ES module for the pages of others consists of."""
 RUNTIME = Path(__file__).parent / "node_modules" / "onnxruntime-web"
 SCRIPT, MODULE, BINARY = "ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"
 NUMBER = "models/number.onnx"
@@ -46,15 +55,20 @@ SPRITE_COLUMNS = 40
 
 
 def main() -> None:
-    """Build the app and print the size of the first load."""
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    folder = Path(sys.argv[1])
+    """Build the app, and the ES module if wanted; print the size of the first load."""
+    parser = argparse.ArgumentParser(description="Build the offline app.")
+    parser.add_argument("folder", type=Path, help="folder of the app; an older one is replaced")
+    parser.add_argument("--npm", type=Path, metavar="PACKAGE", help="folder of the ES module")
+    options = parser.parse_args()
+    folder: Path = options.folder
     if not RUNTIME.is_dir():
         sys.exit(f"{RUNTIME} does not exist; run: npm ci --prefix {Path(__file__).parent}")
     contents = build()
     shutil.rmtree(folder, ignore_errors=True)
     write_together(folder, contents)
+    if options.npm:
+        shutil.rmtree(options.npm, ignore_errors=True)
+        write_together(options.npm, npm_package(contents))
     first = sum(len(gzip.compress(contents[name])) for name in first_load(contents))
     print(f"{folder}: {len(contents)} files, first load {first / 1e6:.2f} MB compressed")
 
@@ -81,6 +95,29 @@ def build() -> dict[str, bytes]:
     contents["config.json"] = to_json(configuration(predictor, number))
     contents["files.js"] = files(contents)
     return contents
+
+
+def npm_package(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the files of the ES module by their path; `contents` are those of the app."""
+    of_app = [name for name in contents if name.startswith(("engine/", "models/"))]
+    config = {name: value for name, value in json.loads(contents["config.json"]).items() if name != "learn"}
+    description = {
+        "name": "number-prediction",
+        "version": number_prediction.__version__,
+        "description": "Read handwritten digits and numbers in the browser",
+        "license": "MIT",
+        "type": "module",
+        "exports": {".": {"types": "./index.d.ts", "default": "./index.js"}},
+        "types": "./index.d.ts",
+        "sideEffects": ["./index.js"],
+    }
+    return {
+        **{path.name: path.read_bytes() for path in sorted(MODULE_SOURCES.iterdir())},
+        **{name: contents[name] for name in (*MODULES_OF_PAGE, *of_app)},
+        "config.json": to_json(config),
+        "package.json": to_json(description),
+        "LICENSE": (Path(__file__).parents[1] / "LICENSE").read_bytes(),
+    }
 
 
 def number_model(path: Path) -> dict[str, Any] | None:

@@ -51,7 +51,7 @@ def open_context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the offline app."""
+    """The folder of the offline app; its ES module is beside it, in npm."""
     if not (ROOT / "offline" / "node_modules").is_dir():
         pytest.fail("the offline app cannot be built: run make offline-app once")
     return build_app(tmp_path_factory.mktemp("offline") / "app")

@@ -29,8 +29,8 @@ Api = Callable[[str, str, bytes], tuple[int, Any]]
 
 
 def build_app(folder: Path) -> Path:
-    """Build the offline app into a folder, as `make offline-app` does."""
-    command = [sys.executable, "offline/build.py", str(folder)]
+    """Build the offline app, as `make offline-app` does; its ES module lies beside it in npm."""
+    command = [sys.executable, "offline/build.py", str(folder), "--npm", str(folder.with_name("npm"))]
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     return folder
 

@@ -74,9 +74,9 @@ def wait_for_answer(page: Page) -> None:
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
 
 
-def move_pen(page: Page, strokes: Strokes) -> None:
+def move_pen(page: Page, strokes: Strokes, canvas: str = CANVAS) -> None:
     """Draw strokes by mouse; the answers come meanwhile, and later."""
-    box = page.locator(CANVAS).bounding_box()
+    box = page.locator(canvas).bounding_box()
     assert box is not None
     for stroke in strokes:
         (x, y), *rest = [(box["x"] + box["height"] * x, box["y"] + box["height"] * y) for x, y in stroke]

@@ -20,6 +20,7 @@ const VIEWS = ["read", "kept", "learn"];
 
 const notice = new Notice();
 const reading = new Reading({
+  engine: () => state.engine,
   isDrawing: () => pad.isDrawing,
   onChange: show,
   onAnswer: takeAnswer,
@@ -49,9 +50,8 @@ function takeDrawing(isFinished) {
   state.source = pad.isEmpty
     ? undefined
     : {
+        ...pad.toSource(),
         of: pad.strokes[0],
-        page: () => pad.toPage(),
-        written: () => pad.toWritten(),
         file: () => toPng(pad.toPage()),
         strokes: pad.toStrokes(),
       };
@@ -63,12 +63,12 @@ function readNew(begun) {
   correctionCard.reset();
   if (!state.source) state.answer = undefined;
   notice.hideUnlessAbout(start, prepare, readAgain);
-  reading.read(begun);
+  reading.read(state.source, begun);
 }
 
 /** Read the same again. */
 function readAgain() {
-  reading.read();
+  reading.read(state.source);
 }
 
 /** Show an answer if it is about the current drawing, even about fewer of its strokes, until the person corrects it. */

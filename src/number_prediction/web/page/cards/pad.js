@@ -72,6 +72,11 @@ export class Pad {
     return this.toPage({ left, top, width: right - left, height: bottom - top });
   }
 
+  /** What an engine reads of the drawing. */
+  toSource() {
+    return { page: () => this.toPage(), written: () => this.toWritten() };
+  }
+
   /** Strokes as plain values: tool, width, and points of x, y (pixels of the page) and milliseconds. */
   toStrokes() {
     return this.strokes.map(({ tool, width, points }) => ({ tool, width, points }));

@@ -20,9 +20,9 @@ export class EngineError extends Error {
   }
 }
 
-/** Start the engine of this copy of the page. Throws EngineError. */
-export async function startEngine() {
-  const config = await fetchJson("config.json");
+/** Start the engine that the configuration at `address` names. Throws EngineError. */
+export async function startEngine(address = "config.json") {
+  const config = await fetchJson(address);
   return config.engine === "browser" ? BrowserEngine.start(config) : ServerEngine.start();
 }
 
@@ -76,6 +76,12 @@ class BrowserEngine {
   async read(source) {
     const page = source.written?.() ?? source.page();
     return moved(await this.#ask("read", { page }), page);
+  }
+
+  /** Stop the worker; open requests are rejected. */
+  close() {
+    this.worker.terminate();
+    this.#fail("the reader is closed");
   }
 
   /** Compute each layer of the network for a frame: [{ dims, data }]. */

@@ -10,7 +10,7 @@ const TILE_SIDE_PX = 2048;
 /** Longest side of a picture that is kept; the model uses no finer detail. */
 const MAX_KEPT_SIDE_PX = 1024;
 /** Pixel values as stored: Pillow ignores colour profiles too, and premultiplied colours would be rounded. */
-const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+export const AS_STORED = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
 /** A picture that cannot be read; `key` and `values` select the message. */
 export class PictureError extends Error {
@@ -42,12 +42,16 @@ async function checkSize(file) {
       probe.onerror = () => reject(new PictureError("error.picture"));
       probe.src = address;
     });
-    const pixels = probe.naturalWidth * probe.naturalHeight;
-    if (pixels > MAX_PIXELS) throw new PictureError("error.picture.large", { megapixels: [pixels, MAX_PIXELS] });
-    if (!pixels) throw new PictureError("error.picture");
+    checkPixels(probe.naturalWidth * probe.naturalHeight);
   } finally {
     URL.revokeObjectURL(address);
   }
+}
+
+/** Refuse an empty picture, and one of more than MAX_PIXELS. Throws PictureError. */
+export function checkPixels(pixels) {
+  if (pixels > MAX_PIXELS) throw new PictureError("error.picture.large", { megapixels: [pixels, MAX_PIXELS] });
+  if (!pixels) throw new PictureError("error.picture");
 }
 
 /** The page { width, height, grey } of a picture, or of a part of it { left, top, width, height }. */

@@ -1,7 +1,5 @@
 // Reading what is drawn or opened: one request at a time. Of the requests that arrive meanwhile, only the last is made.
 
-import { state } from "../state.js";
-
 /** While a stroke is being drawn, the engine waits until the pen has rested this long: a reading that runs when the
  * stroke ends would delay the final answer. */
 const PEN_REST_MS = 80;
@@ -14,18 +12,19 @@ export class Reading {
   #askedAt = 0;
   #resting; // timer until the pen has rested
 
-  /** `isDrawing()` says whether the pen is down; the others are called with each change, answer and error. */
-  constructor({ isDrawing, onChange, onAnswer, onSettled, onError }) {
-    Object.assign(this, { isDrawing, onChange, onAnswer, onSettled, onError });
+  /** `engine()` is the engine, if it has started; `isDrawing()` says whether the pen is down; the others are called with
+   * each change, answer and error. */
+  constructor({ engine, isDrawing, onChange, onAnswer, onSettled, onError }) {
+    Object.assign(this, { engine, isDrawing, onChange, onAnswer, onSettled, onError });
   }
 
   get isWaiting() {
     return Boolean(this.#wanted);
   }
 
-  /** Read state.source, if there is one; `begun` is when the pen was lifted. */
-  read(begun) {
-    this.#wanted = state.source && { source: state.source, begun };
+  /** Read a source, if there is one; `begun` is when the pen was lifted. */
+  read(source, begun) {
+    this.#wanted = source && { source, begun };
     this.onChange();
     clearTimeout(this.#resting);
     this.#resting = undefined;
@@ -40,11 +39,11 @@ export class Reading {
   async #readWanted() {
     if (this.#isReading) return;
     this.#isReading = true;
-    while (this.#wanted && state.engine && !this.#resting) {
+    while (this.#wanted && this.engine() && !this.#resting) {
       const asked = this.#wanted;
       this.#askedAt = performance.now();
       try {
-        const answer = await state.engine.read(asked.source);
+        const answer = await this.engine().read(asked.source);
         if (this.#wanted === asked && asked.begun) performance.measure("answer", { start: asked.begun });
         this.onAnswer(answer, asked.source);
       } catch (error) {
