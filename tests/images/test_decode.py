@@ -208,7 +208,12 @@ def test_one_bit_pictures_are_black_and_white(file_format: str) -> None:
 def test_sixteen_bit_pictures_are_scaled_by_their_depth(file_format: str) -> None:
     eight_bits = np.arange(256, dtype=np.uint16).reshape(16, 16)
     np.testing.assert_array_equal(to_page(encode(eight_bits * 257, file_format)), eight_bits)
-    assert to_page(encode(eight_bits, file_format)).max() == 1  # a dark picture stays dark
+    np.testing.assert_array_equal(to_page(encode(eight_bits, file_format)), eight_bits)  # as OpenCV saves
+
+
+def test_a_mask_of_zeros_and_ones_is_black_and_white() -> None:
+    page = to_page(encode(STROKE.astype(np.uint8), "PNG"))
+    np.testing.assert_array_equal(page, np.where(STROKE, 255, 0))
 
 
 @pytest.mark.parametrize(
@@ -271,8 +276,9 @@ def test_grey_bytes_are_a_page_already(pixels: Array) -> None:
         (np.int64, [3, 200], [3, 200]),
         (np.uint32, [3, 255], [3, 255]),
         (np.uint16, [257, 65535], [1, 255]),
+        (np.uint16, [0, 255], [0, 255]),
         (np.dtype(">u2"), [257, 65535], [1, 255]),
-        (np.dtype(">u2"), [0, 255], [0, 1]),
+        (np.dtype(">u2"), [0, 255], [0, 255]),
         (np.float16, [0, 1], [0, 255]),
         (np.float32, [0.2, 1], [51, 255]),
         (np.float64, [0.2, 0.4], [51, 102]),

@@ -60,6 +60,7 @@ for _command in (
 def main() -> None:
     """Run the command line and exit."""
     warnings.filterwarnings("ignore", module="PIL")  # damaged pictures give rows with errors
+    warnings.formatwarning = _format_warning
     try:
         app()
     except NumberPredictionError as error:
@@ -71,6 +72,19 @@ def main() -> None:
             "check the path, its permissions and the free disk space"
         )
         sys.exit(EXIT_FAILED)
+
+
+def _format_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,  # noqa: ARG001 - part of the interface
+) -> str:
+    """Show warnings of this package like its errors, others as Python does."""
+    if category is UserWarning and f"{os.sep}number_prediction{os.sep}" in filename:
+        return f"warning: {message}\n"
+    return f"{filename}:{lineno}: {category.__name__}: {message}\n"
 
 
 def _print_version(wanted: bool) -> None:

@@ -14,8 +14,8 @@ DataOption = Annotated[
     str,
     typer.Option(
         metavar="mnist|PATH",
-        help="mnist, a folder of IDX files (FOLDER/PREFIX if it holds several sets), Kaggle's train.csv or "
-        "its folder, or a folder with one folder of pictures for each class.",
+        help="mnist; a file .csv, .npz or .parquet; a folder of IDX, CSV or Parquet files (FOLDER/PREFIX if "
+        "it holds several sets); or a folder with one folder of pictures for each class.",
     ),
 ]
 ThreadsOption = Annotated[

@@ -1,33 +1,41 @@
-"""CSV file with one picture per row, like those of Kaggle's Digit Recognizer -> pictures and labels.
+"""CSV file with one picture per row -> pictures and labels.
 
-The first line names the columns: an optional `label`, then `pixel0`, `pixel1`, ... or `pixel1`, `pixel2`, ...
-They hold the grey values of a square picture, row by row: ink 255, paper 0. Needs the extra `train` (pandas).
+The columns are those of Kaggle's Digit Recognizer (`label`, `pixel0`, `pixel1`, ...), of its mnist-in-csv
+(`label`, `1x1`, `1x2`, ...), or have no names; see `datasets.csv_columns`. They hold the grey values of a
+square picture, row by row: ink 255, paper 0. Values with a fraction are in 0..1. The file is plain or gzip.
+Needs the extra `train` (pandas).
 """
 
 from __future__ import annotations
 
 import csv
-import math
+import gzip
+import io
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from number_prediction.datasets.csv_columns import Columns, find_columns, shorten
 from number_prediction.datasets.idx import MAX_DATA_BYTES
 from number_prediction.errors import DataError, MissingExtraError
 
-LABEL_COLUMN = "label"
 MAX_HEADER_BYTES = 2**20
 """Size limit of the first line; enough for pictures of 300x300."""
 _CHUNK_CELLS = 2_000_000
 """Cells that are parsed together, at eight bytes each, before they become uint8."""
 _BLOCK = 2**20
+_SAMPLE_ROWS = 200
+"""Rows that tell which column without a name holds the labels."""
+_GZIP_MAGIC = b"\x1f\x8b"
 _WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,1000}\s*")
+_WHOLE_FLOAT = re.compile(r"\s*[+-]?[0-9]{1,300}(?:\.[0-9]*)?(?:e[+-]?[0-9]{1,2})?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,19 +48,6 @@ class DigitTable:
     """(N,) int64, any integers; None if the file has no column of labels."""
 
 
-@dataclass(frozen=True)
-class _Header:
-    """The columns of a file."""
-
-    names: tuple[str, ...]
-    side: int
-    """Height and width of a picture, in pixels."""
-
-    @property
-    def has_labels(self) -> bool:
-        return LABEL_COLUMN in self.names
-
-
 def read_digit_csv(path: Path) -> DigitTable:
     """Read a CSV file of pictures, with or without labels.
 
@@ -62,49 +57,62 @@ def read_digit_csv(path: Path) -> DigitTable:
         MissingExtraError: pandas is not installed.
     """
     with _open(path) as stream:
-        header = _read_header(stream, path)
+        columns = _read_columns(stream, path)
+        _seek_rows(stream, columns)
         rows, commas = _count_rows_and_commas(stream)
-        size = rows * header.side**2
+        size = rows * columns.side**2
         if size > MAX_DATA_BYTES:
             raise DataError(
-                f"{path}: {rows:,} pictures of {header.side}x{header.side} take {size:,} bytes, more than "
+                f"{path}: {rows:,} pictures of {columns.side}x{columns.side} take {size:,} bytes, more than "
                 f"{MAX_DATA_BYTES:,}; divide the file"
             )
-        stream.seek(0)
+        _seek_rows(stream, columns)
         try:
-            pixels, labels = _parse(stream, header, rows)
-            if commas != len(pixels) * (len(header.names) - 1):
+            pixels, labels = _parse(stream, columns, rows)
+            if commas != len(pixels) * (len(columns.names) - 1):
                 raise ValueError("a row is longer than the header")
         except (ValueError, OverflowError) as error:
-            raise _find_fault(path, header) from error
+            raise _find_fault(stream, path, columns) from error
     if len(pixels) == 0:
         raise DataError(f"{path}: the file has a header but no pictures; download or copy it again")
-    return DigitTable(pixels.reshape(-1, header.side, header.side), labels if header.has_labels else None)
+    return DigitTable(
+        pixels.reshape(-1, columns.side, columns.side), None if columns.label is None else labels
+    )
 
 
 def has_labels(path: Path) -> bool:
     """Return whether a CSV file of pictures has a column of labels; raises DataError for other files."""
     with _open(path) as stream:
-        return _read_header(stream, path).has_labels
+        return _read_columns(stream, path).label is not None
 
 
 def names_pixels(path: Path) -> bool:
-    """Return whether the first line of a file has the word pixel, as that of a CSV file of pictures."""
+    """Return whether the first line of a file is that of a CSV file of pictures."""
     with _open(path) as stream:
-        return b"pixel" in stream.readline(MAX_HEADER_BYTES).lower()
+        try:
+            _read_columns(stream, path)
+        except DataError:
+            return False
+        return True
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, plain or gzip; the first bytes tell, not the name."""
     try:
-        with path.open("rb") as stream:
-            yield stream
+        with path.open("rb") as file:
+            is_zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+            file.seek(0)
+            stream = gzip.GzipFile(fileobj=file) if is_zipped else file
+            yield cast("IO[bytes]", stream)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: cannot be read ({error}); download or copy it again") from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}; give the path of a CSV file") from error
 
 
-def _read_header(stream: IO[bytes], path: Path) -> _Header:
-    """Read the first line; the stream is then at the second line."""
+def _read_columns(stream: IO[bytes], path: Path) -> Columns:
+    """Tell the columns by the first lines."""
     line = stream.readline(MAX_HEADER_BYTES + 1)
     if not line.strip():
         raise DataError(f"{path}: the file is empty or begins with an empty line; download or copy it again")
@@ -116,79 +124,77 @@ def _read_header(stream: IO[bytes], path: Path) -> _Header:
         raise DataError(
             f"{path}: line 1 does not name columns; give an uncompressed CSV file in UTF-8 with commas"
         ) from error
-    names = tuple(name.strip().lower() for name in cells)
-    pixels = [name for name in names if name != LABEL_COLUMN]
-    if not pixels or pixels[0] not in ("pixel0", "pixel1"):
-        raise DataError(
-            f"{path}: line 1 is {_shorten(','.join(cells))}, not the names of the columns; "
-            "write label,pixel0,pixel1,... (without label if there are no labels)"
-        )
-    first: dict[str, int] = {}
-    wanted = int(pixels[0].removeprefix("pixel"))
-    for column, name in enumerate(names, start=1):
-        if first.setdefault(name, column) < column:
-            raise DataError(
-                f"{path}: line 1 names {_shorten(name)} twice, in columns {first[name]} and {column}; "
-                "remove one of them"
-            )
-        if name != LABEL_COLUMN:
-            if name != f"pixel{wanted}":
-                raise DataError(
-                    f"{path}: line 1, column {column} is named {_shorten(name)} instead of pixel{wanted}; "
-                    "keep only label and pixels, in order"
-                )
-            wanted += 1
-    side = math.isqrt(len(pixels))
-    if side**2 != len(pixels):
-        raise DataError(
-            f"{path}: line 1 names {len(pixels)} pixels, not a square picture; "
-            f"give {side**2} or {(side + 1) ** 2}"
-        )
-    return _Header(names, side)
+    lines = (stream.readline(MAX_HEADER_BYTES) for _ in range(_SAMPLE_ROWS))
+    rows = [each.decode("utf-8", "replace").split(",") for each in lines if each.strip()]
+    return find_columns(cells, rows, path)
 
 
-def _parse(stream: IO[bytes], header: _Header, rows: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _seek_rows(stream: IO[bytes], columns: Columns) -> None:
+    """Go to the first line that is a picture."""
+    stream.seek(0)
+    if columns.has_header:
+        stream.readline()
+
+
+def _parse(stream: IO[bytes], columns: Columns, rows: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Parse grey values (N, pixels) and labels (N,); without a column of labels the labels are undefined.
 
-    N is at most `rows`. A longer row is cut. Raises ValueError or OverflowError if a row is too short, a cell
-    is not a whole number, or a grey value is not in 0..255.
+    N is at most `rows`. A longer row is cut. Raises ValueError or OverflowError if a row is too short, a
+    label is not a whole number, or a grey value is neither whole in 0..255 nor, in all rows, in 0..1.
     """
     try:
         import pandas
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(error, "train") from error
 
-    is_pixel = np.array([name != LABEL_COLUMN for name in header.names])
-    pixels, labels = np.empty((rows, header.side**2), np.uint8), np.empty(rows, np.int64)
-    filled = 0
-    columns = range(len(header.names))
+    pixels, labels = np.empty((rows, columns.side**2), np.uint8), np.zeros(rows, np.int64)
+    is_share = np.zeros(rows, bool)  # rows whose values are in 0..1 and already scaled
+    filled, has_floats = 0, False
+    numbers = range(len(columns.names))
     for chunk in pandas.read_csv(
         stream,
         header=None,
-        skiprows=1,
-        names=columns,
-        usecols=columns,
+        names=numbers,
+        usecols=numbers,
         index_col=False,
-        chunksize=max(1, _CHUNK_CELLS // len(columns)),
+        chunksize=max(1, _CHUNK_CELLS // len(numbers)),
         na_filter=False,
         low_memory=False,
     ):
         if len(chunk) == 0:  # nothing but empty lines
             continue
-        if not (chunk.dtypes == np.int64).all():
-            raise ValueError("a cell is not a whole number")
-        values = chunk.to_numpy()
-        grey = values[:, is_pixel]
-        if grey.min() < 0 or grey.max() > 255:
+        if not chunk.dtypes.isin([np.dtype(np.int64), np.dtype(np.float64)]).all():
+            raise ValueError("a cell is not a number")
+        grey = chunk[list(columns.pixels)].to_numpy()
+        if not (grey.min() >= 0 and grey.max() <= 255):  # also false for NaN
             raise ValueError("a grey value is out of range")
         end = filled + len(chunk)
         if end > rows:
             raise ValueError("more rows than lines")
+        has_floats = has_floats or grey.dtype.kind == "f"
+        if grey.dtype.kind == "f" and (grey != np.rint(grey)).any():
+            if grey.max() > 1:
+                raise ValueError("a grey value is not a whole number")
+            grey, is_share[filled:end] = np.rint(grey * 255), True
         pixels[filled:end] = grey
-        if header.has_labels:
-            labels[filled:end] = values[:, ~is_pixel][:, 0]
+        if columns.label is not None:
+            labels[filled:end] = _whole(chunk[columns.label].to_numpy())
         filled = end
-    return pixels[:filled], labels[:filled]
+    pixels, labels, is_share = pixels[:filled], labels[:filled], is_share[:filled]
+    if is_share.any() or (has_floats and filled and pixels.max() <= 1):
+        if (pixels[~is_share] > 1).any():
+            raise ValueError("a grey value is not a whole number")
+        pixels[~is_share] *= np.uint8(255)
+    return pixels, labels
+
+
+def _whole(values: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Convert labels to int64; raises ValueError if one is not a whole number."""
+    if values.dtype.kind == "f":
+        numbers = np.asarray(values, np.float64)
+        if not (np.abs(numbers) < 2**53).all() or (numbers != np.rint(numbers)).any():
+            raise ValueError("a label is not a whole number")
+    return values.astype(np.int64)
 
 
 def _count_rows_and_commas(stream: IO[bytes]) -> tuple[int, int]:
@@ -202,44 +208,66 @@ def _count_rows_and_commas(stream: IO[bytes]) -> tuple[int, int]:
     return lines + (last not in (b"", b"\n")), commas
 
 
-def _find_fault(path: Path, header: _Header) -> DataError:
+def _find_fault(stream: IO[bytes], path: Path, columns: Columns) -> DataError:
     """Find the first fault of a file that could not be read, cell by cell."""
-    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        rows = csv.reader(stream)
-        try:
-            next(rows)
-            for row in rows:
-                if len(row) <= 1 and not "".join(row).strip():  # an empty line
+    _seek_rows(stream, columns)
+    text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
+    rows = csv.reader(text)
+    share: DataError | None = None  # the first value with a fraction, allowed if no value is above 1
+    has_whole = False
+    try:
+        for row in rows:
+            if len(row) <= 1 and not "".join(row).strip():  # an empty line
+                continue
+            line = rows.line_num + columns.has_header
+            if len(row) != len(columns.names):
+                return DataError(
+                    f"{path}: line {line}: {len(row)} cells, but line 1 names "
+                    f"{len(columns.names)} columns; correct or remove the line"
+                )
+            for column, cell in enumerate(row):
+                if column != columns.label and column not in columns.pixels:
                     continue
-                if len(row) != len(header.names):
-                    return DataError(
-                        f"{path}: line {rows.line_num}: {len(row)} cells, but line 1 names "
-                        f"{len(header.names)} columns; correct or remove the line"
-                    )
-                for name, cell in zip(header.names, row, strict=True):
-                    fault = _fault_of_cell(name, cell)
-                    if fault:
-                        return DataError(
-                            f"{path}: line {rows.line_num}, column {name}: {fault}; "
-                            "correct the cell or remove the line"
-                        )
-        except csv.Error as error:
-            return DataError(f"{path}: line {rows.line_num}: {error}; download or copy it again")
+                fault = _fault_of_cell(cell, is_label=column == columns.label)
+                error = DataError(
+                    f"{path}: line {line}, column {columns.names[column]}: {fault}; "
+                    "correct the cell or remove the line"
+                )
+                if fault:
+                    if column == columns.label or not _is_share(cell):
+                        return error
+                    share = share or error
+                elif column != columns.label:
+                    has_whole = has_whole or float(cell) > 1
+                if share and has_whole:
+                    return share
+    except csv.Error as error:
+        return DataError(
+            f"{path}: line {rows.line_num + columns.has_header}: {error}; download or copy it again"
+        )
+    finally:
+        text.detach()
     return DataError(f"{path}: not a CSV file; save it again in UTF-8, with commas and without quotes")
 
 
-def _fault_of_cell(name: str, cell: str) -> str | None:
+def _is_share(cell: str) -> bool:
+    try:
+        return 0 <= float(cell) <= 1
+    except ValueError:
+        return False
+
+
+def _fault_of_cell(cell: str, *, is_label: bool) -> str | None:
     if not cell.strip():
         return "empty"
-    if not _WHOLE_NUMBER.fullmatch(cell):
-        return f"{_shorten(cell)} is not a whole number"
-    if name != LABEL_COLUMN and not 0 <= int(cell) <= 255:
-        return f"{_shorten(cell.strip())} is not a grey value from 0 to 255"
-    if abs(int(cell)) > np.iinfo(np.int64).max:
-        return f"{_shorten(cell.strip())} is too large for a label"
+    if _WHOLE_NUMBER.fullmatch(cell):
+        number = int(cell)
+    elif not _WHOLE_FLOAT.fullmatch(cell) or not float(cell).is_integer():
+        return f"{shorten(cell)} is not a whole number"
+    else:
+        number = int(float(cell))
+    if not is_label and not 0 <= number <= 255:
+        return f"{shorten(cell.strip())} is not a grey value from 0 to 255"
+    if abs(number) > np.iinfo(np.int64).max:
+        return f"{shorten(cell.strip())} is too large for a label"
     return None
-
-
-def _shorten(text: str, length: int = 40) -> str:
-    """Quote text from a file, cut to a length."""
-    return repr(text if len(text) <= length else text[:length] + "...")

@@ -13,6 +13,8 @@ from number_prediction.images.formats import PICTURE_SUFFIXES
 
 MAX_CLASSES = 256  # labels are uint8
 NO_SUCH_FOLDER = "no such folder; give a folder of IDX files or of class folders, or a CSV file"
+_ARCHIVE_FOLDERS = ("__MACOSX",)
+"""Folders that programs for archives add."""
 _PART_FOLDERS = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
@@ -50,19 +52,19 @@ def _list_classes(folder: Path) -> dict[str, list[Path]]:
     if not by_class:
         raise DataError(
             f"{folder}: not a data set; give a folder with IDX files (train-images-idx3-ubyte and others), "
-            "with train.csv, or with one folder of pictures per class"
+            "with train.csv or Parquet files, or with one folder of pictures per class"
         )
     return by_class
 
 
 def is_class_folder(path: Path) -> bool:
     """Return whether a path is the folder of a class; hidden folders are not."""
-    return path.is_dir() and not path.name.startswith(".")
+    return path.is_dir() and not path.name.startswith(".") and path.name not in _ARCHIVE_FOLDERS
 
 
 def _holds_folders(path: Path) -> bool:
     """Return whether a folder can be a part; the folder of a class named "test" has no subfolders."""
-    return path.is_dir() and any(inside.is_dir() for inside in path.iterdir())
+    return path.is_dir() and any(is_class_folder(inside) for inside in path.iterdir())
 
 
 def require_class_count(count: int, folder: Path) -> None:

@@ -26,10 +26,11 @@ def to_page(image: ImageInput, *, max_bytes: int = MAX_BYTES, max_pixels: int = 
     """Turn any supported picture into a page.
 
     EXIF orientation is applied. Transparent pictures are laid on white, or on black if the drawing is light.
-    Of an animation, or of several pages, the first one counts. 16-bit and float depths are scaled.
+    Of an animation, or of several pages, the first one counts. 16-bit and float depths are scaled; 16-bit
+    pictures with values up to 255 are taken as 8-bit, and files of 0 and 1 only as masks.
 
     Arrays: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, other integers in 0..255,
-    uint16 (full range), bool (True is light), or float in [0, 1].
+    uint16 (full range, or 8-bit values), bool (True is light), or float in [0, 1].
 
     Returns:
         (H, W) uint8.

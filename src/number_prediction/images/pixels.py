@@ -88,14 +88,19 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _to_grey(picture: Image.Image, name: str) -> Page:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return _depth_to_eight_bits(np.asarray(picture), name)
+        return _mask_to_grey(_depth_to_eight_bits(np.asarray(picture), name))
     if picture.mode == "La":  # premultiplied, converted to LA only
         picture = picture.convert("LA")
     if picture.mode in ("RGBA", "RGBa", "LA", "PA") or "transparency" in picture.info:
         return _lay_on_background(picture.convert("RGBA"))
     if picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
-    return np.asarray(picture.convert("L"))
+    return _mask_to_grey(np.asarray(picture.convert("L")))
+
+
+def _mask_to_grey(page: Page) -> Page:
+    """Scale a page of nothing but 0 and 1, as programs save masks, to 0 and 255."""
+    return page * np.uint8(255) if page.size and page.min() == 0 and page.max() == 1 else page
 
 
 def _depth_to_eight_bits(values: NDArray[np.generic], name: str) -> Page:
@@ -110,8 +115,6 @@ def _depth_to_eight_bits(values: NDArray[np.generic], name: str) -> Page:
         wide /= _SIXTEEN_TO_EIGHT_BITS
     elif low < 0 or high > 255:
         wide = (wide - low) * (255 / (high - low or 1))
-    elif values.dtype.itemsize == 2:
-        wide /= _SIXTEEN_TO_EIGHT_BITS
     return np.asarray(np.rint(wide), dtype=np.uint8)
 
 
@@ -131,7 +134,7 @@ def _array_to_eight_bits(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         return array.astype(np.uint8, copy=False)
     if kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
-    if kind == "u" and array.dtype.itemsize == 2:
+    if kind == "u" and array.dtype.itemsize == 2 and array.max() > 255:
         return np.rint(array.astype(np.float64) / _SIXTEEN_TO_EIGHT_BITS).astype(np.uint8)
     if kind not in "iuf":
         raise ImageError(f"array of dtype {array.dtype}; give uint8, or float in [0, 1]")

@@ -62,6 +62,10 @@ def train(
     context: typer.Context,
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help=RECIPE_HELP)] = DEFAULT_RECIPE,
     data: DataOption = "mnist",
+    transposed: Annotated[
+        bool,
+        typer.Option("--transposed", help="Swap rows and columns of pictures in files, as in EMNIST."),
+    ] = False,
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Seed of weights, order and augmentation.")
     ] = 0,
@@ -101,6 +105,7 @@ def train(
     or machines: torchrun --nproc_per_node N -m number_prediction train RECIPE, see docs/how-to/devices.md.
     """
     with extra("train"):
+        from number_prediction.datasets.load import TRANSPOSED
         from number_prediction.runs.run import new_folder
         from number_prediction.runs.sweep import parse_value
         from number_prediction.training.experiments.search_space import change
@@ -123,6 +128,7 @@ def train(
             )
             chosen = change(chosen, dict(map(parse_value, settings or [])))
             folder = output or new_folder(f"{chosen.name}-{seed}")
+            data = f"{TRANSPOSED}{data}" if transposed else data
             run, splits = _start(
                 chosen, folder, data, seed, threads, device, world, open_data=open_data, ink=ink
             )
