@@ -60,7 +60,7 @@ def class_distribution(parts: Mapping[str, Split]) -> Figure:
 
 def learning_curves(records: Sequence[Record]) -> Figure:
     """Training and validation loss, and validation accuracy, over the epochs of a run."""
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 3.7), layout="constrained")
     loss_axis, accuracy_axis = figure.subplots(1, 2)
     training = [record for record in records if record.loss is not None]
     validations = [record for record in records if record.validation_accuracy is not None]
@@ -74,14 +74,13 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     losses = [record.validation_loss or 0.0 for record in validations]
     loss_axis.plot(epochs, losses, "o-", color=SECOND_COLOUR, label="validation")
     loss_axis.set(xlabel="epoch", ylabel="loss", title="Loss", ylim=(0, None))
-    loss_axis.legend(frameon=False)
+    loss_axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     shares = [100 * (record.validation_accuracy or 0.0) for record in validations]
     accuracy_axis.plot(epochs, shares, "o-", color=SECOND_COLOUR)
-    for epoch, share in zip(epochs[-1:], shares[-1:], strict=True):
-        accuracy_axis.annotate(
-            f"{share:.2f}%", (epoch, share), xytext=(0, -14), textcoords="offset points", ha="right"
-        )
-    accuracy_axis.set(xlabel="epoch", ylabel="accuracy in %", title="Validation accuracy")
+    last = f": {shares[-1]:.2f}%" if shares else ""
+    accuracy_axis.set(xlabel="epoch", ylabel="accuracy in %", title=f"Validation accuracy{last}")
+    if len(shares) == 1:
+        accuracy_axis.set(xlim=loss_axis.get_xlim(), ylim=(shares[0] - 1, min(shares[0] + 1, 100)))
     return figure
 
 
@@ -138,7 +137,7 @@ def reliability_diagram(reliability: Reliability, before: Reliability | None = N
         error = curve.expected_calibration_error
         axis.plot(curve.confidence, curve.accuracy, "o-", color=colour, label=f"{name} (ECE {error:.4f})")
     axis.set(xlabel="mean confidence", ylabel="accuracy", title="Reliability")
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15))
     return figure
 
 
