@@ -22,7 +22,6 @@ from number_prediction.errors import DataError, TrainingError
 from number_prediction.runs.run import Run
 from number_prediction.training.augmentation.affine import Augmentation
 from number_prediction.training.experiments.setup import start_run
-from number_prediction.training.loop import devices
 from number_prediction.training.loop.batches import Batches
 from number_prediction.training.loop.calibration import (
     MAX_TEMPERATURE,
@@ -88,15 +87,13 @@ def assert_identical(first: dict[str, torch.Tensor], second: dict[str, torch.Ten
 
 
 @pytest.mark.parametrize("is_native", [True, False])
-@pytest.mark.parametrize("is_faster", [True, False])
-def test_bf16_is_used_where_the_processor_has_it_and_is_faster_in_it(
-    monkeypatch: pytest.MonkeyPatch, *, is_native: bool, is_faster: bool
+def test_bf16_is_used_where_the_processor_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, *, is_native: bool
 ) -> None:
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: is_native, raising=False)
-    monkeypatch.setattr(devices, "_is_faster_in_bf16", lambda: is_faster)
     processor = torch.device("cpu")
-    assert usable_precision("bf16", processor) == ("bf16" if is_native and is_faster else "fp32")
+    assert usable_precision("bf16", processor) == ("bf16" if is_native else "fp32")
     assert usable_precision("fp32", processor) == "fp32"
 
 

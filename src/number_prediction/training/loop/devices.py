@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 
 from number_prediction.errors import TrainingError
 
 DEVICES = ("cuda", "mps", "cpu")
-PRECISION_TRIALS = 10
-"""Convolutions timed in each precision."""
-MAX_BF16_TIME_SHARE = 0.9
-"""bf16 is used if it takes at most this share of the time in fp32."""
 
 
 def pick_device(name: str | None = None, place: int | None = None) -> torch.device:
@@ -82,32 +75,17 @@ def computing_with(threads: int, device: str) -> Iterator[None]:
 
 
 def usable_precision(wanted: str, device: torch.device) -> Literal["bf16", "fp32"]:
-    """bf16 if it is wanted and the device is faster in it, else fp32.
+    """bf16 if it is wanted and the device computes in it, else fp32.
 
-    Many devices emulate bf16, or compute it no faster than fp32, like many processors without AMX.
+    The kind of the device decides, never a measurement: the same seed, threads and kind of machine give the
+    same weights. Many devices only emulate bf16.
     """
     if wanted != "bf16" or device.type == "mps":
         return "fp32"
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    native = any(
+    is_native = any(
         getattr(torch.cpu, name, lambda: False)()  # private in torch, so it may disappear
         for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     )
-    return "bf16" if native and _is_faster_in_bf16() else "fp32"
-
-
-@cache
-def _is_faster_in_bf16() -> bool:
-    """Whether the processor is faster in bf16 for a convolution and its gradients; takes some 50 ms."""
-    images, filters = torch.ones(16, 32, 14, 14), torch.ones(32, 32, 3, 3, requires_grad=True)
-
-    def seconds(*, in_bf16: bool) -> float:
-        begun = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=in_bf16):
-            answer = F.conv2d(images, filters, padding=1)
-        torch.autograd.grad(answer.float().sum(), filters)
-        return time.perf_counter() - begun
-
-    trials = [(seconds(in_bf16=True), seconds(in_bf16=False)) for _ in range(PRECISION_TRIALS)]
-    return min(bf16 for bf16, _ in trials) < MAX_BF16_TIME_SHARE * min(fp32 for _, fp32 in trials)
+    return "bf16" if is_native else "fp32"
