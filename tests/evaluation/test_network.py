@@ -62,7 +62,7 @@ def test_filters_are_the_weights_of_the_first_layer(small_run: Run) -> None:
 def test_residual_blocks_are_layers_too(predictor: Predictor, mnist: Splits) -> None:
     frame = mnist.test.images[0].astype(np.float32) / 255
     shapes = [layer.shape for layer in Network(predictor).feature_maps(frame)]
-    assert shapes == [(32, 14, 14)] * 3 + [(64, 7, 7)] * 3 + [(64, 3, 3)]
+    assert shapes == [(40, 14, 14)] * 3 + [(80, 7, 7)] * 3 + [(80, 3, 3)]
 
 
 @pytest.mark.parametrize("transposed", [False, True])

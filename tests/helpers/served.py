@@ -63,10 +63,10 @@ class GatedPredictor(Predictor):
         self.gate.set()
 
     def iterate_digits(
-        self, images: Pictures, *, explain: bool = False
+        self, images: Pictures, *, explain: bool = False, must_answer: bool = False
     ) -> Iterator[DigitPrediction | ImageError]:
         assert self.gate.wait(60)
-        return super().iterate_digits(images, explain=explain)
+        return super().iterate_digits(images, explain=explain, must_answer=must_answer)
 
 
 def kind_of(answer: httpx.Response) -> str:

@@ -31,11 +31,11 @@ def test_a_wrong_method_is_said_with_the_right_ones(
 def test_an_error_of_the_server_is_a_problem_too_and_it_goes_on(tmp_path: Path) -> None:
     class Broken(GatedPredictor):
         def iterate_digits(
-            self, images: Pictures, *, explain: bool = False
+            self, images: Pictures, *, explain: bool = False, must_answer: bool = False
         ) -> Iterator[DigitPrediction | ImageError]:
             if not self.gate.is_set():
                 raise ModelError("secret")
-            return super().iterate_digits(images, explain=explain)
+            return super().iterate_digits(images, explain=explain, must_answer=must_answer)
 
     broken = Broken()
     with running(create_app(broken, corrections=tmp_path / "c")) as client:
