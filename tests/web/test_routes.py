@@ -64,3 +64,10 @@ def test_numbers_of_lines_and_pages_are_those_of_python(predictor: Predictor, tm
     assert (answer["text"], answer["confidence"]) == (line.text, pytest.approx(line.confidence))
     assert [glyph["box"] for glyph in answer["glyphs"]] == [list(glyph.box) for glyph in line.glyphs]
     assert [number["text"] for number in sheet["numbers"]] == [number["text"] for number in found["numbers"]]
+
+
+def test_unknown_query_parameters_are_refused(client: httpx.Client) -> None:
+    answer = client.post("/api/digits?explian=true", content=PICTURE, headers=HEADERS)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "unknown query parameter 'explian'; this service takes explain"
+    assert answer.json()["errors"] == [{"where": "query.explian", "message": "unknown parameter"}]

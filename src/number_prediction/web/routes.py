@@ -20,7 +20,7 @@ from number_prediction.web import metrics
 from number_prediction.web.documentation import BINARY, OPENAPI_PATH, describe, render_documentation
 from number_prediction.web.limits import Limits
 from number_prediction.web.middleware.access import PROTECTED
-from number_prediction.web.problems import DOCUMENTATION, Problem, documented
+from number_prediction.web.problems import DOCUMENTATION, Problem, ValueProblem, documented
 from number_prediction.web.queue import Answer, ReadingQueue
 from number_prediction.web.readiness import Readiness
 from number_prediction.web.schemas import Health, ModelFacts
@@ -83,6 +83,7 @@ def add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue, 
             bool, Query(description="Add what the model saw, if the service supports it")
         ] = False,
     ) -> Response:
+        _require_known(request)
         body = await request.body()
         headers = request.headers
         pictures = find_pictures(
@@ -93,6 +94,19 @@ def add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue, 
         answers = await queue.read(pictures, reader, seconds=limits.max_answer_seconds)
         values = [_to_values(answer, number) for number, answer in enumerate(answers, 1)]
         return JSONResponse({service.key: values})
+
+
+def _require_known(request: Request) -> None:
+    """Raise Problem for query parameters that no service has, which would be ignored."""
+    unknown = sorted(set(request.query_params) - {"explain"})
+    if unknown:
+        raise Problem(
+            "invalid-value",
+            f"unknown query parameter {unknown[0]!r}; this service takes explain",
+            errors=[
+                ValueProblem(where=f"query.{name}", message="unknown parameter") for name in unknown[:10]
+            ],
+        )
 
 
 def _picture_content(limits: Limits) -> dict[str, Any]:

@@ -19,6 +19,7 @@ def test_logs_are_json_and_hold_nothing_that_was_sent(
 ) -> None:
     with caplog.at_level(logging.INFO, "number_prediction.web"):
         client.post("/api/digits?secret", content=PICTURE, headers=HEADERS)
+        client.post("/api/digits", content=PICTURE, headers=HEADERS)
         client.get("/secret")
         expected = {("/api/digits", 200, 1, None), ("other", 404, None, "not-found")}
         noted: set[tuple[Any, ...]] = set()
