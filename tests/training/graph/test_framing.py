@@ -60,7 +60,7 @@ def placements(draw: st.DrawFn) -> tuple[int, int, Image.Resampling, tuple[int, 
 def test_a_digit_of_larger_pixels_gives_the_same_frame(
     mnist: Splits, factor: int, margins: tuple[int, int, int, int]
 ) -> None:
-    """By thresholds, but for a few: what is left out is cut along cells of the page, and 114 rows are no whole cells.
+    """By thresholds, but for a few: what is left out is cut along cells, and 114 rows are no whole cells.
 
     Of 3,000 pictures enlarged 4 times with margins 0, 2, 0 and 0, 46 differ by more than 2/255, and one by
     more than 6/255: its centre of mass is a tie between two pixels.
