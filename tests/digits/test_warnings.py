@@ -99,7 +99,8 @@ def test_page_and_ink_come_with_an_explained_prediction_only(predictor: Predicto
         assert answer.ink.shape == tuple(-(-length // factor) for length in picture.shape)
         assert answer.ink.dtype == np.float32
         reduced = picture[factor // 2 :: factor, factor // 2 :: factor]
-        assert answer.ink[: len(reduced), : reduced.shape[1]][reduced < 40].mean() > 0.6
+        if answer.label is not None:  # of two digits, each is half meant
+            assert answer.ink[: len(reduced), : reduced.shape[1]][reduced < 40].mean() > 0.7
         assert answer.ink[: len(reduced), : reduced.shape[1]][reduced > 250].mean() < 0.05
 
 

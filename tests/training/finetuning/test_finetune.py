@@ -287,7 +287,7 @@ def test_each_class_that_is_held_out_is_trained_on(labels: list[int], seed: int)
 def test_the_command_prints_figures_and_the_folder(command_line: CommandLine, tmp_path: Path) -> None:
     save_style(tmp_path / "hand", 15, seed=1, names={0: "none"})
     quick = ("--replay", "100", "--tolerance", "100", "--threads", "1")
-    done = command_line("finetune", "hand", "--output", "out", "--steps", "30", *quick)
+    done = command_line("finetune", "hand", "--output", "out", "--steps", "90", *quick)
     assert done.returncode == 0, done.stderr.decode()
     assert b"your pictures, held out" in done.stdout
     assert done.stdout.decode().splitlines()[-1] == "out"
