@@ -53,7 +53,8 @@ def compared_pictures() -> Iterator[int]:
 
     with pytest.MonkeyPatch.context() as patch:
         usual = digits_export.PARITY_PICTURES
-        patch.setattr(digits_export, "PARITY_PICTURES", 200)
+        for name in ("PARITY_PICTURES", "QUICK_PARITY_PICTURES"):
+            patch.setattr(digits_export, name, 200)
         yield usual
 
 

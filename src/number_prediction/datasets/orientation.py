@@ -42,4 +42,5 @@ def _mean_digits(split: Split) -> NDArray[np.float64]:
     means = np.stack(
         [np.asarray(split.images)[split.labels == label].mean(0) for label in range(len(split.classes))]
     )
-    return means - means.mean(0) + 1e-9 * np.arange(28)  # never constant: a correlation needs variance
+    varied = means - means.mean(0) + 1e-9 * np.arange(28)  # never constant: a correlation needs variance
+    return np.asarray(varied, np.float64)

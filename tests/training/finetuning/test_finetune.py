@@ -202,9 +202,23 @@ def test_a_model_that_learned_nothing_is_not_written(tmp_path: Path, mnist: Spli
 
 def test_nothing_is_written_where_nothing_is_to_be_learned(tmp_path: Path, mnist: Splits) -> None:
     data = save_digits(tmp_path / "right", mnist.train.select(np.arange(12)))
-    done = finetune(str(data), tmp_path / "out", tuning=QUICKEST, threads=1)
-    assert done.model is None
-    assert done.reasons == ("the old model already reads all of your 12 pictures",)
+    said: list[str] = []
+    done = finetune(str(data), tmp_path / "out", tuning=QUICKEST, threads=1, announce=said.append)
+    assert said == ["0 of your 12 pictures are read wrong"]
+    assert (done.model, done.reasons) == (None, ())
+    assert [each.before for each in done.figures] == [1.0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_ends_well_where_nothing_is_to_be_learned(
+    command_line: CommandLine, mnist: Splits, tmp_path: Path
+) -> None:
+    save_digits(tmp_path / "right", mnist.train.select(np.arange(12)))
+    done = command_line("finetune", "right", "--output", "out", "--threads", "1")
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr.decode().startswith("0 of your 12 pictures are read wrong")
+    assert b"there is nothing to adapt to" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_forgetting_check_has_pictures_of_its_own() -> None:

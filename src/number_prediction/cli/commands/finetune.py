@@ -66,7 +66,7 @@ def finetune(
 
     A folder named none holds pictures that are not a digit. The adapted model is checked on MNIST and a
     replay set. If it reads either worse by more than 0.2 points, the command says so, keeps the old model and
-    exits with status 1.
+    exits with status 1. Where no picture is read wrong, nothing is trained, and the status is 0.
     """
     with extra("train"):
         from number_prediction.cli.progress import reporting
@@ -94,6 +94,7 @@ def finetune(
                 threads=threads,
                 tuning=tuning,
                 progress=report,
+                announce=say,
             )
     except KeyboardInterrupt:
         say("stopped; nothing was written")
@@ -116,6 +117,9 @@ def _conclude(done: Finetuned) -> None:
     for doubt in done.doubts:
         say(f"note: {doubt}")
     say(f"{done.seconds:.0f} s")
+    if done.model is None and not done.reasons:
+        say("there is nothing to adapt to: the model already reads all of them; nothing was written")
+        return
     if done.model is None:
         for reason in done.reasons:
             say(f"error: {reason}")

@@ -131,6 +131,7 @@ def finetune(
     threads: int | None = None,
     tuning: Tuning | None = None,
     progress: Callable[[Record], object] | None = None,
+    announce: Callable[[str], object] | None = None,
 ) -> Finetuned:
     """Adapt a model to pictures, and write it if it still reads everything else as well as before.
 
@@ -144,6 +145,8 @@ def finetune(
         threads: processor threads; by default all cores.
         tuning: how the model is adapted.
         progress: called with each record of the training's log.
+        announce: called before the training with a sentence that says how many pictures are read wrong. If
+            none is, nothing is trained or written, and the result has neither model nor reasons.
 
     Raises:
         DataError: too few or too many pictures, a class that the model does not have, a digit without ink, or
@@ -167,6 +170,14 @@ def finetune(
         own, held_out = hold_out(
             load_corrections(data, base.classes, base.graph().prepare), tuning.held_out, seed=seed
         )
+        measured = {name: split for name, split in ((OWN, own), (HELD_OUT, held_out)) if len(split)}
+        before = answer(base, measured)
+        known_already = compare(measured, before, before, thresholds=(base.threshold, base.threshold))
+        wrong = sum(round((1 - each.before) * each.pictures) for each in known_already)
+        if announce is not None:
+            announce(f"{wrong:,} of your {len(own) + len(held_out):,} pictures are read wrong")
+        if not wrong:
+            return Finetuned(None, 0.0, known_already, (), (), time.monotonic() - begun)
         replay = draw_replay(tuning.replay, abstains=base.abstains, seed=seed)
         new, known = _mix(own, replay.trained, tuning, seed=seed)
         recipe = tuning.adapt(opened.recipe, len(known))
