@@ -90,4 +90,4 @@ def test_what_they_are_in_one_line(folder: Path, mnist: Splits) -> None:
     evaluation = number_prediction.evaluate(Predictor(), mnist.test.select(slice(0, 50)), data="few")
     assert repr(evaluation).endswith("% of 50 pictures, few)")
     for model in (Predictor(threads=1), NumberPredictor(threads=1)):
-        assert repr(model) == f"{type(model).__name__}({model.path.name}, {model.sha256[:8]}, 1 threads)"
+        assert repr(model) == f"{type(model).__name__}({model.path.name}, {model.sha256[:8]}, 1 thread)"

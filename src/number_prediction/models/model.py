@@ -96,7 +96,8 @@ class Model:
         return cls(None if is_packaged else name_or_path, threads=threads)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.path.name}, {self.sha256[:8]}, {self.threads} threads)"
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{type(self).__name__}({self.path.name}, {self.sha256[:8]}, {threads})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_session": self.read_model()}

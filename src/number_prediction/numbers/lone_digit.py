@@ -17,6 +17,10 @@ MIN_OPINION_PROBABILITY = 1e-6
 """Lower probabilities of a digit are raised to this, before opinions are merged."""
 
 
+OPINION_WEIGHT = 0.75
+"""Exponent of the other model's probabilities in the product of both; the lattice's has the rest."""
+
+
 def find_lone_digit(lattice: NDArray[np.float32]) -> slice | None:
     """Find the steps of the digit in a lattice (T, G) whose most probable path has one digit; else None."""
     said = lattice.argmax(1)
@@ -30,7 +34,7 @@ def find_lone_digit(lattice: NDArray[np.float32]) -> slice | None:
 def merge_opinions(
     lattice: NDArray[np.float32], steps: slice, digits: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Replace the digit of a lattice by the geometric mean of two opinions: the lattice and another model.
+    """Replace the digit of a lattice by the weighted product of two opinions: the lattice and another model.
 
     Args:
         lattice: (T, G) probabilities of GLYPHS per time step.
@@ -44,6 +48,7 @@ def merge_opinions(
     share = lattice[steps, DIGIT_SLICE]
     together = share.sum(1, keepdims=True)
     own = share.sum(0) / share.sum()
-    both = np.sqrt(np.maximum(own, MIN_OPINION_PROBABILITY) * np.maximum(digits, MIN_OPINION_PROBABILITY))
+    own, digits = (np.maximum(each, MIN_OPINION_PROBABILITY) for each in (own, digits))
+    both = own ** (1 - OPINION_WEIGHT) * digits**OPINION_WEIGHT
     merged[steps, DIGIT_SLICE] = together * (both / both.sum())
     return merged
