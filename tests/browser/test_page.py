@@ -231,10 +231,8 @@ def test_digits_can_be_read_before_numbers(context: BrowserContext, address: str
 def test_what_is_no_digit_is_said_to_be_none(page: Page) -> None:
     draw(page, LETTER)
     expect(verdict(page)).to_have_text("Not a digit")
-    expect(page.get_by_role("list", name="Warnings")).to_contain_text("Touches the edge")
     page.get_by_label("Language").select_option("de")
     expect(verdict(page)).to_have_text("Keine Ziffer")
-    expect(page.get_by_role("list", name="Warnungen")).to_contain_text("Berührt den Bildrand")
     assert page.locator("html").get_attribute("lang") == "de"
 
 
@@ -270,7 +268,7 @@ def test_a_part_of_a_picture_is_read(page: Page, three: bytes) -> None:
     page.mouse.move(area["x"] + area["width"] * 0.98, area["y"] + area["height"] * 0.98, steps=3)
     page.mouse.up()
     button(page, "Read this part").click()
-    expect(verdict(page)).to_have_text("This is a 5")
+    expect(verdict(page)).to_have_text(re.compile("^(This is a|Not sure:) 5"))
 
 
 def test_of_two_pictures_the_one_that_was_opened_last_is_read(
@@ -454,7 +452,7 @@ def test_inside_shows_layers_neighbours_and_hard_cases(page: Page, mnist: Splits
     expect(page.get_by_role("heading", name="Nearest training digits")).to_be_visible()
     layers = page.get_by_role("heading", level=3).all_text_contents()
     assert layers[0] == "The frame"
-    assert layers[1].startswith("Layer 1: 32 maps of ")
+    assert layers[1].startswith("Layer 1: 40 maps of ")
     assert layers[-1] == "The answer"
     near = page.locator("#learn ol.tiles-list > li")
     labels = near.locator(".label").all_inner_texts()
