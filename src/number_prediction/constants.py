@@ -16,3 +16,8 @@ GLYPHS = ("", *"0123456789.,-+/:")
 """Outputs of a model for numbers, in order: the blank of CTC, digits, signs."""
 LETTER = len(GLYPHS)
 """Index of A_LETTER in the outputs, after GLYPHS."""
+OTHER_SIGN, STRUCK_OUT = LETTER + 1, LETTER + 2
+"""Indexes of two more outputs of a network for lines on paper: signs that no number has, such as
+currency, and struck-out writing."""
+PAPER_LINE_HEIGHT, PAPER_LINE_WIDTH = 48, 640
+"""Height and largest width of the frame of a line on paper, in pixels."""

@@ -21,9 +21,32 @@ from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.networks.digits import CNN, MLP, FastCNN, MicroCNN, ResNet, TinyCNN
 from number_prediction.training.networks.ink import InkNet
 from number_prediction.training.networks.lines import LineNet
+from number_prediction.training.networks.paper_lines import PaperLineNet
 from number_prediction.training.synthesis.companions import Companions
 from number_prediction.training.synthesis.crops import CropRecipe
 from number_prediction.training.synthesis.glyphs import LineRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineCropRecipe:
+    """How many lines an ink network learns from."""
+
+    epoch: int = 40_000
+    """Lines that count as one epoch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperLineRecipe:
+    """What a reader of lines on paper learns from."""
+
+    epoch: int = 144_000
+    """Lines that count as one epoch."""
+    numbers: float = 0.4
+    """Share of the lines that are real numbers."""
+    words: float = 0.04
+    """That are real words; all others are composed."""
+    teacher_weight: float = 0.5
+    """Of the divergence from the teacher beside the CTC loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +93,10 @@ class Recipe:
     paper: CropRecipe | None = None
     """Crops that an ink network frames; with them, the network learns from ink and paper, and the model
     abstains. One epoch of crops is composed; every epoch repeats it."""
+    line_crops: LineCropRecipe | None = None
+    """Lines composed on paper; with them, the network learns which pixels are a line's ink."""
+    paper_lines: PaperLineRecipe | None = None
+    """Real and composed lines that an ink network frames; with them, the model reads numbers on paper."""
     validations: int = 8
     """Validations in a training, evenly spread; at least one per epoch."""
     precision: Literal["bf16", "fp32"] = "bf16"
@@ -78,7 +105,17 @@ class Recipe:
     @property
     def learns_data_as_it_is(self) -> bool:
         """Whether its classes are those of the data set, and nothing generated is added."""
-        return all(part is None for part in (self.companions, self.lines, self.crops, self.paper))
+        return all(
+            part is None
+            for part in (
+                self.companions,
+                self.lines,
+                self.crops,
+                self.paper,
+                self.line_crops,
+                self.paper_lines,
+            )
+        )
 
     def override(
         self,
@@ -129,6 +166,8 @@ class Recipe:
             "lines": LineRecipe,
             "crops": CropRecipe,
             "paper": CropRecipe,
+            "line_crops": LineCropRecipe,
+            "paper_lines": PaperLineRecipe,
         }
         changed = {
             name: None if values[name] is None else make(**values[name]) for name, make in parts.items()
@@ -267,6 +306,38 @@ RECIPES = {
         ema_decay=0.998,
         augmentation=None,
         lines=LineRecipe(),
+    ),
+    "line-ink": Recipe(
+        name="line-ink",
+        architecture=InkNet,
+        summary="U-Net that tells the line that is meant from paper, rules, neighbours and print",
+        epochs=1,
+        batch_size=32,
+        learning_rate=0.004,
+        warmup=0.1,
+        weight_decay=0.0,
+        optimizer="adamw",
+        largest_gradient=2.0,
+        ema_decay=0.998,
+        augmentation=None,
+        line_crops=LineCropRecipe(),
+        validations=4,
+    ),
+    "line": Recipe(
+        name="line",
+        architecture=partial(PaperLineNet, frozen_blocks=3),
+        summary="PP-OCRv6's recogniser with few classes, for whole numbers on any paper",
+        epochs=1,
+        batch_size=48,
+        learning_rate=2.5e-4,
+        warmup=0.05,
+        momentum=0.9,
+        weight_decay=0.02,
+        optimizer="adamw",
+        largest_gradient=1.0,
+        ema_decay=0.998,
+        augmentation=None,
+        paper_lines=PaperLineRecipe(),
     ),
 }
 """All recipes by name."""

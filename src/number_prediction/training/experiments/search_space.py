@@ -11,7 +11,7 @@ from number_prediction.errors import TrainingError
 from number_prediction.runs.sweep import Dimension
 from number_prediction.training.recipes import Recipe
 
-RECIPE_PARTS = ("augmentation", "companions", "lines", "crops", "paper")
+RECIPE_PARTS = ("augmentation", "companions", "lines", "crops", "paper", "line_crops", "paper_lines")
 """Fields of a recipe that have fields of their own."""
 SEARCH_FACTORS = {"learning_rate": 4.0, "weight_decay": 10.0}
 """Factor by which the recipe's own value is multiplied or divided at most."""

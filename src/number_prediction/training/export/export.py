@@ -19,7 +19,7 @@ from number_prediction.runs.run import Run, Settings
 from number_prediction.training.export import digits as digits_export
 from number_prediction.training.export import numbers as numbers_export
 from number_prediction.training.export.onnx_files import Parity
-from number_prediction.training.loop.tasks import LEFT_OUT
+from number_prediction.training.loop.open_sources import LEFT_OUT
 from number_prediction.training.loop.trained import TrainedNetwork, load_trained
 
 

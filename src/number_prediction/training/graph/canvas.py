@@ -13,6 +13,8 @@ from torch import Tensor
 
 SIDES = (64, 96)
 """Pixels a side of the canvas: the first for pages of at most that many pixels, the other for larger ones."""
+LINE_SIDE_PX, LINE_MULTIPLE_PX = 256, 16
+"""Longer side of the canvas for a page with a line, and what both its sides are multiples of."""
 BEYOND = -1.0
 """What the canvas holds where there is no page."""
 
@@ -41,6 +43,26 @@ def to_canvas(grey: Tensor) -> Canvas:
     rows, columns = _linear_weights(side, height, step), _linear_weights(side, width, step)
     inside = rows.sum(1, keepdim=True) * columns.sum(1)
     return Canvas(rows @ grey @ columns.T + BEYOND * (1 - inside), step)
+
+
+def to_line_canvas(grey: Tensor) -> Canvas:
+    """Pages (N, h, w) float32 in [0, 1] with a line of writing on a canvas (N, H, W) of their own shape.
+
+    Pages of less than half LINE_SIDE_PX are enlarged twice.
+    """
+    height, width = grey.shape[1], grey.shape[2]
+    longer = torch.sym_max(height, width)  # type: ignore[no-untyped-call]
+    side = torch.sym_min(LINE_SIDE_PX, 2 * longer)  # type: ignore[no-untyped-call]
+    step = torch.ones(longer).sum() / torch.ones(side).sum()
+    rows, columns = (_linear_weights(_whole(size * side, longer), size, step) for size in (height, width))
+    inside = rows.sum(1, keepdim=True) * columns.sum(1)
+    return Canvas(rows @ grey @ columns.T + BEYOND * (1 - inside), step)
+
+
+def _whole(size: int, longer: int) -> int:
+    """The smallest multiple of LINE_MULTIPLE_PX that is at least size / longer."""
+    parts = longer * LINE_MULTIPLE_PX
+    return (size + parts - 1) // parts * LINE_MULTIPLE_PX
 
 
 def _linear_weights(side: int, size: int, step: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from number_prediction.digits.warnings import MEASURES
 from number_prediction.training.graph.framing import Framing
 from number_prediction.training.graph.ink import DigitInkFinder, reduce_page
-from number_prediction.training.graph.ink_frames import find_writing
+from number_prediction.training.graph.ink_frames import InkedNetwork, find_writing
 
 
 class DigitAnswer(NamedTuple):
@@ -48,18 +48,8 @@ class Prepared(NamedTuple):
     """(N, 2, S, S) float32 in [0, 1], as in DigitAnswer."""
 
 
-class PaperReader(nn.Module):
-    """A reader of ink and paper, and the ink network that makes its frames; only the reader learns."""
-
-    def __init__(self, ink: nn.Module, reader: nn.Module) -> None:
-        """Take the network for `find_writing`, and a reader: frames (N, 2, 28, 28) -> logits (N, C)."""
-        super().__init__()
-        self.ink, self.reader = ink.requires_grad_(False), reader
-
-    def train(self, mode: bool = True) -> PaperReader:
-        super().train(mode)
-        self.ink.eval()
-        return self
+class PaperReader(InkedNetwork):
+    """A reader of ink and paper: frames (N, 2, 28, 28) -> logits (N, C)."""
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames of ink and paper (N, 2, 28, 28), or of ink on clean paper (N, 28, 28) -> logits (N, C)."""

@@ -7,7 +7,7 @@ what it missed is still visible on the paper.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,33 @@ SMALLEST_CONTRAST = 0.02
 """Difference of grey between ink and paper to which a smaller one is not enlarged."""
 LIGHTER = 1e-3
 """Difference of grey from which ink counts as lighter than its paper."""
+
+
+class InkedNetwork(nn.Module):
+    """A reader, and the ink network that makes its frames; only the reader learns."""
+
+    def __init__(self, ink: nn.Module, reader: nn.Sequential) -> None:
+        """`ink`: canvases -> logits of masks; `reader`: a normalization and an architecture."""
+        super().__init__()
+        self.ink, self.reader = ink.requires_grad_(False), reader
+
+    @property
+    def architecture(self) -> nn.Module:
+        """The recipe's network, behind the normalization."""
+        return self.reader[-1]
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.ink.eval()
+        return self
+
+
+class LineReader(InkedNetwork):
+    """A reader of lines: frames (N, PAPER_LINE_HEIGHT, W) -> logits (N, T, C)."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        logits: Tensor = self.reader(frames)
+        return logits
 
 
 class Framed(NamedTuple):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from number_prediction.training.augmentation.affine import Augmentation
 from number_prediction.training.augmentation.both_frames import Shaking
 from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.loop.distributed import ALONE, World
+from number_prediction.training.loop.lessons import Lesson
 from number_prediction.training.synthesis.crops import CropComposer, Crops
 from number_prediction.training.synthesis.lines import LineBatch, LineComposer, Written
 
@@ -30,6 +31,10 @@ REFERENCE_WIDTH_PX = 144
 """Width of lines at which a batch holds `batch_size` of them."""
 BATCH_SHARES_BY_WIDTH_PX = {64: 0.15, 96: 0.25, 144: 0.25, 208: 0.2, 288: 0.15}
 """Width of the lines of a batch -> share of the batches."""
+
+
+Targets: TypeAlias = "Tensor | Written | Lesson"
+"""The right answers of a batch."""
 
 
 class Stream(Protocol):
@@ -43,7 +48,7 @@ class Stream(Protocol):
     def __len__(self) -> int:
         """Batches per epoch."""
 
-    def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor | Written]:
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Targets]:
         """The process's share of the next batch: input on the device, and right answers.
 
         `progress` is the share of the training that is done.

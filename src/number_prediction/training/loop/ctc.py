@@ -41,12 +41,13 @@ def _step_loss(logits: Tensor, written: Written) -> Tensor:
     return -(at_glyphs.sum() / max(1, len(glyphs)) + at_blanks.mean())
 
 
-def ctc_loss(logits: Tensor, texts: Texts) -> Tensor:
+def ctc_loss(logits: Tensor, texts: Texts, steps: Tensor | None = None) -> Tensor:
     """Mean negative log-likelihood per glyph, scalar float32, for logits (N, T, C).
 
-    A text that does not fit into T steps counts 0.
+    Of each line the first `steps` (N,) count, by default all. A text that does not fit into them counts 0.
     """
-    steps = torch.full((len(texts),), logits.shape[1])
+    if steps is None:
+        steps = torch.full((len(texts),), logits.shape[1])
     lengths = torch.tensor([len(text) for text in texts])
     glyphs = torch.tensor([glyph for text in texts for glyph in text], dtype=torch.int64)
     logs = logits.float().log_softmax(2).transpose(0, 1)

@@ -83,7 +83,7 @@ class World:
 
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Replace tensors of one dtype and device by their means over the processes."""
-        if self.size == 1:
+        if self.size == 1 or not tensors:
             return
         sums = torch.cat([tensor.flatten() for tensor in tensors])
         torch.distributed.all_reduce(sums)

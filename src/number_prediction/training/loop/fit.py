@@ -28,7 +28,8 @@ from number_prediction.training.loop.checkpoint import load_checkpoint
 from number_prediction.training.loop.devices import computing_with, pick_device
 from number_prediction.training.loop.distributed import ALONE, ProcessLostError, World
 from number_prediction.training.loop.state import TrainingState, initial_state, running_statistics
-from number_prediction.training.loop.tasks import Task, make_task
+from number_prediction.training.loop.task import Task
+from number_prediction.training.loop.tasks import make_task
 from number_prediction.training.recipes import Recipe
 
 LOG_EVERY_BATCHES = 20

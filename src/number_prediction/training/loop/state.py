@@ -12,11 +12,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from number_prediction.digits.prediction import DEFAULT_THRESHOLD
 from number_prediction.errors import TrainingError
 from number_prediction.runs.run import Run, Settings
-from number_prediction.training.graph.digit_graph import PaperReader
+from number_prediction.training.graph.digit_graph import InkedNetwork
 from number_prediction.training.loop.batches import Stream
 from number_prediction.training.loop.checkpoint import save_checkpoint
 from number_prediction.training.loop.muon import Muon
-from number_prediction.training.loop.tasks import Task
+from number_prediction.training.loop.task import Task
 from number_prediction.training.loop.trained import build_network, tensors_under
 from number_prediction.training.networks.lines import last_matrices
 from number_prediction.training.recipes import Recipe
@@ -98,8 +98,10 @@ def initial_state(recipe: Recipe, settings: Settings, task: Task) -> TrainingSta
     device = torch.device(settings.device)
     torch.manual_seed(settings.seed)
     network = build_network(recipe, len(task.classes), task.mean, task.std)
-    if isinstance(network, PaperReader) and task.ink is not None:
+    if isinstance(network, InkedNetwork) and task.ink is not None:
         network.ink.load_state_dict(task.ink.state_dict())
+        if task.start is not None:
+            network.architecture.load_state_dict(task.start)
     network = network.to(device)
     if device.type != "mps":
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

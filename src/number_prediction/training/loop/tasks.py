@@ -1,4 +1,4 @@
-"""Tasks: what a network learns. A task gives batches, the loss, the validation and the calibration.
+"""Tasks: what a network learns.
 
 In: a recipe and splits. Out: a task for the training loop.
 """
@@ -6,9 +6,6 @@ In: a recipe and splits. Out: a task for the training loop.
 from __future__ import annotations
 
 import math
-import zlib
-from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -16,12 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from number_prediction.constants import A_LETTER, FRAME_SIZE, GLYPHS, LETTER
-from number_prediction.datasets.open_data import OpenSource, load_open_data
 from number_prediction.datasets.split import Pages, Split, Splits, join
 from number_prediction.digits.prediction import DEFAULT_THRESHOLD
 from number_prediction.machine import usable_cores
 from number_prediction.runs.run import Settings
-from number_prediction.training.loop.batches import Batches, CropBatches, LineBatches, Stream
+from number_prediction.training.loop.batches import Batches, CropBatches, LineBatches, Targets
 from number_prediction.training.loop.calibration import (
     choose_common_threshold,
     choose_threshold,
@@ -31,7 +27,10 @@ from number_prediction.training.loop.calibration import (
 from number_prediction.training.loop.ctc import aligned_loss, ctc_loss, read_greedily
 from number_prediction.training.loop.devices import computing_with
 from number_prediction.training.loop.distributed import ALONE, World
+from number_prediction.training.loop.line_tasks import LineInkTask, PaperLineTask
+from number_prediction.training.loop.open_sources import is_left_out, open_sources
 from number_prediction.training.loop.paper_frames import compose_frames, frame_plain, frame_windows
+from number_prediction.training.loop.task import VALIDATION_SEED, Calibration, Task, Validation
 from number_prediction.training.loop.trained import load_ink
 from number_prediction.training.networks.ink import MASKS, ink_loss, overlap
 from number_prediction.training.recipes import Recipe
@@ -44,13 +43,6 @@ IMAGES_PER_SUM = 500
 """Images summed at once, few enough for the processor's cache."""
 VALIDATION_BATCH = 1000
 """Frames or lines read at once in a validation."""
-VALIDATION_SEED = 1_000_000
-"""Added to the seed for generated validation pictures, so that none of them is trained on."""
-LEFT_OUT = ("bridger-numberpad", "emnist-byclass-test-digits", "hwd-1000", "uji1-letters")
-"""Open sources that are never trained on: temperature and threshold are fitted on them. Among the writers of
-EMNIST's digits are those of MNIST's test images."""
-WRITERS_PER_LEFT_OUT = 8
-"""Writers of lines to one whose lines are never trained on."""
 LEFT_OUT_PAGES = 5000
 """Plain pages of each source left out, at most."""
 VALIDATION_CROPS_SHARE = 1 / 16
@@ -61,50 +53,12 @@ VALIDATION_BATCHES_BY_WIDTH_PX = {64: 3, 144: 6, 288: 6}
 """Width of validation lines -> batches of 100 lines."""
 
 
-class Validation(NamedTuple):
-    """Figures of a network on data that it was not trained on."""
-
-    loss: float
-    accuracy: float
-
-
-class Calibration(NamedTuple):
-    """Numbers fitted on the validation part after the last batch."""
-
-    temperature: float
-    """Divisor of the logits."""
-    threshold: float
-    """Threshold of `is_digit`; the model abstains below it."""
-
-
-class Task(Protocol):
-    """What a network learns."""
-
-    classes: tuple[str, ...]
-    """Names of the logits."""
-    mean: Tensor
-    """Mean of the training pixels, scalar."""
-    std: Tensor
-    """Standard deviation of the training pixels, scalar."""
-    ink: nn.Module | None
-    """The ink network that made the training frames, if one did."""
-
-    @property
-    def batches(self) -> Stream:
-        """The training batches."""
-
-    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
-        """Mean loss of a batch, scalar."""
-
-    def validate(self, network: nn.Module) -> Validation:
-        """Measure the network on the validation part, in evaluation mode and fp32."""
-
-    def calibrate(self, network: nn.Module) -> Calibration:
-        """Fit temperature and threshold on the validation part."""
-
-
 def make_task(recipe: Recipe, settings: Settings, splits: Splits, world: World = ALONE) -> Task:
     """The task of a recipe on splits of frames (N, 28, 28) uint8; their test part is not used."""
+    if recipe.line_crops is not None:
+        return LineInkTask(recipe, settings, splits, world)
+    if recipe.paper_lines is not None:
+        return PaperLineTask(recipe, settings, splits, world)
     if recipe.crops is not None:
         return InkTask(recipe, settings, splits, world)
     if recipe.paper is not None:
@@ -118,6 +72,7 @@ class DigitTask:
     """Find the class of a frame."""
 
     ink: nn.Module | None = None
+    start: dict[str, Tensor] | None = None
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         train, self._validation = splits.train, splits.validation
@@ -140,7 +95,7 @@ class DigitTask:
             world=world,
         )
 
-    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+    def loss(self, logits: Tensor, targets: Targets) -> Tensor:
         assert isinstance(targets, Tensor)
         return F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
 
@@ -180,6 +135,8 @@ class PaperTask:
     these and the validation part.
     """
 
+    start: dict[str, Tensor] | None = None
+
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         assert recipe.paper is not None
         assert recipe.augmentation is not None
@@ -200,7 +157,7 @@ class PaperTask:
             world=world,
         )
 
-    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+    def loss(self, logits: Tensor, targets: Targets) -> Tensor:
         assert isinstance(targets, Tensor)
         return F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
 
@@ -230,7 +187,7 @@ def _frame(
     recipe: CropRecipe, settings: Settings, splits: Splits, ink: nn.Module
 ) -> tuple[Split, Split, list[Split]]:
     """Frames to learn from, frames of composed crops to validate on, and those of each source left out."""
-    learned, left_out = _open_sources(settings)
+    learned, left_out = open_sources(settings)
     seed, threads = settings.seed, usable_cores()
     composer = make_crop_composer(splits.train, learned, recipe, seed=seed)
     composed = compose_frames(composer, ink, recipe.epoch, threads=threads)
@@ -248,29 +205,18 @@ def _frame(
     return train, validation, [each for each in others if len(each)]
 
 
-def _open_sources(settings: Settings) -> tuple[dict[str, OpenSource], dict[str, OpenSource]]:
-    """The sources in the run's folder of open data to learn from, and those that are left out."""
-    sources = load_open_data(Path(settings.open_data)) if settings.open_data else {}
-    learned = {name: source for name, source in sources.items() if name not in LEFT_OUT}
-    return learned, {name: source for name, source in sources.items() if name in LEFT_OUT}
-
-
-def is_left_out(writer: str) -> bool:
-    """Whether no line of a writer is trained on, as of about one writer in WRITERS_PER_LEFT_OUT."""
-    return zlib.crc32(writer.encode()) % WRITERS_PER_LEFT_OUT == 0
-
-
 class InkTask:
     """Which pixels of a crop of paper are ink, and of what."""
 
     classes: tuple[str, ...] = MASKS
     ink: nn.Module | None = None
+    start: dict[str, Tensor] | None = None
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         assert recipe.crops is not None
         self._device, self._world = torch.device(settings.device), world
         self.mean, self.std = torch.zeros(()), torch.ones(())  # the network standardizes each crop itself
-        learned, _ = _open_sources(settings)
+        learned, _ = open_sources(settings)
         self.batches = CropBatches(
             make_crop_composer(splits.train, learned, recipe.crops, seed=settings.seed),
             batch_size=recipe.batch_size,
@@ -283,7 +229,7 @@ class InkTask:
         )
         self._validation = [validation.compose(number, 100) for number in range(VALIDATION_CROPS)]
 
-    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
+    def loss(self, logits: Tensor, targets: Targets) -> Tensor:
         assert isinstance(targets, Tensor)
         return ink_loss(logits, targets)
 
@@ -309,6 +255,7 @@ class NumberTask:
     """Read the text of a line."""
 
     ink: nn.Module | None = None
+    start: dict[str, Tensor] | None = None
 
     def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
         assert recipe.lines is not None
@@ -328,8 +275,8 @@ class NumberTask:
         pixels = torch.cat([lines.frames.flatten() for lines in self._validation])
         self.mean, self.std = pixels.mean(), pixels.std()
 
-    def loss(self, logits: Tensor, targets: Tensor | Written) -> Tensor:
-        assert not isinstance(targets, Tensor)
+    def loss(self, logits: Tensor, targets: Targets) -> Tensor:
+        assert isinstance(targets, Written)
         return aligned_loss(logits, targets)
 
     def validate(self, network: nn.Module) -> Validation:

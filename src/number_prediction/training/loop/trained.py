@@ -14,6 +14,7 @@ from number_prediction.constants import A_LETTER, NOT_A_DIGIT
 from number_prediction.errors import TrainingError
 from number_prediction.runs.run import Run, Settings
 from number_prediction.training.graph.digit_graph import DigitGraph, PaperReader
+from number_prediction.training.graph.ink_frames import LineReader
 from number_prediction.training.loop.checkpoint import load_checkpoint
 from number_prediction.training.networks.blocks import Normalization
 from number_prediction.training.networks.ink import InkNet
@@ -88,9 +89,11 @@ def build_network(recipe: Recipe, class_count: int, mean: Tensor, std: Tensor) -
     Where the recipe reads paper, the ink network that makes its frames stands beside it.
     """
     reader = nn.Sequential(Normalization(mean, std), recipe.architecture(class_count))
-    if recipe.paper is None:
-        return reader
-    return PaperReader(InkNet(), reader)
+    if recipe.paper is not None:
+        return PaperReader(InkNet(), reader)
+    if recipe.paper_lines is not None:
+        return LineReader(InkNet(), reader)
+    return reader
 
 
 def load_ink(settings: Settings) -> nn.Module:
