@@ -88,7 +88,7 @@ class NumberPrediction(NumberReading):
     """A number on a picture of one line; boxes are in pixels of the upright picture."""
 
     frame: NDArray[np.float32]
-    """(40, 480) float32 in [0, 1], ink = 1: the input of the network."""
+    """(h, w) float32 in [0, 1], ink = 1: the line, cut out of the picture."""
     lattice: NDArray[np.float32]
     """(T, G) float32: probabilities of GLYPHS per time step, given that the line has no letter."""
     place: NDArray[np.float32]

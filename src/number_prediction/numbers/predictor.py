@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from number_prediction.constants import GLYPHS, LINE_HEIGHT, LINE_WIDTH
+from number_prediction.constants import GLYPHS
 from number_prediction.constraints.constraint import Constraint
 from number_prediction.decoding.search import decode
 from number_prediction.digits.predictor import Predictor
@@ -41,8 +41,8 @@ MIN_RELEVEL_SKEW_DEGREES = 6.0
 class LineOutputs:
     """Outputs of the graph for N pages."""
 
-    frames: NDArray[np.float32]
-    """(N, 40, 480) float32 in [0, 1]."""
+    frames: list[NDArray[np.float32]]
+    """N times (h, w) float32 in [0, 1], ink = 1; the width may differ."""
     lattices: list[NDArray[np.float32]]
     """N times (T, G) float32: probabilities of GLYPHS per time step, given that the line has no letter."""
     places: NDArray[np.float32]
@@ -122,7 +122,7 @@ class NumberPredictor(Model):
         """
         frames, lattices, places, is_number = self._run_graph(pages, OUTPUTS)
         return LineOutputs(
-            np.array(frames, np.float32).reshape(-1, LINE_HEIGHT, LINE_WIDTH),
+            frames,
             lattices,
             np.array(places, np.float32).reshape(-1, 3),
             np.array(is_number, np.float32).reshape(-1),

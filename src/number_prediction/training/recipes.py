@@ -318,7 +318,6 @@ RECIPES = {
         weight_decay=0.0,
         optimizer="adamw",
         largest_gradient=2.0,
-        ema_decay=0.998,
         augmentation=None,
         line_crops=LineCropRecipe(),
         validations=4,

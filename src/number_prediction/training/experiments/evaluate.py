@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from number_prediction.constants import GLYPHS, LETTER
 from number_prediction.datasets.load import (
     EMBEDDED,
     canonical_source,
@@ -41,6 +43,7 @@ from number_prediction.training.frames import load_frames
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.synthesis.glyphs import LineRecipe
 from number_prediction.training.synthesis.lines import make_composer
+from number_prediction.training.synthesis.paper_lines.lines import LinePictures, make_paper_composer
 
 Part = Literal["test", "validation", "all"]
 
@@ -210,12 +213,21 @@ def evaluate_lines(run: Run, split: Split, name: str, *, data: str) -> NumberEva
     The figures go into the model's manifest and card, and into the run's folder under `name`.
     """
     recipe = Recipe.from_dict(run.settings().recipe)
-    assert recipe.lines is not None
-    lines = compose_lines(split, recipe.lines)
+    lines = compose_paper_lines(split) if recipe.lines is None else compose_lines(split, recipe.lines)
     evaluation = evaluate_numbers(NumberPredictor(run.folder), lines, data=f"lines of {data}")
     record_evaluation(run.model_path, name, evaluation.summary())
     evaluation.write(run.evaluation_folder(name))
     return evaluation
+
+
+def compose_paper_lines(split: Split) -> LabelledLines:
+    """Compose lines on paper, the same at every call; numbers only, no words, signs or struck-out writing."""
+    pictures = LinePictures(make_paper_composer(split, {}, seed=LINES_SEED), 0)
+    numbers = (line for line in pictures if line.classes and max(line.classes) < LETTER)
+    chosen = list(islice(numbers, len(LINE_WIDTHS_PX) * LINES_PER_WIDTH))
+    return LabelledLines(
+        [line.page for line in chosen], ["".join(GLYPHS[glyph] for glyph in line.classes) for line in chosen]
+    )
 
 
 def compose_lines(split: Split, counts: LineRecipe) -> LabelledLines:

@@ -56,7 +56,7 @@ def export_run(run: Run, *, output: Path | None = None) -> Path:
         parity = numbers_export.check_content(content, trained)
         manifest = {
             **_describe(content, trained, settings, parity),
-            "outputs": numbers_export.describe_outputs(),
+            "outputs": numbers_export.describe_outputs(trained),
         }
     write_model(output, content, {**manifest, "evaluations": _known(run, content)})
     return output

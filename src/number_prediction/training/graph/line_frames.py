@@ -128,8 +128,9 @@ def cut_out(
         @ _sample(ink.shape[2], begin / canvas_step, step / canvas_step, across).transpose(1, 2)
     )
     is_shown = (across < width_px).unsqueeze(1)
+    seen, inside, written = seen * is_shown, inside * is_shown, written * is_shown
     shown_grey = torch.where(is_shown, _normalise(seen, inside, written), BEYOND)
-    return LineFrame(shown_grey, written * is_shown, torch.cat([begin, y, step], 1))
+    return LineFrame(shown_grey, written, torch.cat([begin, y, step], 1))
 
 
 def _normalise(seen: Tensor, inside: Tensor, ink: Tensor) -> Tensor:

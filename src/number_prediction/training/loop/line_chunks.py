@@ -219,7 +219,7 @@ class ReadingChunks:
         while True:
             kind = random.random()
             if kind < self._numbers_share:
-                some = self._writers[random.choice(len(self._writers), p=self._weights)]
+                some: Sequence[RealLine] = self._writers[random.choice(len(self._writers), p=self._weights)]
             elif kind < self._numbers_share + self._words_share:
                 some = self._words
             else:

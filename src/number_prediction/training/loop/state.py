@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from number_prediction.digits.prediction import DEFAULT_THRESHOLD
 from number_prediction.errors import TrainingError
 from number_prediction.runs.run import Run, Settings
-from number_prediction.training.graph.digit_graph import InkedNetwork
+from number_prediction.training.graph.ink_frames import InkedNetwork
 from number_prediction.training.loop.batches import Stream
 from number_prediction.training.loop.checkpoint import save_checkpoint
 from number_prediction.training.loop.muon import Muon

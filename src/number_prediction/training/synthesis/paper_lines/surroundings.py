@@ -14,7 +14,7 @@ from number_prediction.training.synthesis.paper_lines.sheet import Sheet
 
 CELLS, EMPTY_CELLS = 0.36, 0.7
 """Shares of the lines in a cell, of those with writing and of empty ones."""
-BASE_LINES, UNDERLINES, BOXES, COMBS, RULES, BARS, SPECKS = 0.16, 0.07, 0.08, 0.12, 0.08, 0.06, 0.15
+BASE_LINES, UNDERLINES, BOXES, COMBS, RULES, BARS, SPECKS = 0.24, 0.07, 0.08, 0.12, 0.08, 0.06, 0.15
 """Shares of the lines with each."""
 LOWEST_SPECK = 0.7
 """Specks stand above this share of a digit's height: on the base line they could be points."""
@@ -126,10 +126,16 @@ class Surroundings:
             self.window.bottom = max(self.bottom - 2, bottom + unit * random.uniform(-0.01, 0.3))
 
     def draw_base_line(self) -> None:
+        """A line to write on, dotted or whole, from edge to edge or in part."""
         random = self._random
         row = self._sheet.base + DIGIT_PX * random.uniform(-0.12, 0.3)
-        dash = DIGIT_PX * random.uniform(0.06, 0.3) if random.random() < 0.6 else 0.0
-        self._across(row, self._pen(0.8, 3), dash=dash, strength=int(random.integers(90, 255)))
+        dash = DIGIT_PX * random.uniform(0.06, 0.3) if random.random() < 0.7 else 0.0
+        strength = int(random.integers(90, 255))
+        if random.random() < 0.65:
+            self._across(row, self._pen(0.8, 3), dash=dash, strength=strength)
+            return
+        begin, end = np.sort(random.uniform(self.window.left, self.window.right, 2))
+        self._line((begin, row), (end, row), self._pen(0.8, 3), dash=dash, strength=strength)
 
     def underline(self) -> None:
         random = self._random
