@@ -57,7 +57,7 @@ class Settings:
     @property
     def finds_ink(self) -> bool:
         """Whether the run's network tells ink from paper and reads nothing."""
-        return self.recipe.get("crops") is not None or self.recipe.get("line_crops") is not None
+        return any(self.recipe.get(part) is not None for part in ("crops", "line_crops"))
 
     @property
     def reads_numbers(self) -> bool:
@@ -173,7 +173,7 @@ def new_folder(name: str) -> Path:
 
 def reads_numbers(recipe: Mapping[str, Any]) -> bool:
     """Return whether a model of a recipe, as plain values, reads numbers and not single digits."""
-    return recipe.get("lines") is not None or recipe.get("paper_lines") is not None
+    return any(recipe.get(part) is not None for part in ("lines", "paper_lines"))
 
 
 def name_program(processes: int) -> str:

@@ -39,7 +39,7 @@ class LineCropRecipe:
 class PaperLineRecipe:
     """What a reader of lines on paper learns from."""
 
-    epoch: int = 144_000
+    epoch: int = 96_000
     """Lines that count as one epoch."""
     numbers: float = 0.4
     """Share of the lines that are real numbers."""
@@ -337,6 +337,7 @@ RECIPES = {
         ema_decay=0.998,
         augmentation=None,
         paper_lines=PaperLineRecipe(),
+        validations=3,
     ),
 }
 """All recipes by name."""

@@ -89,7 +89,7 @@ def test_a_digit_enlarged_pasted_and_inverted_is_framed_back(
     if inverted:
         page = 255 - page
     expected, found = predictor.predict_digits([original, page])
-    assert likeness(found.frame, expected.frame) > 0.8
+    assert likeness(found.frame, expected.frame) > 0.7
     if expected.confidence > 0.9:  # of a digit that was a toss-up, the smallest change turns the label
         assert found.label == expected.label
 

@@ -79,7 +79,7 @@ def train(
     ] = None,
     ink: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Run of the recipe ink; the recipe paper needs one."),
+        typer.Option(metavar="RUN", help="Run of the recipe ink for the recipe paper, of line-ink for line."),
     ] = None,
     threads: ThreadsOption = None,
     device: Annotated[
@@ -145,7 +145,8 @@ def train(
         accuracy = finish_run(run, splits)
     if run.settings().finds_ink:
         say(f"overlap with the true ink {100 * accuracy:.1f}%")
-        say(f"next: number-prediction train paper --ink {run.folder}")
+        reader = "paper" if run.settings().recipe.get("line_crops") is None else "line"
+        say(f"next: number-prediction train {reader} --ink {run.folder}")
         print(run.folder)
         return
     say(

@@ -97,20 +97,21 @@ def build_network(recipe: Recipe, class_count: int, mean: Tensor, std: Tensor) -
 
 
 def load_ink(settings: Settings) -> nn.Module:
-    """The ink network of the run that the settings name: canvases (N, S, S) -> logits (N, 3, S, S).
+    """The ink network of the run that the settings name: canvases (N, H, W) -> logits (N, 3, H, W).
 
     Raises:
         TrainingError: the settings name no run, or a run of another recipe.
     """
+    part, name = ("line_crops", "line-ink") if settings.reads_numbers else ("crops", "ink")
     if settings.ink is None:
         raise TrainingError(
-            "this recipe needs a trained ink network; run: number-prediction train ink, then pass its folder "
-            "with --ink"
+            f"this recipe needs a trained ink network; run: number-prediction train {name}, then pass its "
+            "folder with --ink"
         )
     run = Run(Path(settings.ink))
-    if not run.settings().finds_ink:
+    if run.settings().recipe.get(part) is None:
         raise TrainingError(
-            f"{run.folder}: a run of the recipe {run.settings().recipe['name']}; --ink needs one of ink"
+            f"{run.folder}: a run of the recipe {run.settings().recipe['name']}; --ink needs one of {name}"
         )
     network = load_trained(run).network
     assert isinstance(network, nn.Sequential)
