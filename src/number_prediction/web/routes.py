@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import cache, partial
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Header, Query, Request
+from fastapi import FastAPI, Header, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from number_prediction import __version__
@@ -15,8 +16,9 @@ from number_prediction.errors import ImageError, ImageTooLargeError, MissingExtr
 from number_prediction.images.decode import Page, to_page
 from number_prediction.images.formats import PICTURE_TYPES
 from number_prediction.numbers.predictor import NumberPredictor
-from number_prediction.pipeline.rows import Explained
+from number_prediction.pipeline.rows import Explained, Reader
 from number_prediction.web import metrics
+from number_prediction.web.constrained import parameters, parse_query
 from number_prediction.web.documentation import BINARY, OPENAPI_PATH, describe, render_documentation
 from number_prediction.web.limits import Limits
 from number_prediction.web.middleware.access import PROTECTED
@@ -26,10 +28,11 @@ from number_prediction.web.readiness import Readiness
 from number_prediction.web.schemas import Health, ModelFacts
 from number_prediction.web.services import Service
 from number_prediction.web.static import ONNX_MEDIA_TYPE
-from number_prediction.web.uploads import FIELD, FORM_TYPE, find_pictures
+from number_prediction.web.uploads import FIELD, FORM_TYPE, JSON_FIELD, JSON_TYPE, find_pictures
 
 ENGINE = "server"
 """Where the pictures are read; the offline app says "browser"."""
+EXPLAIN_VALUES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _READING_PROBLEMS = (
     "bad-request",
     "malformed-multipart",
@@ -71,38 +74,65 @@ def add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue, 
         name=path.rpartition("/")[2],
         summary=service.summary,
         description=(
-            f"{service.summary}. Send one picture as the body, or one or more in the form field {FIELD!r}."
+            f"{service.summary}. Send one picture as the body, one or more in the form field {FIELD!r}, or "
+            'JSON with data URLs: {"pictures": ["data:image/png;base64,..."]}.'
         ),
         response_model=service.answer,
         responses=documented(*_READING_PROBLEMS),
-        openapi_extra={"requestBody": {"required": True, "content": _picture_content(limits)}},
+        openapi_extra={
+            "parameters": _describe_query(service),
+            "requestBody": {"required": True, "content": _picture_content(limits)},
+        },
     )
-    async def read(
-        request: Request,
-        explain: Annotated[
-            bool, Query(description="Add what the model saw, if the service supports it")
-        ] = False,
-    ) -> Response:
-        _require_known(request)
+    async def read(request: Request) -> Response:
+        _require_known(request, service)
         body = await request.body()
         headers = request.headers
         pictures = find_pictures(
             body, headers.get("content-type", ""), headers.get("content-encoding", ""), limits
         )
         request.state.pictures = len(pictures)
-        reader = service.explain if explain and service.explain else service.read
+        reader = await _choose_reader(request, service)
         answers = await queue.read(pictures, reader, seconds=limits.max_answer_seconds)
         values = [_to_values(answer, number) for number, answer in enumerate(answers, 1)]
         return JSONResponse({service.key: values})
 
 
-def _require_known(request: Request) -> None:
-    """Raise Problem for query parameters that no service has, which would be ignored."""
-    unknown = sorted(set(request.query_params) - {"explain"})
+def _describe_query(service: Service) -> list[dict[str, Any]]:
+    """The query parameters of a service, for the OpenAPI document."""
+    described: dict[str, tuple[str, str]] = {}
+    if service.explain is not None:
+        described["explain"] = "boolean", "Add what the model saw."
+    if service.constrain is not None:
+        described |= {name: ("string", text) for name, text in parameters().items()}
+    return [
+        {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": kind}}
+        for name, (kind, text) in described.items()
+    ]
+
+
+async def _choose_reader(request: Request, service: Service) -> Reader:
+    """The reader that the query parameters of a request ask for."""
+    explain = request.query_params.get("explain", "false").lower()
+    if explain not in EXPLAIN_VALUES:
+        raise Problem("invalid-value", f"query.explain: {explain!r}; send true or false")
+    if EXPLAIN_VALUES[explain] and service.explain is not None:
+        return service.explain
+    spec = parse_query(request.query_params) if service.constrain is not None else {}
+    if not spec or service.constrain is None:
+        return service.read
+    return await run_in_threadpool(service.constrain, spec)
+
+
+def _require_known(request: Request, service: Service) -> None:
+    """Raise Problem for query parameters that the service would ignore."""
+    known = [each["name"] for each in _describe_query(service)]
+    unknown = sorted(set(request.query_params) - set(known))
     if unknown:
+        taken = f"this service takes {', '.join(known)}" if known else "this service takes none"
         raise Problem(
             "invalid-value",
-            f"unknown query parameter {unknown[0]!r}; this service takes explain",
+            f"unknown query parameter {unknown[0]!r}; {taken}",
             errors=[
                 ValueProblem(where=f"query.{name}", message="unknown parameter") for name in unknown[:10]
             ],
@@ -119,7 +149,17 @@ def _picture_content(limits: Limits) -> dict[str, Any]:
         "required": [FIELD],
         "additionalProperties": False,
     }
-    return {**{each: {"schema": BINARY} for each in PICTURE_TYPES}, FORM_TYPE: {"schema": form}}
+    urls = {"type": "string", "format": "uri", "description": "A picture as a data URL"}
+    json_body = {
+        "type": "object",
+        "properties": {
+            JSON_FIELD: {"type": "array", "items": urls, "minItems": 1, "maxItems": limits.max_pictures}
+        },
+        "required": [JSON_FIELD],
+        "additionalProperties": False,
+    }
+    pictures = {each: {"schema": BINARY} for each in PICTURE_TYPES}
+    return {**pictures, FORM_TYPE: {"schema": form}, JSON_TYPE: {"schema": json_body}}
 
 
 def _to_values(answer: Answer, number: int) -> dict[str, Any]:

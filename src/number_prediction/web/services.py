@@ -5,7 +5,7 @@ To add a service, add an entry to `services_of`; limits, queue, errors and docum
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from number_prediction.constraints.spec import Spec
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError
 from number_prediction.forms.template import FormTemplate
@@ -22,6 +23,7 @@ from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.pipeline.digit_reader import read_digits
 from number_prediction.pipeline.number_readers import form_reader, line_reader, page_reader
 from number_prediction.pipeline.rows import Reader
+from number_prediction.web.constrained import make_readers
 from number_prediction.web.schemas import DigitAnswers, LineAnswers, PageAnswers, SheetAnswers
 
 MAX_INK_SIDE_PX = 240
@@ -41,6 +43,9 @@ class Service:
     """Schema of the answer, for the documentation; the values are sent as the reader returns them."""
     explain: Reader | None = None
     """A reader that adds what the model saw, if the service has one."""
+    constrain: Callable[[Spec], Reader] | None = None
+    """From constraints to the reader of numbers that fit them, if the service takes constraints; raises
+    Problem."""
 
 
 def services_of(
@@ -63,9 +68,14 @@ def services_of(
         line_reader(numbers),
         "predictions",
         LineAnswers,
+        constrain=make_readers(partial(line_reader, numbers)),
     )
     services["/api/page"] = Service(
-        "Find and read all numbers in each picture of a page", page_reader(numbers), "pages", PageAnswers
+        "Find and read all numbers in each picture of a page",
+        page_reader(numbers),
+        "pages",
+        PageAnswers,
+        constrain=make_readers(partial(page_reader, numbers)),
     )
     if form is not None:
         services["/api/form"] = Service(

@@ -1,11 +1,14 @@
 """The body of a request -> the encoded pictures in it.
 
-A body is one picture (`image/*`) or a form (multipart/form-data, RFC 7578) with one or more files in the
-field `picture`. File names are ignored. The package `multipart` parses forms.
+A body is one picture (`image/*`), a form (multipart/form-data, RFC 7578) with one or more files in the field
+`picture`, or JSON with a list of data URLs (RFC 2397) in `pictures`. File names are ignored. The package
+`multipart` parses forms.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from email.message import Message
 
@@ -17,6 +20,8 @@ from number_prediction.web.problems import Problem
 FIELD = "picture"
 """Name of the form field that holds the pictures."""
 FORM_TYPE = "multipart/form-data"
+JSON_FIELD, JSON_TYPE = "pictures", "application/json"
+"""Name of the list of data URLs in a JSON body, and its media type."""
 _MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046
 
 
@@ -36,11 +41,14 @@ def find_pictures(body: bytes, content_type: str, content_encoding: str, limits:
     media_type = header.get_content_type() if content_type else "missing"
     if media_type == FORM_TYPE:
         pictures = list(_parse_form(body, _find_boundary(header), limits))
+    elif media_type == JSON_TYPE:
+        pictures = _parse_json(body, limits)
     elif media_type.startswith("image/"):
         pictures = [body] if body else []
     else:
         raise Problem(
-            "unsupported-media-type", f"the content type is {media_type!r}; send image/* or {FORM_TYPE}"
+            "unsupported-media-type",
+            f"the content type is {media_type!r}; send image/*, {FORM_TYPE} or {JSON_TYPE}",
         )
     if not pictures:
         raise Problem("no-picture", f"send a picture as the body or in the form field {FIELD!r}")
@@ -52,6 +60,41 @@ def find_pictures(body: bytes, content_type: str, content_encoding: str, limits:
                 picture=number,
             )
     return pictures
+
+
+def _parse_json(body: bytes, limits: Limits) -> list[bytes]:
+    """The pictures of the data URLs in a JSON body."""
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Problem("bad-request", f"the body is no JSON ({error}); see RFC 8259") from error
+    urls = values.get(JSON_FIELD) if isinstance(values, dict) and len(values) == 1 else None
+    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+        raise Problem(
+            "invalid-value", f'body: send {{"{JSON_FIELD}": [...]}} with a data URL for each picture'
+        )
+    if len(urls) > limits.max_pictures:
+        raise Problem(
+            "too-many-pictures",
+            f"the request holds more than {limits.max_pictures} pictures; split it into several requests",
+        )
+    return [_decode_url(url, number) for number, url in enumerate(urls, 1)]
+
+
+def _decode_url(url: str, number: int) -> bytes:
+    head, comma, data = url.partition(",")
+    if not comma or not head.startswith("data:image/") or not head.endswith(";base64"):
+        raise Problem(
+            "invalid-value",
+            "not the data URL of a picture; send data:image/png;base64,... as canvas.toDataURL gives it",
+            picture=number,
+        )
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError as error:
+        raise Problem(
+            "invalid-value", f"the data URL is no base64 ({error}); send it whole", picture=number
+        ) from error
 
 
 def _find_boundary(header: Message) -> bytes:
