@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import number_prediction
-from number_prediction.errors import ImageError, UnsupportedImageError
+from number_prediction.errors import ImageError, MissingExtraError, UnsupportedImageError
 from number_prediction.images.decode import to_page
 from number_prediction.images.encoded import open_encoded
 from number_prediction.images.formats import (
@@ -32,7 +32,7 @@ from tests.helpers.pictures import NOISE, PILLOW_FORMATS, UPRIGHT, encode, encod
 
 PAGE = Path(number_prediction.__file__).parent / "web" / "page" / "index.html"
 FILES = {
-    **{name: encode(NOISE, name) for name in (*PILLOW_FORMATS, "PDF")},
+    **{name: encode(NOISE, name) for name in (*PILLOW_FORMATS, "AVIF", "PDF")},
     "HEIC": encode_heic(Image.fromarray(NOISE)),
 }
 """Name of a format in upper case -> a file of it."""
@@ -220,3 +220,9 @@ def test_damaged_files_give_a_page_or_an_image_error(content: bytes) -> None:
         assert page.dtype == np.uint8
         assert page.ndim == 2
         assert 0 < page.size <= 100_000
+
+
+def test_without_its_decoder_an_avif_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda _name: False)
+    with pytest.raises(MissingExtraError, match="pip install --upgrade pillow"):
+        to_page(FILES["AVIF"])

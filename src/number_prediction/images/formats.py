@@ -16,7 +16,7 @@ from number_prediction.errors import UnsupportedImageError
 from number_prediction.images.encoded import Encoded
 from number_prediction.images.heic import heic_pages, import_heif
 from number_prediction.images.pdf import import_pdfium, pdf_pages
-from number_prediction.images.pillow import pillow_decoder, tiff_pages
+from number_prediction.images.pillow import avif_pages, import_avif, pillow_decoder, tiff_pages
 from number_prediction.images.pixels import Decoder
 
 
@@ -35,7 +35,7 @@ class ImageFormat:
     decode: Decoder
     """Yields the pages of a file."""
     import_extra: Callable[[], ModuleType] | None = None
-    """Imports the package of an optional extra; raises MissingExtraError if it is not installed."""
+    """Imports what not every installation has; raises MissingExtraError if it is missing."""
     has_pages: bool = False
     """Whether a file may have several pages; it may then be larger."""
     in_browsers: bool = False
@@ -95,6 +95,14 @@ FORMATS = (
         media_type="image/tiff",
         decode=tiff_pages,
         has_pages=True,
+    ),
+    ImageFormat(
+        name="AVIF",
+        suffixes=(".avif",),
+        signature=re.compile(rb"....ftypavi[fs]", re.DOTALL),
+        media_type="image/avif",
+        decode=avif_pages,
+        import_extra=import_avif,
     ),
     ImageFormat(
         name="HEIC",

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
+from types import ModuleType
 from typing import BinaryIO, NoReturn, TypeAlias
 
-from PIL import Image
+from PIL import Image, features
 
 from number_prediction.errors import (
     ImageError,
@@ -30,6 +31,21 @@ _SUBFILE_TYPE_TAG, _REDUCED_COPY_BIT = 254, 1  # TIFF 6.0: marks a small copy of
 def pillow_decoder(pillow_format: str) -> Decoder:
     """Make the decoder of a format by its name in Pillow. Pillow tries no other format."""
     return partial(first_page, _opener(pillow_format))
+
+
+def import_avif() -> ModuleType:
+    """Look for Pillow's own decoder of AVIF; raises MissingExtraError if this Pillow has none."""
+    if not features.check("avif"):
+        raise MissingExtraError(
+            "the installed Pillow reads no AVIF; install another with: pip install --upgrade pillow"
+        )
+    return features
+
+
+def avif_pages(encoded: Encoded, rendering: Rendering) -> Iterator[DecodePage]:
+    """Yield the page of an AVIF."""
+    import_avif()
+    return first_page(_opener("AVIF"), encoded, rendering)
 
 
 def first_page(open_picture: OpenPicture, encoded: Encoded, rendering: Rendering) -> Iterator[DecodePage]:
