@@ -28,6 +28,11 @@ class Canvas(NamedTuple):
     """() float32: pixels of the page, a side, in one of the canvas."""
 
 
+def is_page(canvas: Tensor) -> Tensor:
+    """Where a canvas shows a page, not BEYOND. A black pixel may be a little less than 0 by rounding."""
+    return canvas > BEYOND / 2
+
+
 def side_of(longer: int) -> int:
     """Pixels a side of the canvas for a page of so many pixels on its longer side."""
     smaller, larger = SIDES

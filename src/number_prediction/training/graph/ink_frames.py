@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from number_prediction.training.graph import components
-from number_prediction.training.graph.canvas import cell_weights, spread_weights, to_canvas
+from number_prediction.training.graph.canvas import cell_weights, is_page, spread_weights, to_canvas
 from number_prediction.training.graph.framing import Place, find_place
 
 FAINTEST = 0.1
@@ -117,7 +117,7 @@ def tell_apart(network: nn.Module, canvas: Tensor) -> Tensor:
 
     Nothing is meant on a blank page.
     """
-    inside = (canvas >= 0).to(torch.float32)
+    inside = is_page(canvas).to(torch.float32)
     masks = torch.sigmoid(network(canvas)) * inside.unsqueeze(1)
     meant = ((masks[:, 0] - FAINTEST) / (1 - FAINTEST)).clamp(min=0)
     is_written = (meant.amax((1, 2), keepdim=True) > IN_BOX).to(torch.float32)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from number_prediction.training.graph.canvas import is_page
 from number_prediction.training.networks.blocks import conv_block
 
 MASKS = ("meant", "other", "rules")
@@ -55,7 +56,7 @@ class InkNet(nn.Module):
 
 def look(canvas: Tensor) -> Tensor:
     """What the network sees (B, 3, S, S): standardized grey, the page's area, distance from its middle."""
-    inside = (canvas >= 0).to(canvas.dtype)
+    inside = is_page(canvas).to(canvas.dtype)
     grey = canvas * inside
     count = inside.sum((2, 3), keepdim=True).clamp(min=1)
     mean = grey.sum((2, 3), keepdim=True) / count
