@@ -141,6 +141,7 @@ def readers_of(pipe: Path) -> set[int]:
     return found - {os.getpid()}
 
 
+@pytest.mark.slow
 @needs_pipes
 def test_a_worker_killed_in_the_middle_loses_and_doubles_no_row(
     pictures: list[bytes], tmp_path: Path, command_line: CommandLine
@@ -174,6 +175,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_no_row(
     assert sum(bool(row["error"]) for row in found) == len(BROKEN) + 1
 
 
+@pytest.mark.slow
 @needs_pipes
 def test_a_killed_driver_leaves_no_file_and_no_worker(folder: Path, tmp_path: Path, ray_here: str) -> None:
     pipe = folder / "pipe.png"
@@ -193,6 +195,7 @@ def test_a_killed_driver_leaves_no_file_and_no_worker(folder: Path, tmp_path: Pa
     assert not (tmp_path / "rows.parquet").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 def test_numbers_are_read_of_parquet_as_of_files(
     pictures: list[bytes], folder: Path, tmp_path: Path, command_line: CommandLine
@@ -229,6 +232,7 @@ def test_numbers_are_read_of_parquet_as_of_files(
     assert_same(found, [{**plain[path, page], "path": name} for name, path, page in expected])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 def test_a_folder_is_read_as_without_a_cluster(
     pictures: list[bytes], tmp_path: Path, command_line: CommandLine
@@ -242,6 +246,7 @@ def test_a_folder_is_read_as_without_a_cluster(
     assert_same(rows_of((tmp_path / "rows.csv").read_text()), rows_of(plain.stdout.decode()))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 def test_what_a_reader_raises_is_raised(folder: Path) -> None:
     def refuse(pages: Iterable[Page]) -> Iterator[dict[str, int]]:
