@@ -30,6 +30,7 @@ class Limits:
     max_picture_bytes: int = _int(10 * MEBIBYTE, "Largest picture, in bytes.")
     max_picture_pixels: int = _int(25_000_000, "Largest picture, in pixels; checked before decoding.")
     max_pictures: int = _int(100, "Most pictures in one request.")
+    max_pages: int = _int(50, "Most pages of PDF and TIFF files in one request.")
     max_request_bytes: int = _int(32 * MEBIBYTE, "Largest request body with pictures, in bytes.")
     max_json_bytes: int = _int(6 * MEBIBYTE, "Largest request body without pictures, in bytes.")
     max_part_head_bytes: int = _int(8 * KIBIBYTE, "Largest headers of a part of a form, in bytes.")

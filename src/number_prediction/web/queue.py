@@ -21,13 +21,15 @@ from number_prediction.models.model import BATCH_SIZE
 from number_prediction.pipeline.rows import Explained, Reader
 from number_prediction.web.problems import Problem
 
+Sent: TypeAlias = "bytes | Page"
+"""An encoded picture, or a page that is decoded already."""
 Answer: TypeAlias = "dict[str, Any] | Explained | ImageError"
 """What a reader returns for one picture, or the error if the picture could not be decoded."""
 
 
 @dataclass(eq=False)
 class _Job:
-    pictures: Sequence[bytes]
+    pictures: Sequence[Sent]
     read: Reader
     answers: Future[list[Answer]] = field(default_factory=Future)
     is_cancelled: bool = False
@@ -39,7 +41,7 @@ class ReadingQueue:
 
     def __init__(
         self,
-        decode: Callable[[bytes], Page],
+        decode: Callable[[Sent], Page],
         *,
         capacity: int,
         threads: int,
@@ -48,7 +50,7 @@ class ReadingQueue:
         """Start the threads.
 
         Args:
-            decode: encoded picture -> page; raises ImageError.
+            decode: picture -> page; raises ImageError.
             capacity: largest number of waiting pictures.
             threads: number of batches that are read at the same time.
             on_batch: called with the number of pictures of each batch.
@@ -72,7 +74,7 @@ class ReadingQueue:
         """Number of pictures that no thread has taken yet."""
         return self._waiting
 
-    async def read(self, pictures: Sequence[bytes], read: Reader, *, seconds: float) -> list[Answer]:
+    async def read(self, pictures: Sequence[Sent], read: Reader, *, seconds: float) -> list[Answer]:
         """Return the answer of `read` for each picture.
 
         Raises:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Annotated, Any
 
@@ -14,21 +15,28 @@ from number_prediction import __version__
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError, ImageTooLargeError, MissingExtraError, UnsupportedImageError
 from number_prediction.images.decode import Page, to_page
-from number_prediction.images.formats import PICTURE_TYPES
 from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.pipeline.rows import Explained, Reader
 from number_prediction.web import metrics
 from number_prediction.web.constrained import parameters, parse_query
 from number_prediction.web.documentation import BINARY, OPENAPI_PATH, describe, render_documentation
+from number_prediction.web.documents import open_documents
 from number_prediction.web.limits import Limits
 from number_prediction.web.middleware.access import PROTECTED
 from number_prediction.web.problems import DOCUMENTATION, Problem, ValueProblem, documented
-from number_prediction.web.queue import Answer, ReadingQueue
+from number_prediction.web.queue import Answer, ReadingQueue, Sent
 from number_prediction.web.readiness import Readiness
 from number_prediction.web.schemas import Health, ModelFacts
 from number_prediction.web.services import Service
 from number_prediction.web.static import ONNX_MEDIA_TYPE
-from number_prediction.web.uploads import FIELD, FORM_TYPE, JSON_FIELD, JSON_TYPE, find_pictures
+from number_prediction.web.uploads import (
+    FIELD,
+    FORM_TYPE,
+    JSON_FIELD,
+    JSON_TYPE,
+    accepted_types,
+    find_pictures,
+)
 
 ENGINE = "server"
 """Where the pictures are read; the offline app says "browser"."""
@@ -59,7 +67,7 @@ def make_queue(limits: Limits, counters: metrics.Metrics, threads: int) -> Readi
     return queue
 
 
-def _decode(picture: bytes, *, limits: Limits) -> Page:
+def _decode(picture: Sent, *, limits: Limits) -> Page:
     try:
         return to_page(picture, max_bytes=limits.max_picture_bytes, max_pixels=limits.max_picture_pixels)
     except MissingExtraError as error:
@@ -81,7 +89,7 @@ def add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue, 
         responses=documented(*_READING_PROBLEMS),
         openapi_extra={
             "parameters": _describe_query(service),
-            "requestBody": {"required": True, "content": _picture_content(limits)},
+            "requestBody": {"required": True, "content": _picture_content(service, limits)},
         },
     )
     async def read(request: Request) -> Response:
@@ -89,13 +97,39 @@ def add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue, 
         body = await request.body()
         headers = request.headers
         pictures = find_pictures(
-            body, headers.get("content-type", ""), headers.get("content-encoding", ""), limits
+            body,
+            headers.get("content-type", ""),
+            headers.get("content-encoding", ""),
+            limits,
+            takes_documents=service.takes_documents,
         )
         request.state.pictures = len(pictures)
         reader = await _choose_reader(request, service)
-        answers = await queue.read(pictures, reader, seconds=limits.max_answer_seconds)
-        values = [_to_values(answer, number) for number, answer in enumerate(answers, 1)]
+        if service.takes_documents:
+            values = await _read_documents(pictures, reader, queue, limits)
+        else:
+            answers = await queue.read(pictures, reader, seconds=limits.max_answer_seconds)
+            values = [_to_values(answer, number) for number, answer in enumerate(answers, 1)]
         return JSONResponse({service.key: values})
+
+
+async def _read_documents(
+    pictures: Sequence[bytes], reader: Reader, queue: ReadingQueue, limits: Limits
+) -> list[dict[str, Any]]:
+    """The values of each page of the files sent; a page of several that cannot be read has an error."""
+    sent = await run_in_threadpool(open_documents, pictures, limits)
+    counts = Counter(each.picture for each in sent)
+    readable = [each.content for each in sent if not isinstance(each.content, ImageError)]
+    read = iter(await queue.read(readable, reader, seconds=limits.max_answer_seconds) if readable else [])
+    values = []
+    for each in sent:
+        answer = each.content if isinstance(each.content, ImageError) else next(read)
+        place = {"picture": each.picture, "page": each.page}
+        if isinstance(answer, ImageError) and counts[each.picture] > 1:
+            values.append({**place, "error": str(answer)})
+        else:
+            values.append({**place, **_to_values(answer, each.picture)})
+    return values
 
 
 def _describe_query(service: Service) -> list[dict[str, Any]]:
@@ -139,7 +173,7 @@ def _require_known(request: Request, service: Service) -> None:
         )
 
 
-def _picture_content(limits: Limits) -> dict[str, Any]:
+def _picture_content(service: Service, limits: Limits) -> dict[str, Any]:
     """Describe the bodies that a service accepts, by media type, for the OpenAPI document."""
     form = {
         "type": "object",
@@ -158,7 +192,7 @@ def _picture_content(limits: Limits) -> dict[str, Any]:
         "required": [JSON_FIELD],
         "additionalProperties": False,
     }
-    pictures = {each: {"schema": BINARY} for each in PICTURE_TYPES}
+    pictures = {each: {"schema": BINARY} for each in accepted_types(service.takes_documents)}
     return {**pictures, FORM_TYPE: {"schema": form}, JSON_TYPE: {"schema": json_body}}
 
 

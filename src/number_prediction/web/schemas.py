@@ -76,15 +76,23 @@ class PlacedNumber(LineAnswer):
     )
 
 
-class PageAnswer(BaseModel):
-    """All numbers in one picture, in reading order."""
+class SentPageAnswer(BaseModel):
+    """Which page of what was sent is answered."""
 
-    skew: float = Field(description="Skew of the page in degrees; positive if lines fall to the right")
-    numbers: list[PlacedNumber]
+    picture: int = Field(ge=1, description="Number of the picture or document in the request")
+    page: int = Field(ge=1, description="Number of the page in its document; 1 for a picture")
+    error: str | None = Field(None, description="Why this page of a document cannot be read, if it cannot")
+
+
+class PageAnswer(SentPageAnswer):
+    """All numbers on one page, in reading order."""
+
+    skew: float = Field(0.0, description="Skew of the page in degrees; positive if lines fall to the right")
+    numbers: list[PlacedNumber] = Field(default_factory=list)
 
 
 class PageAnswers(BaseModel):
-    """One answer per picture, in order."""
+    """One answer per page, in order."""
 
     pages: list[PageAnswer]
 
@@ -95,15 +103,19 @@ class FieldAnswer(LineAnswer):
     box: Box = Field(description=_BOX)
 
 
-class SheetAnswer(BaseModel):
+class SheetAnswer(SentPageAnswer):
     """A filled sheet of a form."""
 
-    found: float = Field(ge=0, le=1, description="Share of the printed form that was found in the picture")
-    fields: dict[str, FieldAnswer] = Field(description="Answers by the name of the field")
+    found: float = Field(
+        0.0, ge=0, le=1, description="Share of the printed form that was found in the picture"
+    )
+    fields: dict[str, FieldAnswer] = Field(
+        default_factory=dict, description="Answers by the name of the field"
+    )
 
 
 class SheetAnswers(BaseModel):
-    """One answer per picture, in order."""
+    """One answer per page, in order."""
 
     sheets: list[SheetAnswer]
 

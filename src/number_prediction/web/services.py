@@ -43,6 +43,8 @@ class Service:
     """Schema of the answer, for the documentation; the values are sent as the reader returns them."""
     explain: Reader | None = None
     """A reader that adds what the model saw, if the service has one."""
+    takes_documents: bool = False
+    """Whether PDF and all pages of TIFF files are read."""
     constrain: Callable[[Spec], Reader] | None = None
     """From constraints to the reader of numbers that fit them, if the service takes constraints; raises
     Problem."""
@@ -75,6 +77,7 @@ def services_of(
         page_reader(numbers),
         "pages",
         PageAnswers,
+        takes_documents=True,
         constrain=make_readers(partial(page_reader, numbers)),
     )
     if form is not None:
@@ -83,6 +86,7 @@ def services_of(
             form_reader(numbers, form),
             "sheets",
             SheetAnswers,
+            takes_documents=True,
         )
     return services
 

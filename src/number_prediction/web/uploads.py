@@ -14,6 +14,7 @@ from email.message import Message
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_content_disposition
 
+from number_prediction.images.formats import FORMATS
 from number_prediction.web.limits import Limits
 from number_prediction.web.problems import Problem
 
@@ -25,7 +26,14 @@ JSON_FIELD, JSON_TYPE = "pictures", "application/json"
 _MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046
 
 
-def find_pictures(body: bytes, content_type: str, content_encoding: str, limits: Limits) -> list[bytes]:
+def accepted_types(takes_documents: bool) -> list[str]:
+    """Media types of pictures, and of documents if they are taken."""
+    return [each.media_type for each in FORMATS if each.is_picture or takes_documents]
+
+
+def find_pictures(
+    body: bytes, content_type: str, content_encoding: str, limits: Limits, *, takes_documents: bool = False
+) -> list[bytes]:
     """Return the encoded pictures of a request, in order.
 
     Raises:
@@ -43,7 +51,7 @@ def find_pictures(body: bytes, content_type: str, content_encoding: str, limits:
         pictures = list(_parse_form(body, _find_boundary(header), limits))
     elif media_type == JSON_TYPE:
         pictures = _parse_json(body, limits)
-    elif media_type.startswith("image/"):
+    elif media_type.startswith("image/") or media_type in accepted_types(takes_documents):
         pictures = [body] if body else []
     else:
         raise Problem(
