@@ -10,6 +10,7 @@ NOW := $(shell date +%Y%m%d-%H%M%S)
 RUN := runs/cnn-$(NOW)
 MODEL_RUN := runs/digit-$(NOW)
 NUMBER_RUN := runs/number-$(NOW)
+TWO := $(BIN)/torchrun --standalone --nproc_per_node 2 -m number_prediction
 OFFLINE_APP := build/offline
 NPM_PACKAGE := build/npm
 LONGEST_NOTEBOOK := $(wildcard notebooks/04_*.ipynb)
@@ -122,10 +123,18 @@ model: $(INSTALLED) ## train the packaged model for digits again (1.5 hours on t
 	@$(BIN)/number-prediction evaluate $(MODEL_RUN)
 	@$(BIN)/number-prediction export $(MODEL_RUN) --output src/number_prediction/assets/models/digit.onnx
 
-numbermodel: $(INSTALLED) ## train the packaged model for numbers again (an hour on two cores)
-	@$(BIN)/torchrun --standalone --nproc_per_node 2 -m number_prediction train number --seed 0 --threads 1 --output $(NUMBER_RUN)
+numbermodel: $(INSTALLED) ## train the small packaged model for numbers again (an hour on two cores), or with OPEN=DIR the base one
+ifdef OPEN
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[teacher]' --constraint constraints.txt
+	@$(TWO) train line-ink --seed 0 --threads 1 --open $(OPEN) --output $(NUMBER_RUN)-ink
+	@$(TWO) train line --seed 0 --threads 1 --open $(OPEN) --ink $(NUMBER_RUN)-ink --output $(NUMBER_RUN)
+	@$(BIN)/number-prediction evaluate $(NUMBER_RUN)
+	@$(BIN)/number-prediction export $(NUMBER_RUN) --output src/number_prediction/assets/models/number-base.onnx
+else
+	@$(TWO) train number --seed 0 --threads 1 --output $(NUMBER_RUN)
 	@$(BIN)/number-prediction evaluate $(NUMBER_RUN)
 	@$(BIN)/number-prediction export $(NUMBER_RUN) --output src/number_prediction/assets/models/number.onnx
+endif
 
 clean: ## remove .venv, caches and builds; runs stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,4 +1,4 @@
-"""Make constraints.txt: the newest versions that satisfy requirements.txt, as pip chooses them today.
+"""Make constraints.txt: the newest versions that satisfy requirements.txt and the extra teacher.
 
 PyTorch and its CUDA packages are left out, because their builds differ from machine to machine.
 Nothing is installed. Afterwards run the gate (`.ci/run`): it finds a new version that breaks something.
@@ -26,7 +26,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
-        command += ["--report", str(report), "--requirement", "requirements.txt"]
+        command += ["--report", str(report), "--requirement", "requirements.txt", ".[teacher]"]
         subprocess.run(command, cwd=ROOT, check=True)
         resolved = json.loads(report.read_text(encoding="utf-8"))
     chosen = {

@@ -23,6 +23,18 @@ ThreadsOption = Annotated[
 ]
 
 
+class Size(StrEnum):
+    """Which of the packaged models read numbers."""
+
+    base = "base"
+    small = "small"
+
+
+SizeOption = Annotated[
+    Size, typer.Option(help="Packaged models that read numbers: base asks both, small only the faster one.")
+]
+
+
 class Part(StrEnum):
     """The part of a data set to evaluate on."""
 

@@ -199,9 +199,14 @@ def require_answers(answers: Iterable[_Answer | ImageError]) -> list[_Answer]:
     return found
 
 
+def packaged_model(name: str) -> Path:
+    """The file of a model in the package."""
+    return Path(str(resources.files("number_prediction") / "assets" / "models" / f"{name}.onnx"))
+
+
 def _find(model: str | os.PathLike[str] | None, packaged: str) -> Path:
     if model is None:
-        return Path(str(resources.files("number_prediction") / "assets" / "models" / f"{packaged}.onnx"))
+        return packaged_model(packaged)
     path = Path(model)
     if model == LATEST and not path.exists():
         path = _find_latest()

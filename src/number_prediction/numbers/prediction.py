@@ -15,6 +15,8 @@ from number_prediction.decoding.reading import Reading
 from number_prediction.decoding.search import decode
 from number_prediction.images.geometry import LEFT_AS_IT_IS, Affine, Box, box_of
 
+MIN_PROBABILITY = 1e-6
+"""Probability below which a share is not computed any further."""
 LEAST_FIT = 0.01
 """Minimum `fit`; below it the line is treated as not containing an allowed number."""
 MIN_BOX_INK = 0.3
@@ -104,6 +106,14 @@ class NumberPrediction(NumberReading):
         reading = decode(self.lattice, GLYPHS, constraint)[0]
         located = locate(reading, self.frame, self.lattice, self.place, self.is_number)
         return located.moved(self.to_picture)
+
+    def with_is_number(self, is_number: float) -> NumberPrediction:
+        """The same reading with another probability that the line has no letter."""
+        reading = replace(self, fit=self.fit * is_number / max(self.is_number, MIN_PROBABILITY))
+        most = 1.0 if reading.fit >= LEAST_FIT else reading.fit
+        glyphs = tuple(replace(each, confidence=min(most, each.confidence)) for each in self.glyphs)
+        confidence = min(most, self.confidence)
+        return replace(reading, is_number=is_number, confidence=confidence, glyphs=glyphs)
 
     def moved(self, to_picture: Affine) -> NumberPrediction:
         """Map the boxes to another picture."""

@@ -7,10 +7,12 @@ glyph in the picture. A sloping line is straightened and read again if its first
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ from number_prediction.errors import ImageError, ModelError
 from number_prediction.images.decode import Page
 from number_prediction.images.pictures import Pictures
 from number_prediction.layout.skew import straighten
-from number_prediction.models.model import Model, iterate_answers, require_answers
+from number_prediction.models.model import Model, iterate_answers, packaged_model, require_answers
 from number_prediction.numbers.lone_digit import find_lone_digit, merge_opinions
 from number_prediction.numbers.prediction import NumberPrediction, locate
 
@@ -31,6 +33,12 @@ OUTPUTS = ("frame", "probabilities", "place", "is_number")
 """Outputs of the graph, in order."""
 GLYPHS_KEY = "glyphs"
 """ONNX metadata: the glyphs as a JSON list."""
+Size: TypeAlias = Literal["base", "small"]
+"""Packaged models that read numbers: "base" asks both, "small" only the smaller one, as the web page does."""
+BASE = "number-base"
+"""Name of the packaged model that sees the paper."""
+SECOND_OPINION_BELOW = 0.98
+"""The model that sees the paper reads too if the probability of the first reading is below this."""
 RELEVEL_BELOW = 0.5
 """Probability of the text; below it a line is checked for a slope."""
 MIN_RELEVEL_SKEW_DEGREES = 6.0
@@ -54,18 +62,27 @@ class LineOutputs:
 class NumberPredictor(Model):
     """A loaded model for numbers. Load it once and keep it; threads may share it.
 
-    The packaged model for digits also reads numbers of one digit.
+    The packaged model for digits also reads numbers of one digit. Where the packaged model for numbers is
+    unsure, a second one, which sees the paper, reads too, and the more probable reading counts.
     """
 
     PACKAGED = "number"
     GRAPH_OUTPUTS = OUTPUTS
     GRAPH_METADATA = (GLYPHS_KEY,)
 
-    def __init__(self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        size: Size = "base",
+        threads: int | None = None,
+    ) -> None:
         """Load and check a model.
 
         Args:
-            model: an exported model.onnx or the folder of a run; the default is the packaged model.
+            model: an exported model.onnx or the folder of a run; by default the packaged models.
+            size: of the packaged models: "base" reads best, "small" is several times as fast where the first
+                model is unsure.
             threads: batches that run in parallel, each on one thread; the default is one per core.
 
         Raises:
@@ -74,11 +91,22 @@ class NumberPredictor(Model):
         super().__init__(model, threads=threads)
         if tuple(json.loads(self._metadata[GLYPHS_KEY])) != GLYPHS:
             raise ModelError(f"{self.path}: the model reads other glyphs; export it again")
+        self._is_base = model is None and size == "base"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of each model that reads, in hexadecimal."""
+        return f"{self.sha256} {self._second.sha256}" if self._second else self.sha256
 
     @cached_property
     def _digits(self) -> Predictor:
         """The model for digits, loaded at its first use."""
         return Predictor(threads=self.threads)
+
+    @cached_property
+    def _second(self) -> NumberPredictor | None:
+        """The packaged model that sees the paper, loaded at its first use; None if it is not asked."""
+        return NumberPredictor(packaged_model(BASE), threads=self.threads) if self._is_base else None
 
     def predict_numbers(
         self, images: Pictures, constraint: Constraint | None = None
@@ -141,7 +169,18 @@ class NumberPredictor(Model):
             yield prediction
 
     def _read(self, pages: Sequence[Page], constraint: Constraint | None) -> list[NumberPrediction]:
-        """Read pages without a check for slopes."""
+        """Read pages without a check for slopes; ask the second model about uncertain readings."""
+        readings = self._read_alone(pages, constraint)
+        unsure = [place for place, each in enumerate(readings) if each.probability < SECOND_OPINION_BELOW]
+        if self._second is None or not unsure:
+            return readings
+        others = self._second._read_alone([pages[place] for place in unsure], constraint)
+        for place, other in zip(unsure, others, strict=True):
+            readings[place] = agree(readings[place], other)
+        return readings
+
+    def _read_alone(self, pages: Sequence[Page], constraint: Constraint | None) -> list[NumberPrediction]:
+        """Read pages by this model and, for a lone digit, the one for digits."""
         answer = self.run(pages)
         lattices = self._merge_lone_digits(pages, answer.lattices)
         return [
@@ -165,3 +204,12 @@ class NumberPredictor(Model):
             if is_digit >= self._digits.threshold:
                 merged[index] = merge_opinions(lattices[index], steps, digits)
         return merged
+
+
+def agree(one: NumberPrediction, other: NumberPrediction) -> NumberPrediction:
+    """The more probable of two models' readings of a line, if both hold it for a number.
+
+    Its `is_number` is the geometric mean of both: a word that one of them takes for a number stays doubtful.
+    """
+    chosen = max(one, other, key=lambda each: each.probability)
+    return chosen.with_is_number(math.sqrt(one.is_number * other.is_number))

@@ -201,7 +201,7 @@ def _batch_reader(
     return BatchReader(
         partial(answer, find, wanted),
         layout,
-        {**settings, "model": predictor.sha256, "unsure": wanted.unsure, "below": wanted.below},
+        {**settings, "model": predictor.fingerprint, "unsure": wanted.unsure, "below": wanted.below},
         needs_all_pages=wanted.roster is not None,
     )
 

@@ -9,6 +9,7 @@ import typer
 
 from number_prediction.cli.console import read_text, say
 from number_prediction.cli.option_groups import Excludes, Requires, Rule, check_options, spread_groups
+from number_prediction.cli.options import Size, SizeOption
 from number_prediction.cli.output import chosen_format, write_results
 from number_prediction.cli.reading_options import (
     BATCH_RULES,
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     *CONSTRAINT_RULES,
     Requires("gap", ("page",)),
     Requires("below", ("review",)),
+    Excludes("model", ("size",), "the size is that of the packaged models"),
     Excludes("form", ("page", *CONSTRAINT_PARAMETERS), "the template holds the constraints of its fields"),
     Excludes("roster", ("one_of",), "a roster already lists the allowed numbers"),
     Excludes("roster", ("resume",), "a roster is matched over all pictures at once"),
@@ -107,6 +109,7 @@ def read(
     constraints: ConstraintArguments,
     roster: RosterOption = None,
     model: ModelOption = None,
+    size: SizeOption = Size.base,
     unsure: UnsureOption = 0.0,
     annotate: AnnotateOption = None,
     review: ReviewOption = None,
@@ -136,7 +139,7 @@ def read(
     check = None if roster is None else _open_roster(roster, template)
     doubtful_below = 0.0 if review is None else REVIEW_BELOW_CONFIDENCE if below is None else below
     wanted = Wanted(unsure, annotate is not None, doubtful_below, None if check is None else check.roster)
-    predictor = NumberPredictor(model, threads=1 if batch.cluster else batch.threads)
+    predictor = NumberPredictor(model, size=size.value, threads=1 if batch.cluster else batch.threads)
     if template is not None:
         reader = form_reader(predictor, template, wanted=wanted)
     elif page:

@@ -11,7 +11,7 @@ import typer
 
 from number_prediction.cli.console import extra, say
 from number_prediction.cli.option_groups import spread_groups
-from number_prediction.cli.options import ThreadsOption
+from number_prediction.cli.options import Size, SizeOption, ThreadsOption
 from number_prediction.machine import usable_cores
 from number_prediction.web.limits import Limits, environment_variable
 
@@ -86,6 +86,7 @@ _AllowHostOption = Annotated[
 def serve(
     *,
     model: _ModelOption = None,
+    size: SizeOption = Size.base,
     form: _FormOption = None,
     page: _PageOption = None,
     host: _HostOption = "127.0.0.1",
@@ -117,7 +118,7 @@ def serve(
         )
     app = create_app(
         Predictor(model, threads=1),
-        numbers=NumberPredictor(threads=1),
+        numbers=NumberPredictor(size=size.value, threads=1),
         form=None if form is None else load_form(form),
         corrections=corrections or default_path(),
         page=page or PAGE,
