@@ -31,5 +31,5 @@ def test_a_card_shows_all_figures_of_its_manifest(model: Path) -> None:
             assert f"| {cell} |" in card
 
 
-def test_both_packaged_models_have_a_card() -> None:
-    assert [model.stem for model in MODELS] == ["digit", "number"]
+def test_every_packaged_model_has_a_card() -> None:
+    assert [model.stem for model in MODELS] == ["digit", "number-base", "number"]

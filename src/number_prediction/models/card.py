@@ -20,6 +20,12 @@ LIMITS_OF_NUMBERS = (
     "comma after the last digit is not read. A line of more than about 25 digits is scaled too small to be "
     "read reliably. Likely years are preferred: an unclear 1?45 is read as 1945."
 )
+LIMITS_OF_PAPER_LINES = (
+    "One line a picture: of several, the one that seems meant, mostly the one in the middle. Letters, other "
+    "signs and struck-out writing are left out of the text; `is_number` is the probability that no letter "
+    "stands on the line. A dot or comma after the last digit is not read. The line is found on a picture of "
+    "at most 256 pixels a side, so a number that takes less than a tenth of a large photograph may be lost."
+)
 LIMITS_OF_THRESHOLDS = (
     "Of several marks the model reads the one with the most ink near the middle; whole marks beside it stay "
     "in the frame. Ruled lines and squares are removed if they cross the whole picture. "
@@ -61,6 +67,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         f"{versions}; temperature {training['temperature']}; commit {environment['commit'] or 'unknown'}.",
         "",
         *_ink(training.get("ink")),
+        *_start(training.get("started_from")),
         *(_adaptation(adapted) if adapted else []),
         "## Figures",
         "",
@@ -77,7 +84,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         *_sources(training.get("sources", ())),
         "## Limits",
         "",
-        LIMITS_OF_NUMBERS if reads_numbers(recipe) else _limits(recipe),
+        _limits(recipe),
         "",
     ]
     return "\n".join(lines)
@@ -93,6 +100,13 @@ def _data(name: str, recipe: Mapping[str, Any]) -> str:
     """Describe the training data: source, licence and what was drawn in addition."""
     source = MNIST_SOURCE if name == "mnist" else f"`{name}`"
     known = f"The training part of {source}, without the validation part."
+    if recipe.get("paper_lines") is not None:
+        return (
+            f"{known} Lines are composed of these digits, of what the package draws and of the sources below, "
+            "on synthetic paper with light, camera and damage "
+            "(`training/synthesis/paper_lines/`). Real lines of numbers and words are among the sources, if "
+            "any. A second network in the same file finds the line."
+        )
     if reads_numbers(recipe):
         return (
             f"{known} Lines are composed of these digits, of digits, signs and letters that the package "
@@ -146,8 +160,22 @@ def _ink(ink: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
+def _start(start: Mapping[str, Any] | None) -> list[str]:
+    """The weights that the training began with, if they were not random."""
+    if start is None:
+        return []
+    return [
+        f"The weights to start from, and the teacher: {start['name']}, SHA-256 `{start['sha256']}`.",
+        "",
+    ]
+
+
 def _limits(recipe: Mapping[str, Any]) -> str:
-    """What a model of the recipe for digits cannot do."""
+    """What a model of the recipe cannot do."""
+    if recipe.get("paper_lines") is not None:
+        return LIMITS_OF_PAPER_LINES
+    if reads_numbers(recipe):
+        return LIMITS_OF_NUMBERS
     by_network = recipe.get("paper") is not None
     known = "A picture shows one character. " + (
         LIMITS_OF_LEARNED_INK if by_network else LIMITS_OF_THRESHOLDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def recogniser() -> Recogniser:
     """Of random weights."""
     torch.manual_seed(0)
     weights = PaperLineNet(len(CHARACTERS), steps_per_column=1).state_dict()
-    return Recogniser(weights, CHARACTERS, "0" * 64)
+    return Recogniser(weights, CHARACTERS)
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +127,17 @@ def test_without_an_ink_network_a_reader_is_refused(few_digits: Splits, tmp_path
 def test_the_teacher_is_asked_for_by_name_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ppocr, "find_spec", lambda _name: None)
     with pytest.raises(TrainingError, match=r"number-prediction\[teacher\]"):
+        ppocr.load_recogniser()
+
+
+def test_another_file_than_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / ppocr.FILE
+    path.parent.mkdir()
+    path.write_bytes(b"another")
+    monkeypatch.setattr(
+        ppocr, "find_spec", lambda _name: SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    )
+    with pytest.raises(TrainingError, match="another file"):
         ppocr.load_recogniser()
 
 

@@ -21,6 +21,7 @@ from number_prediction.training.export import numbers as numbers_export
 from number_prediction.training.export.onnx_files import Parity
 from number_prediction.training.loop.open_sources import LEFT_OUT
 from number_prediction.training.loop.trained import TrainedNetwork, load_trained
+from number_prediction.training.networks import ppocr
 
 
 def export_run(run: Run, *, output: Path | None = None) -> Path:
@@ -97,6 +98,9 @@ def _describe(content: bytes, trained: TrainedNetwork, settings: Settings, parit
                 for source in settings.sources
             ],
             "ink": None if settings.ink is None else _describe_ink(Run(Path(settings.ink))),
+            "started_from": {"name": ppocr.NAME, "sha256": ppocr.SHA256}
+            if settings.recipe.get("paper_lines") is not None
+            else None,
             "seed": settings.seed,
             "threads": settings.threads,
             "processes": settings.processes,
