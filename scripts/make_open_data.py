@@ -3,7 +3,8 @@
     python scripts/make_open_data.py DOWNLOADS OUTPUT [SOURCE ...]
 
 DOWNLOADS holds a copy of each repository that a source names, in a folder with the repository's name. Without
-SOURCE every source is made. docs/how-to/open-data.md says how each one is published.
+SOURCE every source is made. docs/how-to/open-data.md says how each one is published. No file is parsed before
+its size and SHA-256 were checked.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import io
 import json
 import random
+import string
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +23,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from number_prediction.files import write_together
+from number_prediction.images.decode import to_page
+from number_prediction.images.encoded import MAX_BYTES
 
 Strokes = list[list[list[int]]]
 """The strokes of one drawing, each a list of [x, y]: x to the right, y down."""
@@ -43,6 +49,12 @@ UNREADABLE_SCANS = {
     "0021_CH4M/2/number-320.png",
 }
 """Numbers on forms: wrong labels and unreadable digits, found by looking at them."""
+EMNIST_SIZE_PX = 28
+MAX_EMNIST_LETTERS = 700
+"""EMNIST: pictures of each letter, at most."""
+MNIST_TWINS = Path(__file__).with_name("mnist_twins.txt")
+"""EMNIST: one bit for each digit of the test part in its order, hexadecimal; 1 where the digit nearly equals
+a test image of MNIST and is left out."""
 MEASURED_DOODLES = {"cat", "rainbow", "train"}
 """Doodles: categories on which models are measured, left out."""
 SIMPLE_DOODLES = {
@@ -154,7 +166,7 @@ def read_hwd(downloads: Path) -> Drawings:
     folder = downloads / "hwd-1000-dataset"
     with (folder / "dataset.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    images = np.stack([read_grey(folder / row["image"]) for row in rows])
+    images = np.stack([to_page(folder / row["image"]) for row in rows])
     return Drawings([row["label"] for row in rows], ["hwd"] * len(rows), images=images)
 
 
@@ -162,9 +174,47 @@ def read_kensanata(downloads: Path) -> Drawings:
     folder = downloads / "anagnostes/numbers"
     names = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*/*.png"))
     names = [name for name in names if name not in UNREADABLE_SCANS]
-    images = np.stack([fit_square(read_grey(folder / name)) for name in names])
+    images = np.stack([fit_square(to_page(folder / name)) for name in names])
     people, labels, _ = zip(*(name.split("/") for name in names), strict=True)
     return Drawings(list(labels), [f"ken-{person}" for person in people], images=images)
+
+
+def read_emnist_letters(downloads: Path) -> Drawings:
+    labels, images = read_emnist(downloads)
+    generator = np.random.default_rng(0)
+    chosen: list[int] = []
+    for letter in string.ascii_uppercase + string.ascii_lowercase:
+        indices = [index for index, label in enumerate(labels) if label == letter]
+        chosen += generator.permutation(indices)[:MAX_EMNIST_LETTERS].tolist()
+    return choose(labels, images, sorted(chosen))
+
+
+def read_emnist_digits(downloads: Path) -> Drawings:
+    labels, images = read_emnist(downloads)
+    digits = [index for index, label in enumerate(labels) if label.isdecimal()]
+    twins = np.unpackbits(np.frombuffer(bytes.fromhex(MNIST_TWINS.read_text(encoding="ascii")), np.uint8))
+    return choose(labels, images, [digit for digit, twin in zip(digits, twins, strict=False) if not twin])
+
+
+def read_emnist(downloads: Path) -> tuple[list[str], NDArray[np.uint8]]:
+    """All characters of the test part of EMNIST ByClass: labels and images (N, 28, 28), upright."""
+    folder = downloads / "emnist-packed/emnist-byclass"
+    content = json.loads((folder / "test.json").read_text(encoding="utf-8"))
+    labels = [chr(content["mapping"][index]) for index in content["id"]]
+    images = [cut_sheet(to_page(folder / name)) for name in content["files"]]
+    return labels, np.concatenate(images)
+
+
+def cut_sheet(sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A sheet (28 R, 28 C) of pictures without gaps -> (R C, 28, 28), row by row."""
+    rows, columns = (length // EMNIST_SIZE_PX for length in sheet.shape)
+    grid = sheet.reshape(rows, EMNIST_SIZE_PX, columns, EMNIST_SIZE_PX).swapaxes(1, 2)
+    return grid.reshape(-1, EMNIST_SIZE_PX, EMNIST_SIZE_PX)
+
+
+def choose(labels: list[str], images: NDArray[np.uint8], indices: list[int]) -> Drawings:
+    """Some pictures by writers who are not known."""
+    return Drawings([labels[index] for index in indices], [""] * len(indices), images=images[indices])
 
 
 def read_unipen(path: Path) -> list[tuple[str, str, Strokes]]:
@@ -216,11 +266,6 @@ def drop_points(stroke: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([drop_points(stroke[: farthest + 1])[:-1], drop_points(stroke[farthest:])])
 
 
-def read_grey(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as image:
-        return np.array(image.convert("L"), np.uint8)
-
-
 def fit_square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A grey picture padded to a square by the median of its border, then reduced by area."""
     height, width = image.shape
@@ -243,6 +288,23 @@ def add_drawing(drawings: Drawings, label: str, writer: str, strokes: Strokes) -
     drawings.strokes.append(strokes)
 
 
+EMNIST_PACKED = "github:0r4nd/emnist-packed@0f121efc642634809af4f2f443b70152f71b9a51"
+EMNIST = (
+    "EMNIST: an extension of MNIST to handwritten letters, Cohen, Afshar, Tapson and van Schaik 2017, "
+    "DOI 10.1109/IJCNN.2017.7966217, test part of ByClass"
+)
+EMNIST_LICENCE = "NIST Special Database 19: US Government work, public domain"
+EMNIST_ORIGINALS = (
+    Original(
+        "emnist-packed/emnist-byclass/X_test_*.webp",
+        "89e4f608cd3296dbe4c449bf42a5f252bdcffc3c7f8581363bb54a0bf2a63ceb",
+        count=8,
+    ),
+    Original(
+        "emnist-packed/emnist-byclass/test.json",
+        "b2d4f5349865e3e808b93c432df28358dea9a46b63e8da1bc9916726d89a56da",
+    ),
+)
 DIGIT_SIGNATURE = "github:yangxikevinou/DigitSignature@16f5add2ccfb27c380541ac6fbf2cc5858084695"
 NUMBER_PAD = "github:bridger/NumberPad@de2f2285144d16346bffdd37b94af75eb6fa2d13"
 UJI1_SHA256 = (
@@ -275,6 +337,12 @@ SOURCES: dict[str, Source] = {
             ),
         ),
         read=read_bridger,
+    ),
+    "emnist-byclass-test-digits": Source(
+        EMNIST_PACKED, EMNIST, EMNIST_LICENCE, EMNIST_ORIGINALS, read_emnist_digits
+    ),
+    "emnist-byclass-test-letters": Source(
+        EMNIST_PACKED, EMNIST, EMNIST_LICENCE, EMNIST_ORIGINALS, read_emnist_letters
     ),
     "hwd-1000": Source(
         origin="github:niklashenning/hwd-1000-dataset@93b3ba9e45624ee557360229a42298eaa6b3a106",
@@ -379,59 +447,79 @@ def make_open_data(downloads: Path, output: Path, sources: Mapping[str, Source])
     """
     failed = 0
     for name, source in sources.items():
-        problems = [problem for original in source.originals for problem in check(downloads, original)]
-        if problems:
-            problems += [f"published as: {source.published}", f"get a copy of {source.origin}"]
-        if (output / name).exists():
-            problems = [f"{output / name} already exists; remove it or choose another OUTPUT"]
+        problems = find_problems(downloads, output / name, source)
         if problems:
             failed += 1
             print(f"{name}: not written", *problems, sep="\n  ", file=sys.stderr)
             continue
         drawings = source.read(downloads)
-        write_source(output / name, source, drawings)
+        write_together(output / name, source_files(source, drawings))
         print(f"{name}: {len(drawings.labels)} drawings")
     return failed
 
 
+def find_problems(downloads: Path, folder: Path, source: Source) -> list[str]:
+    """Why a source cannot be written, and what to do; empty if it can."""
+    if folder.exists():
+        return [f"{folder} already exists; remove it or choose another OUTPUT"]
+    problems = [problem for original in source.originals for problem in check(downloads, original)]
+    if problems:
+        problems += [
+            f"published as: {source.published}",
+            f"copy {source.origin} into {downloads}, with its line ends (docs/how-to/open-data.md)",
+        ]
+    return problems
+
+
 def check(downloads: Path, original: Original) -> list[str]:
     """What is wrong with an original; empty if nothing."""
-    paths = sorted(path.relative_to(downloads).as_posix() for path in downloads.glob(original.path))
+    where = downloads / original.path
+    paths = sorted(path for path in downloads.glob(original.path) if path.is_file())
     if len(paths) != original.count:
-        where = downloads / original.path
-        return [f"{where} is missing" if not paths else f"{where}: {len(paths)} of {original.count} files"]
-    hashes = [hashlib.sha256((downloads / path).read_bytes()).hexdigest() for path in paths]
-    sha256 = hashes[0]
-    if "*" in original.path:
-        lines = "".join(f"{each}  {path}\n" for each, path in zip(hashes, paths, strict=True))
-        sha256 = hashlib.sha256(lines.encode()).hexdigest()
+        return [f"{where}: {len(paths)} of {original.count} files" if paths else f"{where} is missing"]
+    large = [f"{path}: more than {MAX_BYTES:,} bytes" for path in paths if path.stat().st_size > MAX_BYTES]
+    if large:
+        return large
+    hashes = {path.relative_to(downloads).as_posix(): hash_file(path) for path in paths}
+    sha256 = hash_lines(hashes) if "*" in original.path else hashes[original.path]
     if sha256 != original.sha256:
-        return [f"{downloads / original.path} has SHA-256 {sha256}, expected {original.sha256}"]
+        return [f"{where} has SHA-256 {sha256}, expected {original.sha256}"]
     return []
 
 
-def write_source(folder: Path, source: Source, drawings: Drawings) -> None:
-    """meta.json comes last: only a complete folder is a source."""
-    folder.mkdir(parents=True)
-    file = "data.npz"
+def hash_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_lines(hashes: Mapping[str, str]) -> str:
+    """SHA-256 of what `sha256sum` prints of files, from the hash of each path."""
+    lines = "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(hashes.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def source_files(source: Source, drawings: Drawings) -> dict[str, bytes | str]:
+    """Name -> content of the files of a source. meta.json comes last: only a complete folder is a source."""
     if drawings.images is not None:
-        np.savez_compressed(folder / file, images=drawings.images)
+        file, packed = "data.npz", io.BytesIO()
+        np.savez_compressed(packed, images=drawings.images)
+        content: bytes | str = packed.getvalue()
     else:
         file = "strokes.jsonl"
         lines = [json.dumps({"strokes": each}, separators=(",", ":")) for each in drawings.strokes or ()]
-        (folder / file).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(["file", "label", "writer"])
-        for index, (label, writer) in enumerate(zip(drawings.labels, drawings.writers, strict=True)):
-            table.writerow([f"{file}[{index}]", label, writer])
+        content = "".join(f"{line}\n" for line in lines)
+    labels = io.StringIO()
+    table = csv.writer(labels, lineterminator="\n")
+    table.writerow(["file", "label", "writer"])
+    for index, (label, writer) in enumerate(zip(drawings.labels, drawings.writers, strict=True)):
+        table.writerow([f"{file}[{index}]", label, writer])
     paths = " ".join(original.path.partition("/")[2] for original in source.originals)
     meta = {
         "source": f"{source.origin} {paths} ({source.published})",
         "license": source.licence,
         "n": len(drawings.labels),
     }
-    (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+    return {file: content, "labels.csv": labels.getvalue(), "meta.json": json.dumps(meta, indent=1) + "\n"}
 
 
 if __name__ == "__main__":

@@ -140,6 +140,73 @@ def test_scans_are_padded_and_reduced_and_unreadable_ones_left_out(tmp_path: Pat
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (20, 39, 24, 36)
 
 
+def write_emnist(downloads: Path, text: str) -> None:
+    """Two sheets, of four pictures and of two; each picture is grey of its index times ten."""
+    folder = "emnist-packed/emnist-byclass"
+    sheets = {"X_test_0_to_3.webp": np.array([[0, 1], [2, 3]]), "X_test_4_to_5.webp": np.array([[4, 5]])}
+    for name, indices in sheets.items():
+        grey = np.kron(indices * 10, np.ones((28, 28))).astype(np.uint8)
+        (downloads / folder).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.stack([grey] * 3, axis=-1)).save(downloads / folder / name, lossless=True)
+    classes = sorted(set(text))
+    table = {
+        "files": list(sheets),
+        "mapping": [ord(each) for each in classes],
+        "id": [classes.index(each) for each in text],
+    }
+    write(downloads, f"{folder}/test.json", json.dumps(table))
+
+
+def grey_values(source: OpenSource) -> list[int]:
+    assert all(page.shape == (28, 28) and page.min() == page.max() for page in source.pages)
+    return [int(page[0, 0]) for page in source.pages]
+
+
+def test_letters_of_emnist_are_cut_from_their_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_emnist(tmp_path / "downloads", "A7bAAA")
+    monkeypatch.setattr(script, "MAX_EMNIST_LETTERS", 3)
+    source = make(tmp_path / "downloads", "emnist-byclass-test-letters")
+    assert sorted(source.labels) == ["A", "A", "A", "b"]
+    assert set(source.writers) == {""}
+    values = grey_values(source)
+    assert values == sorted(values)
+    assert values[source.labels.index("b")] == 20
+    assert {*values} < {0, 20, 30, 40, 50}
+
+
+def test_digits_of_emnist_that_are_in_the_test_images_of_mnist_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_emnist(tmp_path / "downloads", "7a8901")
+    write(tmp_path, "twins.txt", "50\n")  # the bits 01010: the second and the fourth digit
+    monkeypatch.setattr(script, "MNIST_TWINS", tmp_path / "twins.txt")
+    source = make(tmp_path / "downloads", "emnist-byclass-test-digits")
+    assert source.labels == ("7", "9", "1")
+    assert grey_values(source) == [0, 30, 50]
+
+
+def test_the_list_of_left_out_digits_has_a_bit_for_every_digit_of_the_test_part() -> None:
+    content = np.frombuffer(bytes.fromhex(script.MNIST_TWINS.read_text()), np.uint8)
+    assert len(content) == -(-57_918 // 8)
+    assert int(np.unpackbits(content).sum()) == 57_918 - 49_020
+
+
+def test_a_file_that_is_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "NumberPad/Data/ujipenchars2.json", '{"rawData": {}}')
+    monkeypatch.setattr(script, "MAX_BYTES", 10)
+    monkeypatch.setattr(script, "hash_file", pytest.fail)
+    assert make_open_data(tmp_path, tmp_path / "open", {"uji2-digits": SOURCES["uji2-digits"]}) == 1
+    assert "ujipenchars2.json: more than 10 bytes" in capsys.readouterr().err
+
+
+def test_a_folder_in_place_of_a_file_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "NumberPad/Data/ujipenchars2.json").mkdir(parents=True)
+    assert make_open_data(tmp_path, tmp_path / "open", {"uji2-digits": SOURCES["uji2-digits"]}) == 1
+    assert "ujipenchars2.json is missing" in capsys.readouterr().err
+
+
 def test_another_file_is_refused_with_both_checksums(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
