@@ -290,10 +290,10 @@ def add_drawing(drawings: Drawings, label: str, writer: str, strokes: Strokes) -
 
 EMNIST_PACKED = "github:0r4nd/emnist-packed@0f121efc642634809af4f2f443b70152f71b9a51"
 EMNIST = (
-    "EMNIST: an extension of MNIST to handwritten letters, Cohen, Afshar, Tapson and van Schaik 2017, "
-    "DOI 10.1109/IJCNN.2017.7966217, test part of ByClass"
+    "EMNIST: Extending MNIST to handwritten letters, Cohen, Afshar, Tapson and van Schaik 2017, "
+    "DOI 10.1109/IJCNN.2017.7966217, arXiv 1702.05373, test part of ByClass"
 )
-EMNIST_LICENCE = "NIST Special Database 19: US Government work, public domain"
+EMNIST_LICENCE = "NIST Special Database 19: work of the US Government, https://www.nist.gov/open/license"
 EMNIST_ORIGINALS = (
     Original(
         "emnist-packed/emnist-byclass/X_test_*.webp",
