@@ -2,12 +2,13 @@
 
 (A file numbers.py beside scripts would hide Python's own module of that name from them.)
 
-    python benchmarks/real_numbers.py DATA_DIR [--model RUN|MODEL.onnx]
+    python benchmarks/real_numbers.py DATA_DIR [--model RUN|MODEL.onnx] [--size base|small]
 
 DATA_DIR holds sets as real_sets.py describes; those whose name begins with "numbers" are lines of writing,
 and own_digits is read as numbers of one digit. Pictures are read as they are, and nothing is known of the
-number; in a second column of ours it is known that all are digits, as Tesseract (the program tesseract) and
-RapidOCR (the package rapidocr) are told, which stand beside ours where they are installed. Composed strings
+number; in a second column it is known that all are digits. Tesseract (the program tesseract) and RapidOCR
+(the package rapidocr) stand beside ours where they are installed; where nothing is known, RapidOCR may choose
+from OTHERS_FREE. A comma counts as a point, and a point at the end does not count. Composed strings
 are MNIST test digits side by side, with gaps of 1 to 10 pixels, or pushed together until they touch.
 """
 
@@ -39,6 +40,8 @@ SEED = 0
 COMPOSED = 500
 """Strings of each kind."""
 WANTED = 0.99
+OTHERS_FREE = "0123456789.,-/"
+"""Characters that RapidOCR chooses from where nothing is known of the number."""
 INKED = 64
 
 Readings = list[tuple[str, float]]
@@ -50,8 +53,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--size", choices=["base", "small"], default="base")
     options = parser.parse_args()
-    predictor = NumberPredictor(options.model)
+    predictor = NumberPredictor(options.model, size=options.size)
     sets = {folder.name: texts_of(folder) for folder in sorted(options.folder.glob("numbers*"))}
     composed = {
         "composed, gaps": compose(np.random.default_rng(SEED), touching=False),
@@ -67,7 +71,8 @@ def main() -> None:
     else:
         print("tesseract is not installed: left out")
     try:
-        readers["RapidOCR, digits"] = rapid_ocr()
+        readers["RapidOCR"] = rapid_ocr(OTHERS_FREE)
+        readers["RapidOCR, digits"] = rapid_ocr("".join(DIGITS))
     except ImportError:
         print("rapidocr is not installed: left out")
     print("\n| set | pictures | " + " | ".join(f"{name} | errors a character" for name in readers) + " |")
@@ -76,7 +81,7 @@ def main() -> None:
     for name, (pages, texts) in {**sets, **composed}.items():
         cells = []
         for reader, read in readers.items():
-            said = [(trim(text, name), confidence) for text, confidence in read(pages)]
+            said = [(normalise(text), confidence) for text, confidence in read(pages)]
             right = [text == wanted for (text, _), wanted in zip(said, texts, strict=True)]
             wrong = sum(edit_distance(text, wanted) for (text, _), wanted in zip(said, texts, strict=True))
             cells.append(f"{100 * np.mean(right):.2f}% | {wrong / sum(map(len, texts)):.4f}")
@@ -91,17 +96,17 @@ def main() -> None:
             f"from confidence {threshold:.4f}"
         )
     single_digits(predictor, options.folder / "own_digits")
-    latency(predictor, next(iter(sets.values()))[0])
+    latency(NumberPredictor(options.model, size=options.size, threads=1), next(iter(sets.values()))[0])
 
 
 def texts_of(folder: Path) -> tuple[list[Page], list[str]]:
     pages, rows = load(folder)
-    return pages, [trim(row["label"], folder.name) for row in rows]
+    return pages, [normalise(row["label"]) for row in rows]
 
 
-def trim(text: str, name: str) -> str:
-    """Row numbers may end with a dot."""
-    return text.rstrip(".") if "rowids" in name else text
+def normalise(text: str) -> str:
+    """A text with points for commas, and none at its end."""
+    return text.replace(",", ".").rstrip(".")
 
 
 def compose(random: np.random.Generator, *, touching: bool) -> tuple[list[Page], list[str]]:
@@ -159,11 +164,11 @@ def tesseract(pages: list[Page]) -> Readings:
     return readings
 
 
-def rapid_ocr() -> Reader:
-    steps_of = rapidocr_lattices()
+def rapid_ocr(characters: str) -> Reader:
+    steps_of = rapidocr_lattices(characters)
 
     def read(pages: list[Page]) -> Readings:
-        found = [decode(steps_of(page), ("", *DIGITS))[0] for page in pages]
+        found = [decode(steps_of(page), ("", *characters))[0] for page in pages]
         return [(reading.text or "", reading.confidence) for reading in found]
 
     return read
@@ -179,11 +184,10 @@ def single_digits(predictor: NumberPredictor, folder: Path) -> None:
 
 
 def latency(predictor: NumberPredictor, pages: list[Page]) -> None:
-    alone = NumberPredictor(predictor.path, threads=1)
     seconds = []
     for page in pages[:300]:
         began = time.perf_counter()
-        alone.predict_numbers([page])
+        predictor.predict_numbers([page])
         seconds.append(time.perf_counter() - began)
     p50, p95 = 1000 * np.percentile(seconds, [50, 95])
     print(f"one line, warm, one thread: p50 {p50:.1f} ms, p95 {p95:.1f} ms")

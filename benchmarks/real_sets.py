@@ -28,8 +28,8 @@ def load(folder: Path) -> tuple[list[Page], list[dict[str, str]]]:
     return [to_page(folder / row["file"]) for row in rows], rows
 
 
-def rapidocr_lattices() -> Callable[[Page], NDArray[np.float32]]:
-    """RapidOCR's recogniser: a page -> (T, 11) float32, of the blank and the ten digits alone.
+def rapidocr_lattices(characters: str = "0123456789") -> Callable[[Page], NDArray[np.float32]]:
+    """RapidOCR's recogniser: a page -> (T, C + 1) float32, of the blank and these C characters alone.
 
     Raises:
         ImportError: it is not installed.
@@ -39,8 +39,8 @@ def rapidocr_lattices() -> Callable[[Page], NDArray[np.float32]]:
     engine = RapidOCR()
     engine(np.full((48, 48, 3), 255, np.uint8), use_det=False, use_cls=False)  # loads the recogniser
     recogniser = engine.text_rec
-    characters = recogniser.postprocess_op.character  # the blank first
-    columns = [0, *(characters.index(digit) for digit in DIGITS)]
+    known = recogniser.postprocess_op.character  # the blank first
+    columns = [0, *(known.index(character) for character in characters)]
 
     def read(page: Page) -> NDArray[np.float32]:
         picture = np.repeat(page[:, :, np.newaxis], 3, axis=2)

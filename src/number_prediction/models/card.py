@@ -102,7 +102,7 @@ def _data(name: str, recipe: Mapping[str, Any]) -> str:
     known = f"The training part of {source}, without the validation part."
     if recipe.get("paper_lines") is not None:
         return (
-            f"{known} Lines are composed of these digits, of what the package draws and of the sources below, "
+            f"{known} Lines are composed of these digits, of what the package draws and the sources below, "
             "on synthetic paper with light, camera and damage "
             "(`training/synthesis/paper_lines/`). Real lines of numbers and words are among the sources, if "
             "any. A second network in the same file finds the line."
