@@ -1,8 +1,8 @@
 """Pictures -> answers in one call, with the packaged models unless another is named.
 
-In: one picture or many, see `images.pictures.iterate_pictures`. Out: a list with one answer per picture, in
-order. The packaged models stay loaded; each call loads any other anew. To keep one, load a `Predictor` or a
-`NumberPredictor`.
+In: one picture or many, see `images.pictures.iterate_pictures`. Out: `Results`, a list with one answer per
+picture, in order, which can become a table (`to_frame`) and pictures (`save`). The packaged models stay
+loaded; each call loads any other anew. To keep one, load a `Predictor` or a `NumberPredictor`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from number_prediction.constraints.constraint import Constraint
 from number_prediction.digits.prediction import DigitPrediction
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError
+from number_prediction.images.decode import ImageInput
 from number_prediction.images.pictures import Pictures, iterate_pictures
+from number_prediction.images.result import Results, Source
 from number_prediction.images.sources import iterate_pages
-from number_prediction.models.model import require_answers
-from number_prediction.numbers.page import PageReading, predict_page
+from number_prediction.models.model import require_answers, require_results
+from number_prediction.numbers.page import PageReading, ReadLines, predict_page
 from number_prediction.numbers.prediction import NumberPrediction
 from number_prediction.numbers.predictor import NumberPredictor
 
@@ -37,7 +39,7 @@ def read_digits(
     explain: bool = False,
     must_answer: bool = False,
     progress: bool = False,
-) -> list[DigitPrediction]:
+) -> Results[DigitPrediction]:
     """Read one digit from each picture.
 
     Args:
@@ -53,7 +55,7 @@ def read_digits(
     given = list(iterate_pictures(pictures))
     predictor = _digits(model)
     answers = predictor.iterate_digits(given, explain=explain, must_answer=must_answer)
-    return require_answers(_shown(answers, len(given), progress))
+    return require_results(_shown(answers, len(given), progress))
 
 
 def read_numbers(
@@ -62,7 +64,7 @@ def read_numbers(
     *,
     model: ModelName = None,
     progress: bool = False,
-) -> list[NumberPrediction]:
+) -> Results[NumberPrediction]:
     """Read one number from each picture of a line.
 
     Args:
@@ -76,7 +78,7 @@ def read_numbers(
     """
     given = list(iterate_pictures(pictures))
     answers = _numbers(model).iterate_numbers(given, constraint)
-    return require_answers(_shown(answers, len(given), progress))
+    return require_results(_shown(answers, len(given), progress))
 
 
 def read_page(
@@ -85,7 +87,7 @@ def read_page(
     *,
     model: ModelName = None,
     progress: bool = False,
-) -> list[PageReading]:
+) -> Results[PageReading]:
     """Find and read all numbers on each page; a PDF or TIFF gives all its pages, in order.
 
     Args:
@@ -102,11 +104,20 @@ def read_page(
 
     def answers() -> Iterator[list[PageReading] | ImageError]:
         for picture in given:
-            pages = require_answers(page for _, page in iterate_pages(picture))
-            yield [predict_page(page, constraint, read=read) for page in pages]
+            yield list(_read_document(picture, constraint, read))
 
     found = require_answers(_shown(answers(), len(given), progress))
-    return [page for document in found for page in document]
+    return Results(page for document in found for page in document)
+
+
+def _read_document(
+    picture: ImageInput, constraint: Constraint | None, read: ReadLines
+) -> Iterator[PageReading]:
+    """Read all pages of a picture or document, one in memory at a time."""
+    for number, page in iterate_pages(picture):
+        if isinstance(page, ImageError):
+            raise page
+        yield predict_page(page, constraint, read=read).at(Source.of(picture, number))
 
 
 def _shown(answers: Iterable[Answer], count: int, progress: bool) -> Iterable[Answer]:
