@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ from number_prediction.datasets.orientation import looks_transposed
 from number_prediction.datasets.split import Split, Splits, divide, join
 from number_prediction.errors import DataError
 
+Part: TypeAlias = Literal["test", "validation", "all"]
+"""Part of a data set to evaluate on."""
 EMBEDDED = "mnist"
 """Name of the packaged MNIST."""
 TRANSPOSED = "transposed:"
@@ -141,6 +144,11 @@ def canonical_source(source: str) -> str:
 def display_name(source: str) -> str:
     """Return the name of a data set for titles."""
     return "MNIST" if source == EMBEDDED else _path_of(source).name
+
+
+def describe_part(data: str, part: str, *, is_own: bool) -> str:
+    """What was measured on, in words; a data set other than the model's own counts as a whole."""
+    return f"{data}, {part} part" if is_own else data
 
 
 def find_csv(source: str | Path) -> Path | None:

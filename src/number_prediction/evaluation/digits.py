@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,12 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from number_prediction.datasets.split import Split
+from number_prediction.datasets.labelled import Data, as_splits
+from number_prediction.datasets.load import (
+    EMBEDDED,
+    Part,
+    canonical_source,
+    describe_part,
+    display_name,
+    load_evaluation_split,
+    rejected_labels,
+)
+from number_prediction.datasets.split import Split, Splits, join
 from number_prediction.digits.prediction import DEFAULT_THRESHOLD
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import DataError
 from number_prediction.evaluation import metrics
 from number_prediction.images.decode import Page
+from number_prediction.runs.run import Run
 
 METRICS_FILE = "metrics.json"
 _PICTURES_AT_ONCE = 1000
@@ -198,20 +210,64 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: Predictor, split: Split, *, data: str, rejected: NDArray[np.intp] | None = None
+    predictor: Predictor | Run | str | os.PathLike[str] | None = None,
+    split: Data = EMBEDDED,
+    *,
+    part: Part = "test",
+    data: str | None = None,
+    rejected: NDArray[np.intp] | None = None,
+    progress: bool = False,
 ) -> Evaluation:
-    """Let a model answer all pictures of a split.
+    """Let a model answer all pictures of a data set. Nothing is written.
 
     Args:
-        predictor: the model; its classes and the split's are matched by name.
-        split: at least one picture.
-        data: description of the split.
-        rejected: indices (R,) of pictures with labels that a review rejected, see
+        predictor: a model for digits, its file, a run or its folder, or "latest"; by default the packaged
+            model. Its classes and those of the data are matched by name.
+        split: "mnist" or a path that `load_dataset` takes; a split; or pictures and their labels, (X, y).
+        part: part of a data set with parts. A path that is not divided counts as a whole, unless the run was
+            trained on it.
+        data: description of the data set; by default its name.
+        rejected: indices (R,) of pictures with labels that a review rejected; by default those of
             `datasets.load.rejected_labels`.
+        progress: show a bar on stderr.
 
     Raises:
-        DataError: the split is empty, or has a class that the model does not know.
+        DataError: the data set is empty, cannot be read, or has a class that the model does not know.
+        ModelError: no such model.
     """
+    if predictor is None or isinstance(predictor, Run | str | os.PathLike):
+        predictor = Predictor(predictor.folder if isinstance(predictor, Run) else predictor)
+    if isinstance(split, str | os.PathLike):
+        source = canonical_source(os.fspath(split))
+        is_own = source in (EMBEDDED, _training_data(predictor))
+        data = data or describe_part(display_name(source), part, is_own=is_own)
+        rejected = rejected_labels(source, part) if rejected is None else rejected
+        split = load_evaluation_split(source, part, divided=is_own)
+    elif not isinstance(split, Split):
+        split = _choose_part(as_splits(split), part)
+    return _evaluate(predictor, split, data or "given pictures", rejected, progress=progress)
+
+
+def _training_data(predictor: Predictor) -> str | None:
+    """The data set of the run that the model lies in; None if it lies elsewhere."""
+    run = Run(predictor.path.parent)
+    return run.settings().data if run.settings_path.exists() else None
+
+
+def _choose_part(parts: tuple[Split, ...], part: Part) -> Split:
+    if len(parts) == 1 or part == "all":
+        return join(list(parts), name="the data set")
+    return Splits(*parts).test if part == "test" else Splits(*parts).validation
+
+
+def _evaluate(
+    predictor: Predictor,
+    split: Split,
+    data: str,
+    rejected: NDArray[np.intp] | None,
+    *,
+    progress: bool,
+) -> Evaluation:
     if len(split) == 0:
         raise DataError(f"{data}: no pictures to evaluate on; give another data set or part")
     unknown = [name for name in split.classes if name not in predictor.classes]
@@ -223,7 +279,7 @@ def evaluate(
     to_model_class = np.array([predictor.classes.index(name) for name in split.classes])
     begun = time.perf_counter()
     frames, probabilities, is_digit = [], [], []
-    for pages in _chunks(split):
+    for pages in _shown(_chunks(split), -(-len(split) // _PICTURES_AT_ONCE), progress):
         answer = predictor.run(pages)
         frames.append(np.rint(answer.frames * 255).astype(np.uint8))
         probabilities.append(answer.probabilities)
@@ -243,6 +299,17 @@ def evaluate(
         temperature=float(manifest["training"]["temperature"]) if manifest else None,
         rejected=np.empty(0, np.intp) if rejected is None else rejected,
     )
+
+
+def _shown(
+    chunks: Iterator[NDArray[np.uint8] | list[Page]], count: int, progress: bool
+) -> Iterable[NDArray[np.uint8] | list[Page]]:
+    if not progress:
+        return chunks
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(chunks, "evaluating", count, console=Console(stderr=True))
 
 
 def _chunks(split: Split) -> Iterator[NDArray[np.uint8] | list[Page]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from number_prediction.datasets.load import (
     EMBEDDED,
+    Part,
     canonical_source,
+    describe_part,
     display_name,
     find_csv,
     load_evaluation_split,
@@ -29,20 +31,18 @@ from number_prediction.evaluation.numbers import (
     evaluate_numbers,
     load_lines,
 )
-from number_prediction.evaluation.runs import describe_part
 from number_prediction.evaluation.saliency import SaliencyMethod
 from number_prediction.images.decode import Page
 from number_prediction.models.manifest import record_evaluation
 from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.reports.evaluation import report_on_run, write_report
+from number_prediction.reports.plots.evaluation import confusion_heatmap
 from number_prediction.runs.run import Run, new_folder
 from number_prediction.training.attribution import integrated_gradients
 from number_prediction.training.frames import load_frames
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.synthesis.glyphs import LineRecipe
 from number_prediction.training.synthesis.lines import make_composer
-
-Part = Literal["test", "validation", "all"]
 
 LINES_SEED = 2_000_000
 """Seed of the lines for evaluation."""
@@ -51,7 +51,11 @@ LINE_WIDTHS_PX = (64, 96, 160, 256, 384)
 LINES_PER_WIDTH = 400
 
 
-@dataclass(frozen=True)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, repr=False)
 class Measurement:
     """What an evaluation found and where it was written."""
 
@@ -60,6 +64,23 @@ class Measurement:
     """report.html; metrics.json for a model that reads numbers."""
     warnings: tuple[str, ...] = ()
     """Reasons to read the figures with care, and parts that the report lacks."""
+
+    def __repr__(self) -> str:
+        return f"Measurement({self.evaluation!r}, {self.report})"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the confusion matrix into Matplotlib axes, by default new ones; returns the axes.
+
+        Raises:
+            DataError: the model reads numbers, of which there is no confusion matrix.
+        """
+        from matplotlib import pyplot
+
+        if not isinstance(self.evaluation, Evaluation):
+            raise DataError("a model for numbers has no confusion matrix; see evaluation.summary()")
+        ax = ax or pyplot.subplots(figsize=(6.5, 5.5), layout="constrained")[1]
+        confusion_heatmap(self.evaluation.confusion, self.evaluation.classes, ax=ax)
+        return ax
 
 
 def evaluate_run(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,12 +21,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from number_prediction.datasets.labelled import Data
 from number_prediction.datasets.load import EMBEDDED, canonical_source, display_name
 from number_prediction.datasets.split import Split
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import DataError, ModelError, TrainingError
 from number_prediction.machine import describe_environment, usable_cores
-from number_prediction.runs.run import Record, Run, Settings, describe_start
+from number_prediction.runs.progress import Watch, watching
+from number_prediction.runs.run import Record, Run, Settings, describe_start, new_folder
 from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.export.digits import check_content
 from number_prediction.training.export.export import describe_digit_model, write_model
@@ -42,7 +45,7 @@ from number_prediction.training.finetuning.forgetting import (
     find_reasons,
     is_digit_by_label,
 )
-from number_prediction.training.finetuning.pictures import hold_out, load_corrections
+from number_prediction.training.finetuning.pictures import IN_MEMORY, hold_out, load_corrections
 from number_prediction.training.finetuning.replay import Known, draw_replay
 from number_prediction.training.finetuning.weights import open_model
 from number_prediction.training.loop.batches import Batches
@@ -123,28 +126,30 @@ class Finetuned:
 
 
 def finetune(
-    data: str,
-    output: Path | str,
+    data: Data,
+    output: Path | str | None = None,
     *,
-    model: Path | None = None,
+    model: Path | str | None = None,
     seed: int = 0,
     threads: int | None = None,
     tuning: Tuning | None = None,
-    progress: Callable[[Record], object] | None = None,
+    progress: Watch = None,
     announce: Callable[[str], object] | None = None,
 ) -> Finetuned:
     """Adapt a model to pictures, and write it if it still reads everything else as well as before.
 
     Args:
         data: a data set as `load_dataset` takes it. Its classes are digits, and NOT_A_DIGIT if the model
-            abstains. If it comes divided, its training part is used.
-        output: folder for model.onnx, manifest and model card; a model in it is replaced.
+            abstains. If it comes divided, its training part is used. In memory: pictures and their labels,
+            (X, y), as `train` takes them.
+        output: folder for model.onnx, manifest and model card; a model in it is replaced. By default
+            runs/finetuned-TIME.
         model: an exported model, or a run's folder; by default the model in the package.
         seed: decides order, augmentation and all random pictures; with the same threads it gives the same
             weights.
         threads: processor threads; by default all cores.
         tuning: how the model is adapted.
-        progress: called with each record of the training's log.
+        progress: True shows a bar on stderr; a function is called with each record of the training's log.
         announce: called before the training with a sentence that says how many pictures are read wrong. If
             none is, nothing is trained or written, and the result has neither model nor reasons.
 
@@ -155,7 +160,8 @@ def finetune(
         TrainingError: the loss is no longer finite.
     """
     begun = time.monotonic()
-    tuning, threads, output = tuning or Tuning(), threads or usable_cores(), Path(output)
+    tuning, threads = tuning or Tuning(), threads or usable_cores()
+    output = Path(output or new_folder("finetuned"))
     if Run(output).settings_path.exists():
         raise DataError(f"{output}: holds a run, whose model is never replaced; choose another --output")
     predictor = Predictor(model, threads=threads)
@@ -189,7 +195,9 @@ def finetune(
         written = None
         if not reasons:
             adapted = {
-                "data": display_name(canonical_source(data)),
+                "data": display_name(canonical_source(os.fspath(data)))
+                if isinstance(data, str | os.PathLike)
+                else IN_MEMORY,
                 "pictures": len(own),
                 "held_out": len(held_out),
                 "base": {"file": predictor.path.name, "sha256": predictor.sha256},
@@ -232,14 +240,14 @@ def _train(
     known: Batches,
     recipe: Recipe,
     precision: str,
-    progress: Callable[[Record], object] | None,
+    progress: Watch,
 ) -> TrainedNetwork:
     """Train a copy of a network on both streams; its batch normalisations keep their statistics."""
     begun = time.monotonic()
     network = copy.deepcopy(base.network)
-    for record in _steps(network, new, known, recipe, precision):
-        if progress is not None:
-            progress(record)
+    with watching(progress) as watch:
+        for record in _steps(network, new, known, recipe, precision):
+            watch(record)
     return replace(base, network=network, steps=recipe.min_batches, seconds=time.monotonic() - begun)
 
 
