@@ -42,7 +42,8 @@ class DigitPrediction(Result):
     """(h, w) float32 in [0, 1], ink = 1: the ink of the digit; None without `explain`."""
     beside: NDArray[np.float32] | None = None
     """(2, h, w) float32 in [0, 1]: other writing and print, and rules, as the model tells them apart, at a
-    coarse resolution; None without `explain` or from a model that finds ink by thresholds."""
+    coarse resolution; None without `explain`. From a model that finds ink by thresholds: zeros (2, 1, 1), or
+    None if it was exported without this output."""
 
     def __repr__(self) -> str:
         if self.text is None:

@@ -156,16 +156,12 @@ class Model:
         return answers
 
 
-def iterate_chunks(images: Pictures) -> Iterator[list[Page | ImageError]]:
-    """Decode pictures, see `iterate_pictures`, in chunks, so that any number of them fits into memory.
+def iterate_chunks(images: Iterable[ImageInput]) -> Iterator[list[Page | ImageError]]:
+    """Decode pictures in chunks, so that any number of them fits into memory.
 
     Yields:
         Pages in order; the error for a picture that cannot be read.
     """
-    return _chunks(iterate_pictures(images))
-
-
-def _chunks(images: Iterable[ImageInput]) -> Iterator[list[Page | ImageError]]:
     waiting: list[Page | ImageError] = []
     pixels = 0
     for image in images:
@@ -179,18 +175,21 @@ def _chunks(images: Iterable[ImageInput]) -> Iterator[list[Page | ImageError]]:
 
 
 def iterate_answers(
-    images: Pictures, answer: Callable[[list[Page]], Iterable[_Answer]]
+    images: Iterable[ImageInput], answer: Callable[[list[Page]], Iterable[_Answer]]
 ) -> Iterator[_Answer | ImageError]:
     """Decode pictures in chunks and answer the readable ones.
 
     Args:
-        images: pictures, see `iterate_pictures`.
+        images: single pictures.
         answer: answers pages, in order.
 
     Yields:
         One answer per picture, in order; the error for a picture that cannot be read.
     """
-    return _answers(iterate_pictures(images), answer)
+    for pages in iterate_chunks(images):
+        answers = iter(answer([page for page in pages if not isinstance(page, ImageError)]))
+        for page in pages:
+            yield page if isinstance(page, ImageError) else next(answers)
 
 
 def iterate_results(
@@ -211,18 +210,9 @@ def iterate_results(
             sources.append(source if keep_pictures or source.path is not None else None)
             yield image
 
-    for result in _answers(noted(), answer):
+    for result in iterate_answers(noted(), answer):
         source = sources.popleft()
         yield result if source is None or isinstance(result, ImageError) else result.at(source)
-
-
-def _answers(
-    images: Iterable[ImageInput], answer: Callable[[list[Page]], Iterable[_Answer]]
-) -> Iterator[_Answer | ImageError]:
-    for pages in _chunks(images):
-        answers = iter(answer([page for page in pages if not isinstance(page, ImageError)]))
-        for page in pages:
-            yield page if isinstance(page, ImageError) else next(answers)
 
 
 def require_answers(answers: Iterable[_Answer | ImageError]) -> list[_Answer]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -137,11 +136,10 @@ def predict_page(
     return PageReading(found_numbers, tuple(left_out), skew, source=Source.of(picture))
 
 
-@cache
 def _packaged_reader() -> ReadLines:
-    from number_prediction.numbers.predictor import NumberPredictor
+    from number_prediction.numbers.predictor import packaged_numbers
 
-    return NumberPredictor().read_lines
+    return packaged_numbers().read_lines
 
 
 def place_number(line: WrittenLine, prediction: NumberPrediction) -> PageNumber:

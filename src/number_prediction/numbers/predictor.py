@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,3 +166,9 @@ class NumberPredictor(Model):
             if is_digit >= self._digits.threshold:
                 merged[index] = merge_opinions(lattices[index], steps, digits)
         return merged
+
+
+@cache
+def packaged_numbers() -> NumberPredictor:
+    """The packaged model for numbers, which stays loaded."""
+    return NumberPredictor()

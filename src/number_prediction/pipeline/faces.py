@@ -8,8 +8,8 @@ loaded; each call loads any other anew. To keep one, load a `Predictor` or a `Nu
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from typing import TypeAlias, TypeVar
 
 from rich.console import Console
@@ -23,10 +23,10 @@ from number_prediction.images.decode import ImageInput
 from number_prediction.images.pictures import Pictures, iterate_pictures
 from number_prediction.images.result import Results, Source
 from number_prediction.images.sources import iterate_pages
-from number_prediction.models.model import require_answers, require_results
+from number_prediction.models.model import require_answers
 from number_prediction.numbers.page import PageReading, ReadLines, predict_page
 from number_prediction.numbers.prediction import NumberPrediction
-from number_prediction.numbers.predictor import NumberPredictor
+from number_prediction.numbers.predictor import NumberPredictor, packaged_numbers
 
 ModelName: TypeAlias = "str | os.PathLike[str] | None"
 Answer = TypeVar("Answer")
@@ -52,10 +52,8 @@ def read_digits(
     Raises:
         ImageError: a picture cannot be read. ModelError: no such model.
     """
-    given = list(iterate_pictures(pictures))
-    predictor = _digits(model)
-    answers = predictor.iterate_digits(given, explain=explain, must_answer=must_answer)
-    return require_results(_shown(answers, len(given), progress))
+    answer = partial(_digits(model).iterate_digits, explain=explain, must_answer=must_answer)
+    return Results(_read(pictures, answer, progress))
 
 
 def read_numbers(
@@ -76,9 +74,8 @@ def read_numbers(
     Raises:
         ImageError: a picture cannot be read. ModelError: no such model.
     """
-    given = list(iterate_pictures(pictures))
-    answers = _numbers(model).iterate_numbers(given, constraint)
-    return require_results(_shown(answers, len(given), progress))
+    answer = partial(_numbers(model).iterate_numbers, constraint=constraint)
+    return Results(_read(pictures, answer, progress))
 
 
 def read_page(
@@ -100,14 +97,12 @@ def read_page(
         ImageError: a page cannot be read. ModelError: no such model.
     """
     read = _numbers(model).read_lines
-    given = list(iterate_pictures(pictures))
 
-    def answers() -> Iterator[list[PageReading] | ImageError]:
-        for picture in given:
+    def answer(given: Pictures) -> Iterator[list[PageReading]]:
+        for picture in iterate_pictures(given):
             yield list(_read_document(picture, constraint, read))
 
-    found = require_answers(_shown(answers(), len(given), progress))
-    return Results(page for document in found for page in document)
+    return Results(page for document in _read(pictures, answer, progress) for page in document)
 
 
 def _read_document(
@@ -120,10 +115,14 @@ def _read_document(
         yield predict_page(page, constraint, read=read).at(Source.of(picture, number))
 
 
-def _shown(answers: Iterable[Answer], count: int, progress: bool) -> Iterable[Answer]:
+def _read(
+    pictures: Pictures, answer: Callable[[Pictures], Iterable[Answer | ImageError]], progress: bool
+) -> list[Answer]:
+    """Answer all pictures; only a bar needs to know beforehand how many there are."""
     if not progress:
-        return answers
-    return track(answers, "reading", count, console=Console(stderr=True))
+        return require_answers(answer(pictures))
+    given = list(iterate_pictures(pictures))
+    return require_answers(track(answer(given), "reading", len(given), console=Console(stderr=True)))
 
 
 def _digits(model: ModelName) -> Predictor:
@@ -131,14 +130,9 @@ def _digits(model: ModelName) -> Predictor:
 
 
 def _numbers(model: ModelName) -> NumberPredictor:
-    return _packaged_numbers() if model is None else NumberPredictor(model)
+    return packaged_numbers() if model is None else NumberPredictor(model)
 
 
 @cache
 def _packaged_digits() -> Predictor:
     return Predictor()
-
-
-@cache
-def _packaged_numbers() -> NumberPredictor:
-    return NumberPredictor()
