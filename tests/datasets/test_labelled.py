@@ -47,6 +47,8 @@ def test_files_may_have_any_sizes_and_names_any_order(tmp_path: Path) -> None:
         (np.zeros((0, 5, 5), np.uint8), [], "no pictures"),
         ([np.zeros((5, 5), np.uint8), np.zeros((6, 5), np.uint8)], [1, 2], "several sizes"),
         (np.zeros((2, 5, 5), np.uint8), [1.5, 2], r"label 1\.5"),
+        (np.zeros((2, 5, 5), np.uint8), ["4", None], "label None"),
+        (np.zeros((2, 5, 5), np.uint8), pandas.Series([1, None], dtype="Int64"), r"label (nan|<NA>)"),
         (np.zeros((2, 5, 5), np.uint8), np.eye(2), r"labels of shape \(2, 2\)"),
         (np.zeros((256, 5, 5), np.uint8), range(256), "256 classes"),
     ],

@@ -19,6 +19,8 @@ Labels: TypeAlias = "TensorLike | NDArray[Any] | Iterable[int | str]"
 """(N,) labels: an array, a tensor, a pandas column or a list, of whole numbers or names."""
 Data: TypeAlias = "str | os.PathLike[str] | Split | Splits | tuple[Pictures, Labels]"
 """A data set: its path or name as `load_dataset` takes it, splits, or pictures and their labels."""
+IN_MEMORY = "given pictures"
+"""What manifests, errors and reports call pictures that have no path."""
 _PART_ARRAYS = (("x_train", "y_train"), ("x_val", "y_val"), ("x_test", "y_test"))
 
 
@@ -34,7 +36,7 @@ def to_split(pictures: Pictures, labels: Labels) -> Split:
         ImageError: a picture cannot be read.
     """
     images = _to_pages(list(iterate_pictures(pictures)))
-    named = [_name(label) for label in np.asarray(_to_array(labels)).tolist()]
+    named = [_name(label) for label in _to_array(labels).tolist()]
     if len(named) != len(images):
         raise DataError(f"{len(images)} pictures but {len(named)} labels; give one label per picture")
     if not named:
@@ -99,8 +101,8 @@ def _to_array(labels: Labels) -> NDArray[Any]:
 
 def _name(label: object) -> str:
     """Name of a class; whole floats, as pandas makes them, are numbers."""
-    if isinstance(label, float):
-        if not label.is_integer():
-            raise DataError(f"label {label}; give whole numbers or names")
+    if isinstance(label, float) and label.is_integer():
         return str(int(label))
+    if not isinstance(label, int | str):
+        raise DataError(f"label {label}; give whole numbers or names")
     return str(label)

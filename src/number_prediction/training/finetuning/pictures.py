@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from number_prediction.constants import NOT_A_DIGIT
-from number_prediction.datasets.labelled import Data, as_splits
+from number_prediction.datasets.labelled import IN_MEMORY, Data, as_splits
 from number_prediction.datasets.load import load_evaluation_split
 from number_prediction.datasets.split import PictureFiles, Split, divide, join
 from number_prediction.errors import DataError
@@ -20,8 +20,6 @@ MIN_PICTURES, MAX_PICTURES = 10, 1000
 """Numbers of pictures that a model can be adapted to."""
 MIN_PICTURES_TO_HOLD_OUT = 30
 """With fewer pictures, none is held out."""
-IN_MEMORY = "given pictures"
-"""What manifests and errors call pictures that have no path."""
 
 
 def load_corrections(
@@ -33,8 +31,7 @@ def load_corrections(
 
     Raises:
         DataError: fewer than MIN_PICTURES or more than MAX_PICTURES, a class that is not among `classes`, or
-        a
-            digit without ink.
+            a digit without ink.
     """
     if isinstance(data, str | os.PathLike):
         name = os.fspath(data)
@@ -59,10 +56,9 @@ def load_corrections(
     blank = np.flatnonzero((frames.max((1, 2)) == 0) & is_digit)
     if len(blank):
         index = int(blank[0])
-        blank_one = (
-            split.images.paths[index] if isinstance(split.images, PictureFiles) else f"picture {index}"
-        )
-        raise DataError(f"{name}: found no ink in {blank_one}, a {classes[labels[index]]}; leave it out")
+        images = split.images
+        which = images.paths[index] if isinstance(images, PictureFiles) else f"picture {index}"
+        raise DataError(f"{name}: found no ink in {which}, a {classes[labels[index]]}; leave it out")
     return Split(frames, labels, classes)
 
 
