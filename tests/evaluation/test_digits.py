@@ -64,7 +64,7 @@ def measure(
     abstained: Sequence[int] = (),
 ) -> Evaluation:
     split = Split(pages_that_say(said, abstained), np.array(labels, np.uint8), tuple(classes))
-    return evaluate(PixelReader(known), split, data="drawn answers")
+    return evaluate(PixelReader(known), split, name="drawn answers")
 
 
 def test_figures_of_a_small_evaluation() -> None:
@@ -183,10 +183,10 @@ def test_pictures_of_different_sizes_are_read_from_their_files(tmp_path: Path) -
             pixels[0, 0] = int(name)
             Image.fromarray(pixels).save(tmp_path / name / f"{size}.png")
     split = load_evaluation_split(tmp_path, "test", divided=False)
-    result = evaluate(PixelReader(), split, data=str(tmp_path))
+    result = evaluate(PixelReader(), split, name=str(tmp_path))
     assert result.labels.tolist() == result.predicted.tolist() == [4, 4, 8, 8, 8]
     with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))}: classes 4, 8 are unknown"):
-        evaluate(PixelReader("01"), split, data=str(tmp_path))
+        evaluate(PixelReader("01"), split, name=str(tmp_path))
 
 
 @given(st.integers(0, 2**32), st.integers(1, 60))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,12 @@ def size_of(picture: Path | bytes) -> tuple[int, int]:
         return opened.size
 
 
+def size_shown(html: str) -> tuple[int, int]:
+    png = re.search('src="data:image/png;base64,([^"]+)"', html)
+    assert png is not None
+    return size_of(base64.b64decode(png[1]))
+
+
 def most_common_colour(picture: Image.Image) -> tuple[int, ...]:
     colours, counts = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_counts=True)
     return tuple(colours[counts.argmax()].tolist())
@@ -62,6 +70,9 @@ def test_digits_become_a_table(tmp_path: Path, mnist: Splits) -> None:
     assert frame["label"].isna()[1]
     assert frame["warnings"][1] == "blank"
     assert frame["probability_7"][0] == frame["confidence"][0]
+    mixed = read_digits([tmp_path / "two.png", np.full((28, 28), 255, np.uint8)]).to_frame()
+    assert str(mixed["page"].dtype) == "Int64"
+    assert list(mixed["path"].isna()) == list(mixed["page"].isna()) == [False, True]
 
 
 def test_one_result_becomes_a_table_too(page: Path) -> None:
@@ -70,6 +81,7 @@ def test_one_result_becomes_a_table_too(page: Path) -> None:
     assert list(frame["text"]) == [number.text for number in reading.numbers]
     assert list(frame["number"]) == list(range(1, len(frame) + 1))
     assert frame[["left", "top", "width", "height"]].iloc[0].tolist() == list(reading.numbers[0].box)
+    assert len(read_page([page, page])[:1].to_frame()) == len(frame)
     empty = read_page(np.full((200, 300), 255, np.uint8))[0].to_frame()
     assert list(empty.columns) == list(frame.columns)
     assert len(empty) == 0
@@ -110,12 +122,11 @@ def test_each_page_of_a_document_is_drawn_on_itself(page: Path, tmp_path: Path) 
 def test_jupyter_shows_the_picture_and_the_words(page: Path, tmp_path: Path) -> None:
     number = read_numbers(ROOT / "examples" / "seven.png")[0]
     for result in (number, read_digits(page)[0], read_page(page)[0]):
-        png = result._repr_png_()
-        assert png is not None
-        assert size_of(png) == result.draw().size
         shown = result._repr_html_()
-        assert 'src="data:image/png;base64,' in shown
+        assert size_shown(shown) == result.draw().size
         assert type(result).__name__ in shown
+    large = read_page(np.full((1200, 1600), 255, np.uint8))[0]
+    assert max(size_shown(large._repr_html_())) == 1000
     listed = Results([number] * 30)._repr_html_()
     assert listed.count("<figure>") == 20
     assert "10 more" in listed
@@ -123,7 +134,6 @@ def test_jupyter_shows_the_picture_and_the_words(page: Path, tmp_path: Path) -> 
     lost.write_bytes(page.read_bytes())
     (reading,) = read_page(lost)
     lost.unlink()
-    assert reading._repr_png_() is None
     assert "<img" not in reading._repr_html_()
     assert "a&lt;b.png" in reading._repr_html_()
 

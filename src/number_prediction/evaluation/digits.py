@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from number_prediction.datasets.labelled import Data, as_splits
+from number_prediction.datasets.labelled import IN_MEMORY, Data, as_splits
 from number_prediction.datasets.load import (
     EMBEDDED,
     Part,
@@ -210,23 +210,24 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: Predictor | Run | str | os.PathLike[str] | None = None,
-    split: Data = EMBEDDED,
+    model: Predictor | Run | str | os.PathLike[str] | None = None,
+    data: Data = EMBEDDED,
     *,
     part: Part = "test",
-    data: str | None = None,
+    name: str | None = None,
     rejected: NDArray[np.intp] | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Let a model answer all pictures of a data set. Nothing is written.
 
     Args:
-        predictor: a model for digits, its file, a run or its folder, or "latest"; by default the packaged
+        model: a model for digits, its file, a run or its folder, or "latest"; by default the packaged
             model. Its classes and those of the data are matched by name.
-        split: "mnist" or a path that `load_dataset` takes; a split; or pictures and their labels, (X, y).
+        data: "mnist" or a path that `load_dataset` takes; a split or splits; or pictures and their labels,
+            (X, y).
         part: part of a data set with parts. A path that is not divided counts as a whole, unless the run was
             trained on it.
-        data: description of the data set; by default its name.
+        name: what reports call the data set; by default its own name.
         rejected: indices (R,) of pictures with labels that a review rejected; by default those of
             `datasets.load.rejected_labels`.
         progress: show a bar on stderr.
@@ -235,17 +236,17 @@ def evaluate(
         DataError: the data set is empty, cannot be read, or has a class that the model does not know.
         ModelError: no such model.
     """
-    if predictor is None or isinstance(predictor, Run | str | os.PathLike):
-        predictor = Predictor(predictor.folder if isinstance(predictor, Run) else predictor)
-    if isinstance(split, str | os.PathLike):
-        source = canonical_source(os.fspath(split))
-        is_own = source in (EMBEDDED, _training_data(predictor))
-        data = data or describe_part(display_name(source), part, is_own=is_own)
+    if model is None or isinstance(model, Run | str | os.PathLike):
+        model = Predictor(model.folder if isinstance(model, Run) else model)
+    if isinstance(data, str | os.PathLike):
+        source = canonical_source(os.fspath(data))
+        is_own = source in (EMBEDDED, _training_data(model))
+        name = name or describe_part(display_name(source), part, is_own=is_own)
         rejected = rejected_labels(source, part) if rejected is None else rejected
         split = load_evaluation_split(source, part, divided=is_own)
-    elif not isinstance(split, Split):
-        split = _choose_part(as_splits(split), part)
-    return _evaluate(predictor, split, data or "given pictures", rejected, progress=progress)
+    else:
+        split = _choose_part(as_splits(data), part)
+    return _evaluate(model, split, name or IN_MEMORY, rejected, progress=progress)
 
 
 def _training_data(predictor: Predictor) -> str | None:
@@ -263,20 +264,20 @@ def _choose_part(parts: tuple[Split, ...], part: Part) -> Split:
 def _evaluate(
     predictor: Predictor,
     split: Split,
-    data: str,
+    name: str,
     rejected: NDArray[np.intp] | None,
     *,
     progress: bool,
 ) -> Evaluation:
     if len(split) == 0:
-        raise DataError(f"{data}: no pictures to evaluate on; give another data set or part")
-    unknown = [name for name in split.classes if name not in predictor.classes]
+        raise DataError(f"{name}: no pictures to evaluate on; give another data set or part")
+    unknown = [each for each in split.classes if each not in predictor.classes]
     if unknown:
         raise DataError(
-            f"{data}: classes {', '.join(unknown)} are unknown to the model, which knows "
+            f"{name}: classes {', '.join(unknown)} are unknown to the model, which knows "
             f"{', '.join(predictor.classes)}; evaluate on data with these classes"
         )
-    to_model_class = np.array([predictor.classes.index(name) for name in split.classes])
+    to_model_class = np.array([predictor.classes.index(each) for each in split.classes])
     begun = time.perf_counter()
     frames, probabilities, is_digit = [], [], []
     for pages in _shown(_chunks(split), -(-len(split) // _PICTURES_AT_ONCE), progress):
@@ -287,7 +288,7 @@ def _evaluate(
     seconds = time.perf_counter() - begun
     manifest = predictor.manifest
     return Evaluation(
-        data=data,
+        data=name,
         model_sha256=predictor.sha256,
         classes=predictor.classes,
         labels=to_model_class[split.labels],

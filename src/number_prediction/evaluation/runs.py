@@ -73,7 +73,7 @@ def shared_data(runs: Mapping[str, Run]) -> str:
 
 def measure(name: str, run: Run, split: Split, *, data: str, threads: int | None = None) -> MeasuredRun:
     """Let a run answer all pictures of a split; `data` describes the split in words."""
-    evaluation = evaluate(Predictor(run.folder, threads=threads), split, data=data)
+    evaluation = evaluate(Predictor(run.folder, threads=threads), split, name=data)
     return MeasuredRun(name, run.settings(), run.records(), read_manifest(run.model_path), evaluation)
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, TypeVar, overload
 
 from number_prediction.errors import ImageError, MissingExtraError
 
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 20
 """Results of a list that Jupyter shows as pictures."""
+MAX_SHOWN_SIDE_PX = 1000
+"""Longer side of a picture in Jupyter, in pixels; larger ones are reduced, because notebooks store them."""
 SHARE_DECIMALS, PIXEL_DECIMALS, DEGREE_DECIMALS = 4, 1, 2
 """Decimals in plain values: 0.01% of a probability, a tenth of a pixel, a hundredth of a degree."""
 PLACE_COLUMNS = ("path", "page")
 BOX_COLUMNS = ("left", "top", "width", "height")
+NULLABLE_INTEGERS = ("page", "label")
+"""Columns that stay whole numbers where a value is missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +118,7 @@ class Result(ABC):
             _, ax = pyplot.subplots(figsize=(8, max(1.5, 8 * picture.height / picture.width)))
         ax.imshow(picture)
         ax.set_axis_off()
-        ax.set_title(repr(self), fontsize=9)
+        ax.set_title(repr(self), fontsize=9, parse_math=False)
         return ax
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -136,23 +140,13 @@ class Result(ABC):
             return {}
         return {"path": self.source.path, "page": self.source.page}
 
-    def _repr_png_(self) -> bytes | None:
-        """What Jupyter shows; None if there is no picture to draw on."""
-        try:
-            picture = self.draw()
-        except ImageError:
-            return None
-        stream = io.BytesIO()
-        picture.save(stream, "PNG")
-        return stream.getvalue()
-
     def _repr_html_(self) -> str:
-        """What Jupyter shows: the drawing, and the answer in words."""
-        from number_prediction.html import data_url
-
+        """What Jupyter shows: the answer in words, and the drawing if its picture can be read again."""
         words = html.escape(repr(self))
-        png = self._repr_png_()
-        drawn = "" if png is None else f'<img src="{data_url(png)}" alt="{words}" style="max-width: 100%">'
+        try:
+            drawn = f'<img src="{_reduced_url(self.draw())}" alt="{words}" style="max-width: 100%">'
+        except ImageError:
+            drawn = ""
         path = self.path_and_page().get("path")
         caption = words if path is None else f"{words} in {html.escape(path)}"
         return f"<figure>{drawn}<figcaption><code>{caption}</code></figcaption></figure>"
@@ -162,7 +156,14 @@ R = TypeVar("R", bound=Result)
 
 
 class Results(list[R]):
-    """Several results, in order: a list that can become a table and pictures."""
+    """Several results, in order: a list, also when it is sliced, that can become a table and pictures."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> R: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Results[R]: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> R | Results[R]:
+        return Results(super().__getitem__(index)) if isinstance(index, slice) else super().__getitem__(index)
 
     def to_frame(self) -> pandas.DataFrame:
         """Convert to a pandas table, not rounded.
@@ -174,6 +175,8 @@ class Results(list[R]):
           left, top, width, height.
         - Forms, a row for each field: path, page, field, text, confidence, fit, probability, left, top,
           width, height.
+
+        `path` and `page` are missing where a picture has no path.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -191,7 +194,7 @@ class Results(list[R]):
         for row in rows:
             columns |= dict.fromkeys(row)
         frame = pandas.DataFrame(rows, columns=list(columns))
-        return frame.astype({"label": "Int64"}) if "label" in columns else frame
+        return frame.astype({name: "Int64" for name in NULLABLE_INTEGERS if name in columns})
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write one PNG for each result into a folder, named after its picture; returns the paths.
@@ -218,6 +221,16 @@ def round_share(value: float) -> float:
 def round_pixels(values: Sequence[float]) -> list[float]:
     """Round coordinates in pixels to PIXEL_DECIMALS."""
     return [round(float(value), PIXEL_DECIMALS) for value in values]
+
+
+def _reduced_url(picture: Image.Image) -> str:
+    """Data URL of a picture of at most MAX_SHOWN_SIDE_PX a side."""
+    from number_prediction.html import data_url
+
+    picture.thumbnail((MAX_SHOWN_SIDE_PX, MAX_SHOWN_SIDE_PX))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return data_url(stream.getvalue())
 
 
 def _name(result: Result, number: int) -> str:

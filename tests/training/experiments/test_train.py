@@ -112,6 +112,7 @@ def test_a_run_and_its_measurement_are_plotted(small_run: Run) -> None:
     run = TrainedRun(small_run.folder)
     assert run.plot(axes=(axes[0], axes[1])) == (axes[0], axes[1])
     assert axes[1].get_title().startswith("Validation accuracy")
+    assert repr(TrainedRun(small_run.folder / "missing")) == f"TrainedRun({small_run.folder / 'missing'})"
     evaluation = evaluate(small_run, load_mnist().test.select(slice(0, 100)))
     measured = Measurement(evaluation, small_run.folder / "report.html")
     assert measured.plot(ax=axes[2]) is axes[2]

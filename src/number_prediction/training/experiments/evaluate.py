@@ -159,7 +159,7 @@ def evaluate_model(
 def _evaluate_digits(predictor: Predictor, source: str, part: Part, *, is_own: bool) -> Evaluation:
     split = load_evaluation_split(source, part, divided=is_own)
     words = describe_part(display_name(source), part, is_own=is_own)
-    return evaluate(predictor, split, data=words, rejected=rejected_labels(source, part))
+    return evaluate(predictor, split, name=words, rejected=rejected_labels(source, part))
 
 
 def _analyse(

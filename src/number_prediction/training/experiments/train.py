@@ -37,6 +37,8 @@ class TrainedRun(Run):
     """A finished run, and what is done with it next."""
 
     def __repr__(self) -> str:
+        if not self.settings_path.exists():
+            return super().__repr__()
         accuracy = self.validation_accuracy
         measured = "not validated" if accuracy is None else f"validation {100 * accuracy:.2f}%"
         return f"TrainedRun({self.settings().recipe['name']}, {measured}, {self.folder})"
@@ -171,12 +173,13 @@ def finish_run(run: Run, splits: Splits) -> float:
     A run of the recipe ink has nothing to export; its accuracy is the overlap with the true ink.
     """
     if run.settings().finds_ink:
-        found = [record.validation_accuracy for record in run.records()]
-        return next(each for each in reversed(found) if each is not None)
+        accuracy = TrainedRun(run.folder).validation_accuracy
+        assert accuracy is not None
+        return accuracy
     export_run(run)
     data = f"{display_name(run.settings().data)}, validation part"
     if run.settings().reads_numbers:
         return evaluate_lines(run, splits.validation, "validation", data=data).accuracy
-    evaluation = evaluate(Predictor(run.folder), splits.validation, data=data)
+    evaluation = evaluate(Predictor(run.folder), splits.validation, name=data)
     report_on_run(run, evaluation, "validation")
     return evaluation.accuracy
