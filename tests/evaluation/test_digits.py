@@ -212,7 +212,7 @@ def test_the_data_is_a_folder_pictures_with_labels_or_splits(
     assert "100%" in capsys.readouterr().err
     assert repr(folder) == f"Evaluation({100 * folder.accuracy:.2f}% of 40 pictures, {tmp_path.name})"
     for data in (few, (pages, few.labels), (list(pages), few.labels.tolist()), Splits(few, few, few)):
-        given = evaluate(predictor.path, data)
+        given = evaluate(model=predictor.path, data=data)
         assert given.accuracy == folder.accuracy
         assert given.data == "given pictures"
     assert len(evaluate(None, Splits(few, few, few), part="all").labels) == 120

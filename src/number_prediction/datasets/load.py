@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from pathlib import Path
@@ -135,10 +136,11 @@ def rejected_labels(source: str, part: str) -> NDArray[np.intp]:
     return known[:0]
 
 
-def canonical_source(source: str) -> str:
+def canonical_source(source: str | os.PathLike[str]) -> str:
     """Return the name that runs store for a data set: "mnist" or an absolute path."""
-    prefix = TRANSPOSED if source.startswith(TRANSPOSED) else ""
-    return source if source == EMBEDDED else prefix + str(_path_of(source).resolve())
+    name = os.fspath(source)
+    prefix = TRANSPOSED if name.startswith(TRANSPOSED) else ""
+    return name if name == EMBEDDED else prefix + str(_path_of(name).resolve())
 
 
 def display_name(source: str) -> str:

@@ -239,7 +239,7 @@ def evaluate(
     if model is None or isinstance(model, Run | str | os.PathLike):
         model = Predictor(model.folder if isinstance(model, Run) else model)
     if isinstance(data, str | os.PathLike):
-        source = canonical_source(os.fspath(data))
+        source = canonical_source(data)
         is_own = source in (EMBEDDED, _training_data(model))
         name = name or describe_part(display_name(source), part, is_own=is_own)
         rejected = rejected_labels(source, part) if rejected is None else rejected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,7 +86,7 @@ class Measurement:
 
 def evaluate_run(
     run: Run | Path | str,
-    data: str | None = None,
+    data: str | os.PathLike[str] | None = None,
     *,
     part: Part = "test",
     output: Path | None = None,
@@ -125,7 +126,7 @@ def evaluate_run(
 
 def evaluate_model(
     model: Path | None = None,
-    data: str = EMBEDDED,
+    data: str | os.PathLike[str] = EMBEDDED,
     *,
     part: Part = "test",
     output: Path | None = None,
@@ -205,7 +206,7 @@ def _find_seen(predictor: Predictor, source: str, part: Part) -> list[str]:
     return []
 
 
-def _evaluate_numbers(run: Run, data: str | None, part: Part) -> Measurement:
+def _evaluate_numbers(run: Run, data: str | os.PathLike[str] | None, part: Part) -> Measurement:
     """Measure a run that reads numbers: on a folder of lines, or on lines composed of its digits."""
     if data is not None and (Path(data) / LABELS_FILE).exists():
         name = Path(data).name

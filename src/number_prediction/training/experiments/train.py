@@ -59,7 +59,13 @@ class TrainedRun(Run):
         learning_curves(self.records(), axes=axes)
         return axes
 
-    def evaluate(self, data: str | None = None, *, part: Part = "test", analysis: bool = True) -> Measurement:
+    def evaluate(
+        self,
+        data: str | os.PathLike[str] | None = None,
+        *,
+        part: Part = "test",
+        analysis: bool = True,
+    ) -> Measurement:
         """Measure the model, by default on the test part of the run's data set; see `evaluate_run`."""
         return evaluate_run(self, data, part=part, analysis=analysis)
 

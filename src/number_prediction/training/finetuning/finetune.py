@@ -244,7 +244,7 @@ def _write(
 def _name(data: Data) -> str:
     """What the manifest calls the pictures."""
     if isinstance(data, str | os.PathLike):
-        return display_name(canonical_source(os.fspath(data)))
+        return display_name(canonical_source(data))
     return IN_MEMORY
 
 
