@@ -70,7 +70,7 @@ def main() -> None:
     )
     new = load_evaluation_split(folder / "new", "train", divided=False)
     for name, predictor in (("before", Predictor(model)), ("after", Predictor(folder / "adapted"))):
-        right = evaluate(predictor, new, data="new drawings").correct
+        right = evaluate(predictor, new, name="new drawings").correct
         print(f"{name}: {right.sum()} of {len(right)} new drawings read")
 
 

@@ -5,17 +5,12 @@ python -m scripts.make_numbers
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from PIL import Image
 
+from number_prediction import read_page
 from number_prediction.datasets.mnist import load_mnist
-from number_prediction.images.decode import to_page
-from number_prediction.numbers.predictor import NumberPredictor
-from number_prediction.pipeline.found import Wanted
-from number_prediction.pipeline.number_readers import page_reader
-from number_prediction.pipeline.rows import Explained
 from scripts.pictures import save_picture
 from tests.helpers.drawn_pages import Drawing
 
@@ -40,11 +35,8 @@ def main() -> None:
         drawing.write(text, left, top, 60)
     drawing.word(*WORD)
     Image.fromarray(drawing.finish(turn=6, shadow=0.4, noise=0.02).picture).save(PAGE, quality=80)
-    (answer,) = page_reader(NumberPredictor(), wanted=Wanted(annotated=True))([to_page(PAGE)])
-    assert isinstance(answer, Explained)
-    assert answer.drawing is not None
-    with Image.open(io.BytesIO(answer.drawing)) as picture:
-        save_picture(picture, "numbers_read.png", models=("digit", "number"), colours=COLOURS)
+    (page,) = read_page(PAGE)
+    save_picture(page.draw(), "numbers_read.png", models=("digit", "number"), colours=COLOURS)
 
 
 if __name__ == "__main__":

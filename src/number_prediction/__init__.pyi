@@ -37,6 +37,8 @@ from .forms.form import read_form as read_form
 from .forms.template import FormTemplate as FormTemplate
 from .forms.template import load_form as load_form
 from .images.geometry import Box as Box
+from .images.result import Results as Results
+from .images.result import Source as Source
 from .images.sources import iterate_pages as iterate_pages
 from .numbers.page import PageNumber as PageNumber
 from .numbers.page import PageReading as PageReading

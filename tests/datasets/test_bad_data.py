@@ -145,7 +145,7 @@ def test_a_model_that_answers_with_nan_is_refused(tmp_path: Path, mnist: Splits)
     with pytest.raises(
         ModelError, match=r"broken\.onnx: the model answers NaN or infinity; train and export it again"
     ):
-        evaluate(Predictor(path), mnist.test.select(slice(0, 20)), data="MNIST")
+        evaluate(Predictor(path), mnist.test.select(slice(0, 20)), name="MNIST")
 
 
 def test_idx_files_larger_than_memory_could_take_are_refused_before_it_is_taken(

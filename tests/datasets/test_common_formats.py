@@ -99,6 +99,7 @@ def test_emnist_is_turned_by_its_name_and_other_sets_by_request(digits: Split, t
     other.write_text(content)
     require_same(f"transposed:{other}", digits)
     assert canonical_source(f"transposed:{other}") == f"transposed:{other.resolve()}"
+    assert canonical_source(other) == str(other.resolve())
     with pytest.warns(UserWarning, match="rows and columns of the pictures look swapped.*--transposed"):
         load_dataset(other)
 

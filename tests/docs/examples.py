@@ -18,7 +18,7 @@ COMMAND = re.compile(r"^\$ ((?:[^\n]*\\\n)*[^\n]*\n)(.*?)(?=^\$ |\Z)", re.MULTIL
 """A command, which continues after a backslash at the end of a line; and its output."""
 PROGRAM = re.compile(r"^```python\n((?:(?!^```).)*)^```\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A Python block, and the text block that follows with its output."""
-LONG_DECIMAL = re.compile(r"\d+\.\d{5,}")
+LONG_DECIMAL = re.compile(r"\d+\.\d{4,}")
 TERMINAL_WIDTH = "100"
 
 

@@ -54,7 +54,7 @@ def evaluation(small_run: Run, mnist: Splits) -> Evaluation:
     images = mnist.test.images[:PICTURES].copy()
     images[0] = 0
     split = Split(images, mnist.test.labels[:PICTURES], mnist.test.classes)
-    return evaluate(Predictor(small_run.folder), split, data="some", rejected=np.array([8, 9]))
+    return evaluate(Predictor(small_run.folder), split, name="some", rejected=np.array([8, 9]))
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,7 @@ def test_models_of_other_classes_and_of_few_answers_are_reported(
     if said == "all right":
         images = images[[0, 2, 3]]
         labels = predictor.run(images).probabilities.argmax(1)
-    result = evaluate(predictor, Split(images, labels.astype(np.uint8), classes), data="few")
+    result = evaluate(predictor, Split(images, labels.astype(np.uint8), classes), name="few")
     assert result.temperature is None  # there is no manifest
     assert result.uncalibrated is None
     assert (result.accuracy == 1) == (said == "all right")
@@ -299,7 +299,7 @@ def test_models_of_other_classes_and_of_few_answers_are_reported(
 def test_a_network_without_feature_maps_and_filters_is_reported(mnist: Splits, tmp_path: Path) -> None:
     weights = [np.random.default_rng(0).normal(0, 0.1, (10, 196)).astype(np.float32)]
     predictor = Predictor(save_perceptron(tmp_path / "model.onnx", weights, mnist.test.classes, pooled=True))
-    result = evaluate(predictor, mnist.test.select(slice(0, 5)), data="few")
+    result = evaluate(predictor, mnist.test.select(slice(0, 5)), name="few")
     found = analyse(result, predictor)
     assert found.feature_maps == ()
     assert found.filters is None
@@ -315,7 +315,7 @@ def test_the_error_before_the_temperature_is_that_of_the_plain_logits(small_run:
 
     split = mnist.test.select(slice(0, 1000))
     predictor = Predictor(small_run.folder)
-    result = evaluate(predictor, split, data="some")
+    result = evaluate(predictor, split, name="some")
     trained = load_trained(small_run)
     assert predictor.manifest is not None
     assert result.temperature == pytest.approx(trained.temperature, abs=1e-4)
@@ -336,13 +336,13 @@ def test_the_error_before_the_temperature_is_that_of_the_plain_logits(small_run:
 def test_rejected_labels_stand_aside_in_a_second_accuracy(predictor: Predictor, mnist: Splits) -> None:
     rejected = rejected_labels("mnist", "test")
     assert len(set(rejected.tolist())) == 15
-    result = evaluate(predictor, mnist.test, data="MNIST", rejected=rejected)
+    result = evaluate(predictor, mnist.test, name="MNIST", rejected=rejected)
     kept = [index for index in range(10_000) if index not in set(rejected.tolist())]
     assert len(kept) == 9_985
     assert result.accuracy_without_rejected == pytest.approx(result.correct[kept].mean())
     assert result.accuracy_without_rejected > result.accuracy  # it answers some of them as the review did
     assert result.to_dict()["rejected_labels"] == rejected.tolist()
-    plain = evaluate(predictor, mnist.test.select(slice(0, 10)), data="MNIST")
+    plain = evaluate(predictor, mnist.test.select(slice(0, 10)), name="MNIST")
     assert plain.accuracy_without_rejected is None
     assert "accuracy_without_rejected_labels" not in plain.summary()
 

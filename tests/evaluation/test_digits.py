@@ -17,10 +17,11 @@ from PIL import Image
 from sklearn.metrics import accuracy_score
 
 from number_prediction.datasets.load import load_evaluation_split
-from number_prediction.datasets.split import Split
-from number_prediction.digits.predictor import GraphAnswer
+from number_prediction.datasets.split import Split, Splits
+from number_prediction.digits.predictor import GraphAnswer, Predictor
 from number_prediction.errors import DataError
 from number_prediction.evaluation.digits import Evaluation, evaluate
+from number_prediction.runs.run import Run
 
 DIGITS = tuple("0123456789")
 CONFIDENCE = 0.9
@@ -63,7 +64,7 @@ def measure(
     abstained: Sequence[int] = (),
 ) -> Evaluation:
     split = Split(pages_that_say(said, abstained), np.array(labels, np.uint8), tuple(classes))
-    return evaluate(PixelReader(known), split, data="drawn answers")
+    return evaluate(PixelReader(known), split, name="drawn answers")
 
 
 def test_figures_of_a_small_evaluation() -> None:
@@ -182,10 +183,10 @@ def test_pictures_of_different_sizes_are_read_from_their_files(tmp_path: Path) -
             pixels[0, 0] = int(name)
             Image.fromarray(pixels).save(tmp_path / name / f"{size}.png")
     split = load_evaluation_split(tmp_path, "test", divided=False)
-    result = evaluate(PixelReader(), split, data=str(tmp_path))
+    result = evaluate(PixelReader(), split, name=str(tmp_path))
     assert result.labels.tolist() == result.predicted.tolist() == [4, 4, 8, 8, 8]
     with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))}: classes 4, 8 are unknown"):
-        evaluate(PixelReader("01"), split, data=str(tmp_path))
+        evaluate(PixelReader("01"), split, name=str(tmp_path))
 
 
 @given(st.integers(0, 2**32), st.integers(1, 60))
@@ -197,3 +198,31 @@ def test_errors_are_all_that_is_wrong_and_accuracy_is_the_rest(seed: int, count:
     assert set(result.errors.tolist()) == {i for i in range(count) if said[i] != labels[i]}
     assert result.accuracy == pytest.approx(accuracy_score(labels, said))
     assert (np.diff(result.probabilities[result.errors].max(1)) <= 0).all()
+
+
+def test_the_data_is_a_folder_pictures_with_labels_or_splits(
+    tmp_path: Path, predictor: Predictor, mnist: Splits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = mnist.test.select(slice(0, 40))
+    pages = 255 - np.asarray(few.images)
+    for index, (page, label) in enumerate(zip(pages, few.labels, strict=True)):
+        (tmp_path / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(page).save(tmp_path / str(label) / f"{index}.png")
+    folder = evaluate(predictor, tmp_path, progress=True)
+    assert "100%" in capsys.readouterr().err
+    assert repr(folder) == f"Evaluation({100 * folder.accuracy:.2f}% of 40 pictures, {tmp_path.name})"
+    for data in (few, (pages, few.labels), (list(pages), few.labels.tolist()), Splits(few, few, few)):
+        given = evaluate(model=predictor.path, data=data)
+        assert given.accuracy == folder.accuracy
+        assert given.data == "given pictures"
+    assert len(evaluate(None, Splits(few, few, few), part="all").labels) == 120
+
+
+def test_the_model_is_a_run_and_its_own_data_are_divided_as_in_training(small_run: Run) -> None:
+    by_folder = evaluate(small_run.folder, part="validation")
+    assert by_folder.data == "MNIST, validation part"
+    assert len(by_folder.labels) == 5000
+    assert evaluate(small_run, part="validation").accuracy == by_folder.accuracy
+    tested = evaluate(small_run)
+    assert len(tested.rejected) > 0
+    assert tested.accuracy_without_rejected is not None

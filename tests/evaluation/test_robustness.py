@@ -151,7 +151,7 @@ def test_the_table_holds_the_plain_accuracy_where_nothing_changes(
     split = Split(images, labels, some.classes)
     table = measure_robustness(predictor, split)
     pages = np.rint(255 * (1 - enlarge(images))).astype(np.uint8)
-    plain = evaluate(predictor, Split(pages, labels, some.classes), data="enlarged").accuracy
+    plain = evaluate(predictor, Split(pages, labels, some.classes), name="enlarged").accuracy
     assert plain < 0.95
     assert list(table.columns) == ["distortion", "unit", "level", "accuracy", "pictures"]
     assert (table["pictures"] == 100).all()

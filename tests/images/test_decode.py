@@ -18,7 +18,8 @@ from PIL import Image
 
 from number_prediction.errors import ImageError
 from number_prediction.images.decode import to_page
-from tests.helpers.pictures import NOISE, PILLOW_FORMATS, UPRIGHT, encode
+from number_prediction.images.sources import open_page
+from tests.helpers.pictures import NOISE, PILLOW_FORMATS, UPRIGHT, encode, encode_heic, encode_pages
 
 Array = NDArray[Any]
 
@@ -186,6 +187,34 @@ def test_colours_become_their_brightness() -> None:
     brightness = [[76, 150, 29, 255]]  # ITU-R 601-2: 0.299 R + 0.587 G + 0.114 B
     for image in (colours, encode(colours), encode(Image.fromarray(colours).quantize(4))):
         np.testing.assert_allclose(to_page(image).astype(int), brightness, atol=1)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        NOISE,
+        NOISE[:, :, 0],
+        NOISE[:, :, 0] > 127,
+        np.dstack([NOISE, NOISE[:, :, 0]]),
+        *(Image.fromarray(NOISE).convert(mode) for mode in ("1", "L", "P", "CMYK", "YCbCr", "LA", "RGBA")),
+        Image.fromarray(NOISE[:, :, 0].astype(np.uint16) * 257),
+    ],
+)
+def test_colour_pages_are_as_bright_as_grey_ones(image: Any) -> None:
+    coloured = to_page(image, in_colour=True)
+    assert coloured.shape == (40, 30, 3)
+    assert coloured.dtype == np.uint8
+    np.testing.assert_allclose(to_page(coloured).astype(int), to_page(image), atol=1)
+
+
+def test_colour_pages_keep_their_colours() -> None:
+    np.testing.assert_array_equal(to_page(encode(NOISE), in_colour=True), NOISE)
+    coloured = Image.new("RGB", (60, 40), "#c02040")
+    for content in (encode_pages([coloured], "PDF", resolution=200), encode_heic(coloured)):
+        page = open_page(content, in_colour=True)
+        np.testing.assert_allclose(np.median(page, axis=(0, 1)), (0xC0, 0x20, 0x40), atol=4)
+    with pytest.raises(ImageError, match="the document has no page 2"):
+        open_page(encode(coloured), 2)
 
 
 def test_cmyk_jpeg() -> None:

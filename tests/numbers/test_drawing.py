@@ -1,21 +1,18 @@
-"""Numbers drawn on their page: a coloured box around each, its text above, the page itself as it was."""
+"""Numbers drawn on their page: a coloured box around each, its text above, the picture in its colours."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
 
 from number_prediction.images.geometry import Box
-from number_prediction.numbers.drawing import MAX_SIDE_PX, Mark, annotate, reduce_page
+from number_prediction.numbers.drawing import MAX_SIDE_PX, Mark, draw_marks
 
 ROOM = 22
 """Rows above the page, for the text of what stands at its top."""
 
 
 def draw(page: np.ndarray, *marks: Mark) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(annotate(reduce_page(page), marks)))).astype(int)
+    return np.asarray(draw_marks(page, marks)).astype(int)
 
 
 def is_coloured(picture: np.ndarray) -> np.ndarray:
@@ -58,3 +55,28 @@ def test_large_pages_are_reduced_and_boxes_with_them() -> None:
     assert 395 + rows.max() == 600
     assert abs(columns.min() - 1000) <= 1
     assert abs(columns.max() - 1100) <= 1
+
+
+def test_the_picture_keeps_its_colours() -> None:
+    page = np.empty((100, 200, 3), np.uint8)
+    page[:] = (20, 120, 60)
+    drawn = draw(page, Mark("7", 0.95, Box(50, 40, 20, 30).corners))
+    assert tuple(drawn[ROOM + 90, 150]) == (20, 120, 60)
+
+
+def test_labels_are_readable_on_any_ground() -> None:
+    for grey in (0, 128, 255):
+        drawn = draw(np.full((100, 200), grey, np.uint8), Mark("8", 0.95, Box(50, 60, 20, 30).corners))
+        label = drawn[ROOM + 60 - 18 : ROOM + 59, 50:64].reshape(-1, 3)
+        plate = tuple(np.median(label, axis=0))
+        assert plate == (0x2F, 0x6D, 0xB5)
+        assert (label == 255).all(1).any()
+
+
+def test_labels_stay_on_the_picture_and_small_lines_are_enlarged() -> None:
+    page = np.full((40, 60), 200, np.uint8)
+    drawn = np.asarray(draw_marks(page, [Mark("12345", 0.95, Box(50, 10, 8, 20).corners)], min_height=120))
+    assert drawn.shape == (120 + ROOM, 180, 3)
+    label = drawn[ROOM + 30 - 17 : ROOM + 29]
+    assert (label == 255).all(2).any()
+    assert (label[:, :-46] == 200).all()

@@ -87,7 +87,7 @@ def test_what_they_are_in_one_line(folder: Path, mnist: Splits) -> None:
     assert repr(number) == f"NumberPrediction('7', {100 * number.probability:.1f}%)"
     assert repr(read_page(ROOT / "docs" / "numbers.jpg")[0]).startswith("PageReading(6 numbers: 1987, 42, ")
     assert repr(mnist.test) == "Split(10,000 pictures, 10 classes)"
-    evaluation = number_prediction.evaluate(Predictor(), mnist.test.select(slice(0, 50)), data="few")
+    evaluation = number_prediction.evaluate(Predictor(), mnist.test.select(slice(0, 50)), name="few")
     assert repr(evaluation).endswith("% of 50 pictures, few)")
     for model in (Predictor(threads=1), NumberPredictor(threads=1)):
         assert repr(model) == f"{type(model).__name__}({model.path.name}, {model.sha256[:8]}, 1 thread)"

@@ -10,14 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from number_prediction.datasets.split import Splits
 from number_prediction.evaluation.metrics import reliability
 from number_prediction.reports.evaluation import write_report
 from number_prediction.reports.plots.analysis import MAX_FILTERS, filter_grid
-from number_prediction.reports.plots.evaluation import class_distribution, image_grid, reliability_diagram
-from number_prediction.runs.run import Run
+from number_prediction.reports.plots.evaluation import (
+    class_distribution,
+    confusion_heatmap,
+    image_grid,
+    learning_curves,
+    reliability_diagram,
+)
+from number_prediction.runs.run import Record, Run
 from tests.helpers.fabricated import fabricate
 
 
@@ -127,3 +134,15 @@ def test_of_many_filters_the_largest_are_drawn_in_order() -> None:
     drawn = [np.asarray(axis.images[0].get_array()) for axis in figure.axes if axis.images]
     assert len(drawn) == MAX_FILTERS
     np.testing.assert_array_equal(drawn, filters[-MAX_FILTERS:])
+
+
+def test_figures_are_drawn_into_given_axes() -> None:
+    figure = Figure()
+    left, middle, right = figure.subfigures(1, 2)[0].subplots(1, 3)
+    assert confusion_heatmap(np.eye(3, dtype=int), "abc", ax=left) is figure
+    assert left.get_xlabel() == "predicted"
+    records = [Record(step=1, steps=1, epoch=1, seconds=1, validation_loss=0.1, validation_accuracy=0.9)]
+    assert learning_curves(records, axes=(middle, right)) is figure
+    assert right.get_title() == "Validation accuracy: 90.00%"
+    assert len(figure.get_axes()) == 4  # with the colour bar
+    assert len(confusion_heatmap(np.eye(3, dtype=int), "abc").get_axes()) == 2

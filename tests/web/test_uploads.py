@@ -60,7 +60,9 @@ def test_one_picture_as_the_body_and_many_in_a_form_are_answered_as_offline(
     client: httpx.Client, predictor: Predictor
 ) -> None:
     paths = [EXAMPLES / name for name in ("seven.png", "blank.png", "four.jpg", "three.png")]
-    expected = [answer.to_dict() for answer in predictor.predict_digits(paths)]
+    expected = [
+        answer.to_dict() for answer in predictor.predict_digits([path.read_bytes() for path in paths])
+    ]
     form_answer = client.post("/api/digits", files=[("picture", path.read_bytes()) for path in paths])
     single = client.post("/api/digits", content=paths[0].read_bytes(), headers={"content-type": "image/*"})
     answers = form_answer.json()["predictions"]

@@ -12,9 +12,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,8 @@ from number_prediction.datasets.orientation import looks_transposed
 from number_prediction.datasets.split import Split, Splits, divide, join
 from number_prediction.errors import DataError
 
+Part: TypeAlias = Literal["test", "validation", "all"]
+"""Part of a data set to evaluate on."""
 EMBEDDED = "mnist"
 """Name of the packaged MNIST."""
 TRANSPOSED = "transposed:"
@@ -132,15 +136,21 @@ def rejected_labels(source: str, part: str) -> NDArray[np.intp]:
     return known[:0]
 
 
-def canonical_source(source: str) -> str:
+def canonical_source(source: str | os.PathLike[str]) -> str:
     """Return the name that runs store for a data set: "mnist" or an absolute path."""
-    prefix = TRANSPOSED if source.startswith(TRANSPOSED) else ""
-    return source if source == EMBEDDED else prefix + str(_path_of(source).resolve())
+    name = os.fspath(source)
+    prefix = TRANSPOSED if name.startswith(TRANSPOSED) else ""
+    return name if name == EMBEDDED else prefix + str(_path_of(name).resolve())
 
 
 def display_name(source: str) -> str:
     """Return the name of a data set for titles."""
     return "MNIST" if source == EMBEDDED else _path_of(source).name
+
+
+def describe_part(data: str, part: str, *, is_own: bool) -> str:
+    """What was measured on, in words; a data set other than the model's own counts as a whole."""
+    return f"{data}, {part} part" if is_own else data
 
 
 def find_csv(source: str | Path) -> Path | None:

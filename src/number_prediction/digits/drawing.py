@@ -1,24 +1,27 @@
-"""An explained prediction -> a picture that shows what the model saw.
+"""A prediction -> a picture that shows what the model saw.
 
-Side by side: the page, its ink, the frame, and the probabilities as bars. Below: the texts of the warnings.
-Pillow draws it; it is installed anyway.
+Side by side: the page and its ink, if they are kept, the frame, and the probabilities as bars. Below: the
+texts of the warnings. Pillow draws it; it is installed anyway.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from number_prediction.digits.prediction import DigitPrediction
-from number_prediction.digits.warnings import describe
+from number_prediction.digits.warnings import WarningCode, describe
 
 TILE_PX = 200
 """Side of each of the four parts, in pixels."""
 MAX_BARS = 10
 """Number of bars; with more classes, the most probable ones get a bar."""
+
+FRAME_TITLE = "frame, 28 x 28"
 
 _GAP_PX, _LINE_HEIGHT_PX, _TEXT_PX = 12, 18, 13
 _WHITE, _FAINT, _GREY, _BLACK, _BLUE, _ORANGE = (
@@ -31,22 +34,66 @@ _WHITE, _FAINT, _GREY, _BLACK, _BLUE, _ORANGE = (
 )
 
 
-def draw_seen(prediction: DigitPrediction) -> Image.Image:
+class Drawable(Protocol):
+    """What is drawn of a `DigitPrediction`."""
+
+    @property
+    def label(self) -> int | None: ...
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def is_digit(self) -> float: ...
+    @property
+    def probabilities(self) -> NDArray[np.float32]: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def warnings(self) -> tuple[WarningCode, ...]: ...
+    @property
+    def frame(self) -> NDArray[np.float32]: ...
+    @property
+    def page(self) -> NDArray[np.uint8] | None: ...
+    @property
+    def ink(self) -> NDArray[np.float32] | None: ...
+    @property
+    def beside(self) -> NDArray[np.float32] | None: ...
+
+
+def draw_frame(prediction: Drawable) -> Image.Image:
+    """Draw the frame and the probabilities of a prediction."""
+    return _arrange(
+        (FRAME_TITLE, headline(prediction)),
+        (draw_tile(as_grey(prediction.frame)), _draw_bars(prediction)),
+        prediction.warnings,
+    )
+
+
+def draw_seen(prediction: Drawable) -> Image.Image:
     """Draw a prediction made with `explain=True`; raises ValueError for others."""
     if prediction.page is None or prediction.ink is None:
         raise ValueError("not an explained prediction; predict with explain=True")
     height, width = prediction.page.shape
-    titles = (f"picture, {width} x {height}", "ink, other, rules", "frame, 28 x 28", headline(prediction))
-    lines = [describe(code) for code in prediction.warnings]
-    size = (4 * TILE_PX + 5 * _GAP_PX, TILE_PX + 2 * _GAP_PX + _LINE_HEIGHT_PX * (1 + len(lines)))
-    sheet = Image.new("RGB", size, _WHITE)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT_PX)
-    parts = [
+    titles = (f"picture, {width} x {height}", "ink, other, rules", FRAME_TITLE, headline(prediction))
+    parts = (
         draw_tile(prediction.page),
         draw_tile(_draw_ink(prediction.ink, prediction.beside)),
         draw_tile(as_grey(prediction.frame)),
         _draw_bars(prediction),
-    ]
+    )
+    return _arrange(titles, parts, prediction.warnings)
+
+
+def _arrange(
+    titles: Sequence[str], parts: Sequence[Image.Image], warnings: Sequence[WarningCode]
+) -> Image.Image:
+    """Place tiles side by side, each below its title, and the texts of the warnings below all."""
+    lines = [describe(code) for code in warnings]
+    width = len(parts) * TILE_PX + (len(parts) + 1) * _GAP_PX
+    size = (width, TILE_PX + 2 * _GAP_PX + _LINE_HEIGHT_PX * (1 + len(lines)))
+    sheet = Image.new("RGB", size, _WHITE)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT_PX)
     for index, (title, part) in enumerate(zip(titles, parts, strict=True)):
         left = _GAP_PX + index * (TILE_PX + _GAP_PX)
         draw.text((left, _GAP_PX // 2), title, _BLACK, font)
@@ -56,14 +103,14 @@ def draw_seen(prediction: DigitPrediction) -> Image.Image:
     return sheet
 
 
-def encode_seen(prediction: DigitPrediction) -> bytes:
+def encode_seen(prediction: Drawable) -> bytes:
     """Draw a prediction as PNG, see `draw_seen`."""
     stream = io.BytesIO()
     draw_seen(prediction).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
-def headline(prediction: DigitPrediction) -> str:
+def headline(prediction: Drawable) -> str:
     """Describe the answer in a few words."""
     if prediction.text is None:
         return "not a digit"
@@ -99,7 +146,7 @@ def draw_tile(pixels: NDArray[np.uint8], side: int = TILE_PX) -> Image.Image:
     return tile
 
 
-def _draw_bars(prediction: DigitPrediction) -> Image.Image:
+def _draw_bars(prediction: Drawable) -> Image.Image:
     """Draw the probabilities in the order of the classes; grey if the model abstains."""
     tile = Image.new("RGB", (TILE_PX, TILE_PX), _WHITE)
     draw, font = ImageDraw.Draw(tile), ImageFont.load_default(_TEXT_PX)

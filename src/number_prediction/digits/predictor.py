@@ -20,7 +20,8 @@ from number_prediction.digits.warnings import MEASURES, find_warnings
 from number_prediction.errors import ImageError, ModelError
 from number_prediction.images.decode import Page
 from number_prediction.images.pictures import Pictures
-from number_prediction.models.model import Model, iterate_answers, require_answers
+from number_prediction.images.result import Results
+from number_prediction.models.model import Model, iterate_results, require_results
 
 OUTPUTS = ("frame", "probabilities", "is_digit", "ink", "findings")
 """Outputs that every graph has, in order."""
@@ -84,7 +85,7 @@ class Predictor(Model):
 
     def predict_digits(
         self, images: Pictures, *, explain: bool = False, must_answer: bool = False
-    ) -> list[DigitPrediction]:
+    ) -> Results[DigitPrediction]:
         """Read one digit from each picture.
 
         Args:
@@ -94,12 +95,12 @@ class Predictor(Model):
             must_answer: always give the most probable digit, however low `is_digit` is.
 
         Returns:
-            One prediction per picture, in order.
+            One prediction per picture, in order: a list with `to_frame` and `save`.
 
         Raises:
             ImageError: a picture cannot be read.
         """
-        return require_answers(self.iterate_digits(images, explain=explain, must_answer=must_answer))
+        return require_results(self.iterate_digits(images, explain=explain, must_answer=must_answer))
 
     def iterate_digits(
         self, images: Pictures, *, explain: bool = False, must_answer: bool = False
@@ -109,7 +110,9 @@ class Predictor(Model):
         Yields:
             One prediction per picture, in order; the error for a picture that cannot be read.
         """
-        return iterate_answers(images, lambda pages: self._answer(pages, explain, must_answer))
+        return iterate_results(
+            images, lambda pages: self._answer(pages, explain, must_answer), keep_pictures=False
+        )
 
     def run(self, pages: Sequence[Page] | NDArray[np.uint8], *, with_ink: bool = False) -> GraphAnswer:
         """Run the graph on pages (H, W) uint8 of any size; pages of one size share batches.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,12 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from number_prediction.datasets.split import Split
+from number_prediction.datasets.labelled import IN_MEMORY, Data, as_splits
+from number_prediction.datasets.load import (
+    EMBEDDED,
+    Part,
+    canonical_source,
+    describe_part,
+    display_name,
+    load_evaluation_split,
+    rejected_labels,
+)
+from number_prediction.datasets.split import Split, Splits, join
 from number_prediction.digits.prediction import DEFAULT_THRESHOLD
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import DataError
 from number_prediction.evaluation import metrics
 from number_prediction.images.decode import Page
+from number_prediction.runs.run import Run
 
 METRICS_FILE = "metrics.json"
 _PICTURES_AT_ONCE = 1000
@@ -198,32 +210,77 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: Predictor, split: Split, *, data: str, rejected: NDArray[np.intp] | None = None
+    model: Predictor | Run | str | os.PathLike[str] | None = None,
+    data: Data = EMBEDDED,
+    *,
+    part: Part = "test",
+    name: str | None = None,
+    rejected: NDArray[np.intp] | None = None,
+    progress: bool = False,
 ) -> Evaluation:
-    """Let a model answer all pictures of a split.
+    """Let a model answer all pictures of a data set. Nothing is written.
 
     Args:
-        predictor: the model; its classes and the split's are matched by name.
-        split: at least one picture.
-        data: description of the split.
-        rejected: indices (R,) of pictures with labels that a review rejected, see
+        model: a model for digits, its file, a run or its folder, or "latest"; by default the packaged
+            model. Its classes and those of the data are matched by name.
+        data: "mnist" or a path that `load_dataset` takes; a split or splits; or pictures and their labels,
+            (X, y).
+        part: part of a data set with parts. A path that is not divided counts as a whole, unless the run was
+            trained on it.
+        name: what reports call the data set; by default its own name.
+        rejected: indices (R,) of pictures with labels that a review rejected; by default those of
             `datasets.load.rejected_labels`.
+        progress: show a bar on stderr.
 
     Raises:
-        DataError: the split is empty, or has a class that the model does not know.
+        DataError: the data set is empty, cannot be read, or has a class that the model does not know.
+        ModelError: no such model.
     """
+    if model is None or isinstance(model, Run | str | os.PathLike):
+        model = Predictor(model.folder if isinstance(model, Run) else model)
+    if isinstance(data, str | os.PathLike):
+        source = canonical_source(data)
+        is_own = source in (EMBEDDED, _training_data(model))
+        name = name or describe_part(display_name(source), part, is_own=is_own)
+        rejected = rejected_labels(source, part) if rejected is None else rejected
+        split = load_evaluation_split(source, part, divided=is_own)
+    else:
+        split = _choose_part(as_splits(data), part)
+    return _evaluate(model, split, name or IN_MEMORY, rejected, progress=progress)
+
+
+def _training_data(predictor: Predictor) -> str | None:
+    """The data set of the run that the model lies in; None if it lies elsewhere."""
+    run = Run(predictor.path.parent)
+    return run.settings().data if run.settings_path.exists() else None
+
+
+def _choose_part(parts: tuple[Split, ...], part: Part) -> Split:
+    if len(parts) == 1 or part == "all":
+        return join(list(parts), name="the data set")
+    return Splits(*parts).test if part == "test" else Splits(*parts).validation
+
+
+def _evaluate(
+    predictor: Predictor,
+    split: Split,
+    name: str,
+    rejected: NDArray[np.intp] | None,
+    *,
+    progress: bool,
+) -> Evaluation:
     if len(split) == 0:
-        raise DataError(f"{data}: no pictures to evaluate on; give another data set or part")
-    unknown = [name for name in split.classes if name not in predictor.classes]
+        raise DataError(f"{name}: no pictures to evaluate on; give another data set or part")
+    unknown = [each for each in split.classes if each not in predictor.classes]
     if unknown:
         raise DataError(
-            f"{data}: classes {', '.join(unknown)} are unknown to the model, which knows "
+            f"{name}: classes {', '.join(unknown)} are unknown to the model, which knows "
             f"{', '.join(predictor.classes)}; evaluate on data with these classes"
         )
-    to_model_class = np.array([predictor.classes.index(name) for name in split.classes])
+    to_model_class = np.array([predictor.classes.index(each) for each in split.classes])
     begun = time.perf_counter()
     frames, probabilities, is_digit = [], [], []
-    for pages in _chunks(split):
+    for pages in _shown(_chunks(split), -(-len(split) // _PICTURES_AT_ONCE), progress):
         answer = predictor.run(pages)
         frames.append(np.rint(answer.frames * 255).astype(np.uint8))
         probabilities.append(answer.probabilities)
@@ -231,7 +288,7 @@ def evaluate(
     seconds = time.perf_counter() - begun
     manifest = predictor.manifest
     return Evaluation(
-        data=data,
+        data=name,
         model_sha256=predictor.sha256,
         classes=predictor.classes,
         labels=to_model_class[split.labels],
@@ -243,6 +300,17 @@ def evaluate(
         temperature=float(manifest["training"]["temperature"]) if manifest else None,
         rejected=np.empty(0, np.intp) if rejected is None else rejected,
     )
+
+
+def _shown(
+    chunks: Iterator[NDArray[np.uint8] | list[Page]], count: int, progress: bool
+) -> Iterable[NDArray[np.uint8] | list[Page]]:
+    if not progress:
+        return chunks
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(chunks, "evaluating", count, console=Console(stderr=True))
 
 
 def _chunks(split: Split) -> Iterator[NDArray[np.uint8] | list[Page]]:

@@ -36,7 +36,7 @@ class LabelledLines:
     texts: list[str]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NumberEvaluation:
     """A model's readings of N lines."""
 
@@ -48,6 +48,9 @@ class NumberEvaluation:
     """(N,) texts read by the model."""
     confidence: NDArray[np.float64]
     """(N,) confidence of each reading, in [0, 1]."""
+
+    def __repr__(self) -> str:
+        return f"NumberEvaluation({100 * self.accuracy:.2f}% of {len(self.texts):,} lines, {self.data})"
 
     @property
     def correct(self) -> NDArray[np.bool_]:

@@ -59,7 +59,7 @@ def measure_robustness(predictor: Predictor, split: Split, *, seed: int = 0) -> 
         for level in distortion.levels:
             distorted = distortion.apply(ink, level, np.random.default_rng(seed))
             pages = np.rint(255 * (1 - distorted)).astype(np.uint8)
-            answers = evaluate(predictor, Split(pages, split.labels, split.classes), data=distortion.name)
+            answers = evaluate(predictor, Split(pages, split.labels, split.classes), name=distortion.name)
             rows.append(
                 {
                     "distortion": distortion.name,

@@ -62,11 +62,6 @@ def open_runs(folders: Sequence[Path]) -> dict[str, Run]:
     return dict(zip(_short_names(paths), runs, strict=True))
 
 
-def describe_part(data: str, part: str, *, is_own: bool) -> str:
-    """What was measured on, in words; a data set other than the run's own counts as a whole."""
-    return f"{data}, {part} part" if is_own else data
-
-
 def shared_data(runs: Mapping[str, Run]) -> str:
     """The data set that all runs were trained on; raises DataError if they differ."""
     sources = {run.settings().data: name for name, run in runs.items()}
@@ -78,7 +73,7 @@ def shared_data(runs: Mapping[str, Run]) -> str:
 
 def measure(name: str, run: Run, split: Split, *, data: str, threads: int | None = None) -> MeasuredRun:
     """Let a run answer all pictures of a split; `data` describes the split in words."""
-    evaluation = evaluate(Predictor(run.folder, threads=threads), split, data=data)
+    evaluation = evaluate(Predictor(run.folder, threads=threads), split, name=data)
     return MeasuredRun(name, run.settings(), run.records(), read_manifest(run.model_path), evaluation)
 
 

@@ -17,7 +17,7 @@ cell without a constraint holds at most one digit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from number_prediction.errors import ImageError
 from number_prediction.forms.cells import FieldCut, cut_field
@@ -25,17 +25,21 @@ from number_prediction.forms.registration import TEMPLATE_SIDE_PX, register
 from number_prediction.forms.template import FormTemplate
 from number_prediction.images.decode import ImageInput, Page, to_page
 from number_prediction.images.geometry import Affine, Box, Points, Projection, box_of, projection_of, scaling
+from number_prediction.images.result import BOX_COLUMNS, Result, Source, round_pixels, round_share
 from number_prediction.layout.marks import without_specks
 from number_prediction.layout.skew import LevelPage, straighten
 from number_prediction.numbers.page import ReadLines, place_glyph
 from number_prediction.numbers.prediction import NumberPrediction, NumberReading
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LEAST_FOUND = 0.85
 """Share of the print of the form that must be found on a sheet. A sheet of another form reaches 0.56, a sheet
 that is registered correctly 0.99 and more (benchmarks/forms.py)."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FieldReading(NumberReading):
     """The number in a field; places are in pixels of the upright sheet."""
 
@@ -65,22 +69,44 @@ class FieldReading(NumberReading):
         return self.cut.picture
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain Python values for JSON."""
-        return {**super().to_dict(), "box": list(self.box)}
+        """Convert to plain Python values for JSON; probabilities have 4 decimals, pixels one."""
+        return {**super().to_dict(), "box": round_pixels(self.box)}
 
 
-@dataclass(frozen=True, eq=False)
-class FormReading:
+@dataclass(frozen=True, eq=False, repr=False)
+class FormReading(Result):
     """A filled sheet that was read."""
+
+    COLUMNS: ClassVar = ("field", *NumberReading.VALUES, *BOX_COLUMNS)
 
     fields: tuple[FieldReading, ...]
     """In the order of the template."""
     found: float
     """Share of the print of the form that was found on the sheet, in [0, 1]."""
 
+    def __repr__(self) -> str:
+        return f"FormReading({', '.join(f'{field.name}: {field.text}' for field in self.fields)})"
+
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain Python values for JSON: fields by name."""
-        return {"found": self.found, "fields": {field.name: field.to_dict() for field in self.fields}}
+        return {
+            **self.path_and_page(),
+            "found": round_share(self.found),
+            "fields": {field.name: field.to_dict() for field in self.fields},
+        }
+
+    def draw(self) -> Image.Image:
+        """Draw the sheet with a box around each field."""
+        from number_prediction.numbers.drawing import Mark, draw_marks
+
+        if self.source is None:
+            raise ImageError("the sheet has no source to draw on; read it with read_form")
+        marks = [Mark(field.text or "", field.confidence, field.corners) for field in self.fields]
+        return draw_marks(self.source.open(), marks)
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One row for each field, not rounded."""
+        return [{"field": each.name, **each.values(), **each.box._asdict()} for each in self.fields]
 
 
 def read_form(
@@ -108,7 +134,7 @@ def read_form(
     cuts = [cut_field(page.ink, field, to_sheet) for field in template.fields]
     readings = iter(read([cut.line for cut in cuts if cut.line is not None]))
     predictions = [None if cut.line is None else next(readings).under(cut.field.constraint) for cut in cuts]
-    return FormReading(tuple(map(place_field, cuts, predictions)), found)
+    return FormReading(tuple(map(place_field, cuts, predictions)), found, source=Source.of(sheet))
 
 
 def place_field(cut: FieldCut, prediction: NumberPrediction | None) -> FieldReading:

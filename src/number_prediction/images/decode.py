@@ -22,7 +22,13 @@ __all__ = ["ImageInput", "Page", "to_page"]
 ImageInput: TypeAlias = "EncodedInput | Image.Image | NDArray[np.generic]"
 
 
-def to_page(image: ImageInput, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Page:
+def to_page(
+    image: ImageInput,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+    in_colour: bool = False,
+) -> Page:
     """Turn any supported picture into a page.
 
     EXIF orientation is applied. Transparent pictures are laid on white, or on black if the drawing is light.
@@ -33,17 +39,18 @@ def to_page(image: ImageInput, *, max_bytes: int = MAX_BYTES, max_pixels: int = 
     uint16 (full range, or 8-bit values), bool (True is light), or float in [0, 1].
 
     Returns:
-        (H, W) uint8.
+        (H, W) uint8; (H, W, 3) uint8 RGB if `in_colour`.
 
     Raises:
         ImageError: missing or damaged. `UnsupportedImageError`: not a picture. `ImageTooLargeError`: more
             than `max_bytes` (encoded) or `max_pixels`.
         MissingExtraError: the format needs an extra that is not installed, as HEIC does.
     """
+    rendering = Rendering(max_pixels=max_pixels, in_colour=in_colour)
     if isinstance(image, np.ndarray):
-        return array_to_page(image, max_pixels)
+        return array_to_page(image, rendering)
     if isinstance(image, Image.Image):
-        return image_to_page(image, "picture", max_pixels)
+        return image_to_page(image, "picture", rendering)
     with open_encoded(image, max_bytes=max_bytes) as encoded:
         check_size(encoded, max_bytes)
         image_format = find_format(encoded)
@@ -51,5 +58,5 @@ def to_page(image: ImageInput, *, max_bytes: int = MAX_BYTES, max_pixels: int = 
             raise UnsupportedImageError(
                 f"{encoded.name}: a {image_format.name}, not a picture; read its pages with iterate_pages"
             )
-        pages = image_format.decode(encoded, Rendering(max_pixels=max_pixels))
+        pages = image_format.decode(encoded, rendering)
         return next(pages)()

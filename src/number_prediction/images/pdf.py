@@ -71,9 +71,11 @@ def _render(pdfium: Any, document: Any, index: int, name: str, rendering: Render
                     f"{name}: holds a picture of {columns} x {rows}, more than {max_pixels:,} pixels; "
                     "save it smaller"
                 )
-        bitmap = page.render(scale=scale, grayscale=True)
+        in_colour = rendering.in_colour
+        bitmap = page.render(scale=scale, grayscale=not in_colour, rev_byteorder=in_colour)
         try:
-            return np.array(bitmap.to_numpy())
+            pixels = np.array(bitmap.to_numpy())
+            return pixels[:, :, :3] if in_colour else pixels
         finally:
             bitmap.close()
     except (pdfium.PdfiumError, ValueError) as error:  # ValueError: a page without a size

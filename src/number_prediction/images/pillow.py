@@ -50,7 +50,7 @@ def avif_pages(encoded: Encoded, rendering: Rendering) -> Iterator[DecodePage]:
 
 def first_page(open_picture: OpenPicture, encoded: Encoded, rendering: Rendering) -> Iterator[DecodePage]:
     """Yield the only page of a picture, or its first frame."""
-    yield partial(_decode_first, open_picture, encoded, rendering.max_pixels)
+    yield partial(_decode_first, open_picture, encoded, rendering)
 
 
 def tiff_pages(encoded: Encoded, rendering: Rendering) -> Iterator[DecodePage]:
@@ -76,16 +76,16 @@ def tiff_pages(encoded: Encoded, rendering: Rendering) -> Iterator[DecodePage]:
                 continue
             number += 1
             name = f"{encoded.name}, page {number}" if index else encoded.name
-            yield partial(image_to_page, picture, name, rendering.max_pixels)
+            yield partial(image_to_page, picture, name, rendering)
 
 
 def _opener(pillow_format: str) -> OpenPicture:
     return partial(Image.open, formats=(pillow_format,))
 
 
-def _decode_first(open_picture: OpenPicture, encoded: Encoded, max_pixels: int) -> Page:
+def _decode_first(open_picture: OpenPicture, encoded: Encoded, rendering: Rendering) -> Page:
     with _open(open_picture, encoded) as picture:
-        return image_to_page(picture, encoded.name, max_pixels)
+        return image_to_page(picture, encoded.name, rendering)
 
 
 def _open(open_picture: OpenPicture, encoded: Encoded) -> Image.Image:

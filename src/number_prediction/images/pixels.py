@@ -33,18 +33,21 @@ class Rendering:
     """Pixels an inch of formats without pixels, such as PDF."""
     max_pixels: int = MAX_PIXELS
     """Size limit of a page."""
+    in_colour: bool = False
+    """Whether pages are (H, W, 3) uint8 RGB, to be drawn on, instead of (H, W) grey."""
 
 
 Decoder: TypeAlias = Callable[[Encoded, Rendering], Iterator[DecodePage]]
 """Finds the pages of a file, in order. Raises ImageError if it finds none."""
 
 
-def image_to_page(picture: Image.Image, name: str, max_pixels: int) -> Page:
+def image_to_page(picture: Image.Image, name: str, rendering: Rendering) -> Page:
     """Decode a picture that Pillow has opened; `name` is what error messages call it.
 
     Raises:
-        ImageError: no pixels, damaged, or more than `max_pixels`.
+        ImageError: no pixels, damaged, or more than `rendering.max_pixels`.
     """
+    max_pixels = rendering.max_pixels
     width, height = picture.size
     if width * height > max_pixels:
         raise ImageTooLargeError(
@@ -54,16 +57,17 @@ def image_to_page(picture: Image.Image, name: str, max_pixels: int) -> Page:
         raise ImageError(f"{name}: {width} x {height} has no pixels; give a picture")
     try:
         picture.load()
-        return np.ascontiguousarray(_to_grey(_upright(picture), name))
+        convert = _to_colour if rendering.in_colour else _to_grey
+        return np.ascontiguousarray(convert(_upright(picture), name))
     except ImageError:
         raise
     except Exception as error:  # decoders raise errors of many kinds on damaged files
         raise ImageError(f"{name}: the file is damaged or cut off; save it again ({error})") from error
 
 
-def array_to_page(array: NDArray[np.generic], max_pixels: int) -> Page:
+def array_to_page(array: NDArray[np.generic], rendering: Rendering) -> Page:
     """Convert an array as `to_page` takes it; raises ImageError for other shapes, types and values."""
-    shape = array.shape
+    shape, max_pixels = array.shape, rendering.max_pixels
     if array.ndim == 3 and shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (3, 4)):
@@ -74,9 +78,10 @@ def array_to_page(array: NDArray[np.generic], max_pixels: int) -> Page:
         raise ImageError(f"array of shape {shape} has more than {max_pixels:,} pixels; make it smaller")
     pixels = _array_to_eight_bits(array)
     if pixels.ndim == 2:
-        return np.ascontiguousarray(pixels)
+        return _repeat(pixels) if rendering.in_colour else np.ascontiguousarray(pixels)
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    return _lay_on_background(picture) if picture.mode == "RGBA" else np.asarray(picture.convert("L"))
+    mode = "RGB" if rendering.in_colour else "L"
+    return _lay_on_background(picture, mode) if picture.mode == "RGBA" else np.asarray(picture.convert(mode))
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -87,19 +92,44 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 
 def _to_grey(picture: Image.Image, name: str) -> Page:
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+    if _is_deep(picture):
         return _mask_to_grey(_depth_to_eight_bits(np.asarray(picture), name))
-    if picture.mode == "La":  # premultiplied, converted to LA only
-        picture = picture.convert("LA")
-    if picture.mode in ("RGBA", "RGBa", "LA", "PA") or "transparency" in picture.info:
-        return _lay_on_background(picture.convert("RGBA"))
+    if _is_transparent(picture):
+        return _lay_on_background(_to_rgba(picture), "L")
     if picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
     return _mask_to_grey(np.asarray(picture.convert("L")))
 
 
+def _to_colour(picture: Image.Image, name: str) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 of the same brightness as `_to_grey`."""
+    if _is_deep(picture) or picture.mode in ("1", "L"):
+        return _repeat(_to_grey(picture, name))
+    if _is_transparent(picture):
+        return _lay_on_background(_to_rgba(picture), "RGB")
+    return _mask_to_grey(np.asarray(picture.convert("RGB")))
+
+
+def _repeat(grey: Page) -> NDArray[np.uint8]:
+    return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    """Whether a picture has one channel of more than 8 bits."""
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def _is_transparent(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in picture.info
+
+
+def _to_rgba(picture: Image.Image) -> Image.Image:
+    premultiplied_grey = picture.mode == "La"  # converted to LA only
+    return (picture.convert("LA") if premultiplied_grey else picture).convert("RGBA")
+
+
 def _mask_to_grey(page: Page) -> Page:
-    """Scale a page of nothing but 0 and 1, as programs save masks, to 0 and 255."""
+    """Scale a picture of nothing but 0 and 1, as programs save masks, to 0 and 255."""
     return page * np.uint8(255) if page.size and page.min() == 0 and page.max() == 1 else page
 
 
@@ -118,13 +148,14 @@ def _depth_to_eight_bits(values: NDArray[np.generic], name: str) -> Page:
     return np.asarray(np.rint(wide), dtype=np.uint8)
 
 
-def _lay_on_background(picture: Image.Image) -> Page:
-    """RGBA picture -> page; the background is the one that what is drawn stands out from."""
+def _lay_on_background(picture: Image.Image, mode: str) -> Page:
+    """RGBA picture -> page, "L" or "RGB"; the background is the one that what is drawn stands out from."""
     grey, opacity = picture.convert("L"), picture.getchannel("A")
     drawn = int(np.asarray(opacity).sum(dtype=np.int64))
     light = int(np.einsum("ij,ij->", np.asarray(grey), np.asarray(opacity), dtype=np.int64))
-    page = Image.new("L", picture.size, _DARK_BACKGROUND if light > 127 * drawn else _LIGHT_BACKGROUND)
-    page.paste(grey, mask=opacity)
+    background = _DARK_BACKGROUND if light > 127 * drawn else _LIGHT_BACKGROUND
+    page = Image.new("L", picture.size, background).convert(mode)
+    page.paste(picture.convert(mode), mask=opacity)
     return np.asarray(page)
 
 

@@ -102,7 +102,12 @@ def open_source(name: str) -> Path | bytes:
 
 
 def iterate_pages(
-    image: ImageInput, *, dpi: int = PDF_DPI, max_pages: int = MAX_PAGES, skip: Container[int] = ()
+    image: ImageInput,
+    *,
+    dpi: int = PDF_DPI,
+    max_pages: int = MAX_PAGES,
+    skip: Container[int] = (),
+    in_colour: bool = False,
 ) -> Iterator[tuple[int, Page | ImageError]]:
     """Decode the pages of a picture or a document, one in memory at a time.
 
@@ -111,6 +116,7 @@ def iterate_pages(
         dpi: pixels an inch at which the pages of a PDF are rendered.
         max_pages: the first pages up to this number are read; one error stands for the others.
         skip: numbers of pages that are not decoded and not returned.
+        in_colour: pages are (H, W, 3) uint8 RGB, to be drawn on.
 
     Yields:
         The number, from 1, and the page (H, W) uint8, or the error of a page that cannot be read. A file
@@ -121,7 +127,7 @@ def iterate_pages(
     """
     number = 0
     try:
-        for number, decode_page in enumerate(_decoders(image, dpi), 1):
+        for number, decode_page in enumerate(_decoders(image, Rendering(dpi=dpi, in_colour=in_colour)), 1):
             if number > max_pages:
                 raise ImageError(f"more than {max_pages:,} pages; split the file to read the others")
             if number not in skip:
@@ -132,6 +138,22 @@ def iterate_pages(
             yield failed, error
 
 
+def open_page(image: ImageInput, number: int = 1, *, dpi: int = PDF_DPI, in_colour: bool = False) -> Page:
+    """Decode one page, from 1, of what `iterate_pages` takes.
+
+    Raises:
+        ImageError: the page cannot be read.
+        MissingExtraError: as for `iterate_pages`.
+    """
+    pages = iterate_pages(image, dpi=dpi, max_pages=number, skip=range(1, number), in_colour=in_colour)
+    page = next((page for _, page in pages), None)
+    if page is None:
+        raise ImageError(f"the document has no page {number}; it changed since it was read")
+    if isinstance(page, ImageError):
+        raise page
+    return page
+
+
 def _try(decode_page: DecodePage) -> Page | ImageError:
     try:
         return decode_page()
@@ -139,11 +161,11 @@ def _try(decode_page: DecodePage) -> Page | ImageError:
         return error
 
 
-def _decoders(image: ImageInput, dpi: int) -> Iterator[DecodePage]:
+def _decoders(image: ImageInput, rendering: Rendering) -> Iterator[DecodePage]:
     if isinstance(image, Image.Image | np.ndarray):
-        yield partial(to_page, image)
+        yield partial(to_page, image, in_colour=rendering.in_colour)
         return
     with open_encoded(image) as encoded:
         image_format = find_format(encoded)
         check_size(encoded, MAX_DOCUMENT_BYTES if image_format.has_pages else MAX_BYTES)
-        yield from image_format.decode(encoded, Rendering(dpi=dpi))
+        yield from image_format.decode(encoded, rendering)

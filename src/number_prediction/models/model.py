@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from number_prediction.errors import ImageError, ModelError
 from number_prediction.images.decode import ImageInput, Page, to_page
 from number_prediction.images.pictures import Pictures, iterate_pictures
+from number_prediction.images.result import Result, Results, Source
 from number_prediction.machine import usable_cores
 from number_prediction.models.manifest import manifest_path, read_manifest
 from number_prediction.runs.run import RUNS
@@ -37,6 +39,7 @@ MAX_CHUNK_PIXELS = 8_000_000
 LATEST = "latest"
 """Stands for the model of the last finished run."""
 _Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result", bound=Result)
 
 
 class Model:
@@ -153,15 +156,15 @@ class Model:
         return answers
 
 
-def iterate_chunks(images: Pictures) -> Iterator[list[Page | ImageError]]:
-    """Decode pictures, see `iterate_pictures`, in chunks, so that any number of them fits into memory.
+def iterate_chunks(images: Iterable[ImageInput]) -> Iterator[list[Page | ImageError]]:
+    """Decode pictures in chunks, so that any number of them fits into memory.
 
     Yields:
         Pages in order; the error for a picture that cannot be read.
     """
     waiting: list[Page | ImageError] = []
     pixels = 0
-    for image in iterate_pictures(images):
+    for image in images:
         page = _try_page(image)
         waiting.append(page)
         pixels += 0 if isinstance(page, ImageError) else page.size
@@ -172,12 +175,12 @@ def iterate_chunks(images: Pictures) -> Iterator[list[Page | ImageError]]:
 
 
 def iterate_answers(
-    images: Pictures, answer: Callable[[list[Page]], Iterable[_Answer]]
+    images: Iterable[ImageInput], answer: Callable[[list[Page]], Iterable[_Answer]]
 ) -> Iterator[_Answer | ImageError]:
     """Decode pictures in chunks and answer the readable ones.
 
     Args:
-        images: pictures, see `iterate_pictures`.
+        images: single pictures.
         answer: answers pages, in order.
 
     Yields:
@@ -187,6 +190,29 @@ def iterate_answers(
         answers = iter(answer([page for page in pages if not isinstance(page, ImageError)]))
         for page in pages:
             yield page if isinstance(page, ImageError) else next(answers)
+
+
+def iterate_results(
+    images: Pictures, answer: Callable[[list[Page]], Iterable[_Result]], *, keep_pictures: bool
+) -> Iterator[_Result | ImageError]:
+    """Like `iterate_answers`; each result also says where its picture came from.
+
+    Args:
+        images: pictures, see `iterate_pictures`.
+        answer: answers pages, in order.
+        keep_pictures: keep a reference to arrays and the like, to draw on.
+    """
+    sources: deque[Source | None] = deque()
+
+    def noted() -> Iterator[ImageInput]:
+        for image in iterate_pictures(images):
+            source = Source.of(image)
+            sources.append(source if keep_pictures or source.path is not None else None)
+            yield image
+
+    for result in iterate_answers(noted(), answer):
+        source = sources.popleft()
+        yield result if source is None or isinstance(result, ImageError) else result.at(source)
 
 
 def require_answers(answers: Iterable[_Answer | ImageError]) -> list[_Answer]:
@@ -202,6 +228,11 @@ def require_answers(answers: Iterable[_Answer | ImageError]) -> list[_Answer]:
 def packaged_model(name: str) -> Path:
     """The file of a model in the package."""
     return Path(str(resources.files("number_prediction") / "assets" / "models" / f"{name}.onnx"))
+
+
+def require_results(results: Iterable[_Result | ImageError]) -> Results[_Result]:
+    """Collect results; raises the first error among them."""
+    return Results(require_answers(results))
 
 
 def _find(model: str | os.PathLike[str] | None, packaged: str) -> Path:

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from number_prediction.constraints.constraint import DIGIT_GLYPHS, Constraint
+from number_prediction.errors import ImageError
 from number_prediction.images.decode import ImageInput, Page, to_page
 from number_prediction.images.geometry import Affine, Box, Points, box_of
+from number_prediction.images.result import (
+    BOX_COLUMNS,
+    DEGREE_DECIMALS,
+    Result,
+    Source,
+    round_pixels,
+)
 from number_prediction.layout.lines import MAX_GAP_HEIGHTS, WrittenLine, find_lines
 from number_prediction.numbers.prediction import NumberGlyph, NumberPrediction, NumberReading
 
@@ -49,13 +57,16 @@ class PageNumber(NumberReading):
         return self.line.box
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain Python values for JSON."""
-        return {**super().to_dict(), "box": list(self.box), "corners": self.corners.tolist()}
+        """Convert to plain Python values for JSON; probabilities have 4 decimals, pixels one."""
+        corners = [round_pixels(corner) for corner in self.corners.tolist()]
+        return {**super().to_dict(), "box": round_pixels(self.box), "corners": corners}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PageReading:
+class PageReading(Result):
     """All readings of a page."""
+
+    COLUMNS: ClassVar = ("number", *NumberReading.VALUES, *BOX_COLUMNS)
 
     numbers: tuple[PageNumber, ...]
     """In reading order."""
@@ -70,15 +81,35 @@ class PageReading:
         return f"PageReading({len(self.numbers)} numbers: {shown}{more})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain Python values for JSON, without `left_out`."""
-        return {"skew": self.skew, "numbers": [number.to_dict() for number in self.numbers]}
+        """Convert to plain Python values for JSON, without `left_out`; `skew` has 2 decimals."""
+        return {
+            **self.path_and_page(),
+            "skew": round(self.skew, DEGREE_DECIMALS),
+            "numbers": [number.to_dict() for number in self.numbers],
+        }
+
+    def draw(self) -> Image.Image:
+        """Draw the page with a box around each number."""
+        from number_prediction.numbers.drawing import Mark, draw_marks
+
+        if self.source is None:
+            raise ImageError("the page has no source to draw on; read it with read_page or predict_page")
+        marks = [Mark(number.text or "", number.confidence, number.corners) for number in self.numbers]
+        return draw_marks(self.source.open(), marks)
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One row for each number, not rounded."""
+        return [
+            {"number": index, **number.values(), **number.box._asdict()}
+            for index, number in enumerate(self.numbers, 1)
+        ]
 
 
 def predict_page(
     picture: ImageInput,
     constraint: Constraint | None = None,
     *,
-    read: ReadLines,
+    read: ReadLines | None = None,
     least: float = LEAST_PROBABILITY,
     gap: float = MAX_GAP_HEIGHTS,
 ) -> PageReading:
@@ -87,7 +118,7 @@ def predict_page(
     Args:
         picture: a photo or scan: path, bytes, stream, PIL image or array.
         constraint: the values that are allowed for every number on the page.
-        read: reads lines, such as `NumberPredictor.read_lines`.
+        read: reads lines, such as `NumberPredictor.read_lines`; by default the packaged model.
         least: minimum probability of the text of a number, in [0, 1].
         gap: widest space inside a number, in heights of its digits.
 
@@ -95,13 +126,20 @@ def predict_page(
         ImageError: the picture cannot be read.
     """
     lines, skew = find_lines(to_page(picture), gap=gap)
-    readings = read([line.picture for line in lines])
+    readings = (read or _packaged_reader())([line.picture for line in lines])
     found = [place_number(line, reading) for line, reading in zip(lines, readings, strict=True)]
     numbers = [number for number in found if _is_likely(number, least)]
     left_out = [number for number in found if number.text and number not in numbers]
     if constraint is not None:  # not for all lines: a word, too, would get an allowed reading
         numbers = [place_number(number.line, number.prediction.under(constraint)) for number in numbers]
-    return PageReading(tuple(number for number in numbers if number.text), tuple(left_out), skew)
+    found_numbers = tuple(number for number in numbers if number.text)
+    return PageReading(found_numbers, tuple(left_out), skew, source=Source.of(picture))
+
+
+def _packaged_reader() -> ReadLines:
+    from number_prediction.numbers.predictor import packaged_numbers
+
+    return packaged_numbers().read_lines
 
 
 def place_number(line: WrittenLine, prediction: NumberPrediction) -> PageNumber:

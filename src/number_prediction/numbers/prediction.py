@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from number_prediction.constraints.constraint import Constraint
 from number_prediction.decoding.reading import Reading
 from number_prediction.decoding.search import decode
 from number_prediction.images.geometry import LEFT_AS_IT_IS, Affine, Box, box_of
+from number_prediction.images.result import Result, round_pixels, round_share
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MIN_PROBABILITY = 1e-6
 """Probability below which a share is not computed any further."""
@@ -41,15 +45,18 @@ class NumberGlyph:
         """Convert to plain Python values for JSON."""
         return {
             "glyph": self.glyph,
-            "confidence": self.confidence,
-            "alternatives": [list(pair) for pair in self.alternatives],
-            "box": list(self.box),
+            "confidence": round_share(self.confidence),
+            "alternatives": [[glyph, round_share(share)] for glyph, share in self.alternatives],
+            "box": round_pixels(self.box),
         }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NumberReading:
     """A number that was read on a line, a page or a form."""
+
+    VALUES: ClassVar = ("text", "confidence", "fit", "probability")
+    """Columns of a number in tables."""
 
     text: str | None
     """The number; "" if nothing is written, None if no reading is allowed by the constraint."""
@@ -75,19 +82,25 @@ class NumberReading:
             return mark
         return "".join(each.glyph if each.confidence >= least else mark for each in self.glyphs)
 
+    def values(self) -> dict[str, Any]:
+        """The values of VALUES, not rounded."""
+        return {name: getattr(self, name) for name in self.VALUES}
+
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain Python values for JSON."""
+        """Convert to plain Python values for JSON; probabilities have 4 decimals, pixels one."""
         return {
             "text": self.text,
-            "confidence": self.confidence,
-            "fit": self.fit,
+            "confidence": round_share(self.confidence),
+            "fit": round_share(self.fit),
             "glyphs": [glyph.to_dict() for glyph in self.glyphs],
         }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NumberPrediction(NumberReading):
+class NumberPrediction(NumberReading, Result):
     """A number on a picture of one line; boxes are in pixels of the upright picture."""
+
+    COLUMNS: ClassVar = NumberReading.VALUES
 
     frame: NDArray[np.float32]
     """(h, w) float32 in [0, 1], ink = 1: the line, cut out of the picture."""
@@ -101,11 +114,29 @@ class NumberPrediction(NumberReading):
     to_picture: Affine = LEFT_AS_IT_IS
     """Maps points of the picture that was read to the original picture."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Convert to plain Python values for JSON; probabilities have 4 decimals, pixels one."""
+        return {**self.path_and_page(), **super().to_dict()}
+
+    def draw(self) -> Image.Image:
+        """Draw the line with a box around each glyph, or the frame if the picture is not kept."""
+        from number_prediction.digits.drawing import as_grey
+        from number_prediction.numbers.drawing import MIN_LINE_HEIGHT_PX, Mark, draw_marks
+
+        if self.source is None or self.source.picture is None:
+            return draw_marks(as_grey(self.frame), (), min_height=MIN_LINE_HEIGHT_PX)
+        marks = [Mark(glyph.glyph, glyph.confidence, glyph.box.corners) for glyph in self.glyphs]
+        return draw_marks(self.source.open(), marks, min_height=MIN_LINE_HEIGHT_PX)
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One row of values, not rounded."""
+        return [self.values()]
+
     def under(self, constraint: Constraint | None) -> NumberPrediction:
         """Decode the same line again under another constraint."""
         reading = decode(self.lattice, GLYPHS, constraint)[0]
         located = locate(reading, self.frame, self.lattice, self.place, self.is_number)
-        return located.moved(self.to_picture)
+        return replace(located.moved(self.to_picture), source=self.source)
 
     def with_is_number(self, is_number: float) -> NumberPrediction:
         """The same reading with another probability that the line has no letter."""

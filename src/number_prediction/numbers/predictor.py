@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -24,8 +24,9 @@ from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError, ModelError
 from number_prediction.images.decode import Page
 from number_prediction.images.pictures import Pictures
+from number_prediction.images.result import Results
 from number_prediction.layout.skew import straighten
-from number_prediction.models.model import Model, iterate_answers, packaged_model, require_answers
+from number_prediction.models.model import Model, iterate_results, packaged_model, require_results
 from number_prediction.numbers.lone_digit import find_lone_digit, merge_opinions
 from number_prediction.numbers.prediction import NumberPrediction, locate
 
@@ -110,7 +111,7 @@ class NumberPredictor(Model):
 
     def predict_numbers(
         self, images: Pictures, constraint: Constraint | None = None
-    ) -> list[NumberPrediction]:
+    ) -> Results[NumberPrediction]:
         """Read one number from each picture.
 
         Args:
@@ -118,12 +119,12 @@ class NumberPredictor(Model):
             constraint: the values that are allowed for every number, see `constraints`.
 
         Returns:
-            One prediction per picture, in order.
+            One prediction per picture, in order: a list with `to_frame` and `save`.
 
         Raises:
             ImageError: a picture cannot be read.
         """
-        return require_answers(self.iterate_numbers(images, constraint))
+        return require_results(self.iterate_numbers(images, constraint))
 
     def iterate_numbers(
         self, images: Pictures, constraint: Constraint | None = None
@@ -133,7 +134,7 @@ class NumberPredictor(Model):
         Yields:
             One prediction per picture, in order; the error for a picture that cannot be read.
         """
-        return iterate_answers(images, lambda pages: self._answer(pages, constraint))
+        return iterate_results(images, lambda pages: self._answer(pages, constraint), keep_pictures=True)
 
     def read_lines(self, lines: Sequence[Page]) -> list[NumberPrediction]:
         """Read level lines, (h, w) uint8, dark on light, as they are cut out of pages and forms.
@@ -213,3 +214,9 @@ def agree(one: NumberPrediction, other: NumberPrediction) -> NumberPrediction:
     """
     chosen = max(one, other, key=lambda each: each.probability)
     return chosen.with_is_number(math.sqrt(one.is_number * other.is_number))
+
+
+@cache
+def packaged_numbers() -> NumberPredictor:
+    """The packaged model for numbers, which stays loaded."""
+    return NumberPredictor()

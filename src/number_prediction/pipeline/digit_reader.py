@@ -13,6 +13,7 @@ from number_prediction.digits.drawing import encode_seen
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError
 from number_prediction.images.decode import Page
+from number_prediction.images.result import round_share
 from number_prediction.pipeline.batch import BatchReader
 from number_prediction.pipeline.layouts import digit_layout
 from number_prediction.pipeline.rows import Explained
@@ -57,6 +58,7 @@ def read_digits(
         values = prediction.to_dict()
         if top:
             values["top"] = [
-                {"text": text, "probability": probability} for text, probability in prediction.top(top)
+                {"text": text, "probability": round_share(probability)}
+                for text, probability in prediction.top(top)
             ]
         yield Explained(values, encode_seen(prediction)) if explain else values

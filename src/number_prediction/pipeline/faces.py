@@ -1,15 +1,15 @@
 """Pictures -> answers in one call, with the packaged models unless another is named.
 
-In: one picture or many, see `images.pictures.iterate_pictures`. Out: a list with one answer per picture, in
-order. The packaged models stay loaded; each call loads any other anew. To keep one, load a `Predictor` or a
-`NumberPredictor`.
+In: one picture or many, see `images.pictures.iterate_pictures`. Out: `Results`, a list with one answer per
+picture, in order, which can become a table (`to_frame`) and pictures (`save`). The packaged models stay
+loaded; each call loads any other anew. To keep one, load a `Predictor` or a `NumberPredictor`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from typing import TypeAlias, TypeVar
 
 from rich.console import Console
@@ -19,12 +19,14 @@ from number_prediction.constraints.constraint import Constraint
 from number_prediction.digits.prediction import DigitPrediction
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import ImageError
+from number_prediction.images.decode import ImageInput
 from number_prediction.images.pictures import Pictures, iterate_pictures
+from number_prediction.images.result import Results, Source
 from number_prediction.images.sources import iterate_pages
 from number_prediction.models.model import require_answers
-from number_prediction.numbers.page import PageReading, predict_page
+from number_prediction.numbers.page import PageReading, ReadLines, predict_page
 from number_prediction.numbers.prediction import NumberPrediction
-from number_prediction.numbers.predictor import NumberPredictor
+from number_prediction.numbers.predictor import NumberPredictor, packaged_numbers
 
 ModelName: TypeAlias = "str | os.PathLike[str] | None"
 Answer = TypeVar("Answer")
@@ -37,7 +39,7 @@ def read_digits(
     explain: bool = False,
     must_answer: bool = False,
     progress: bool = False,
-) -> list[DigitPrediction]:
+) -> Results[DigitPrediction]:
     """Read one digit from each picture.
 
     Args:
@@ -50,10 +52,8 @@ def read_digits(
     Raises:
         ImageError: a picture cannot be read. ModelError: no such model.
     """
-    given = list(iterate_pictures(pictures))
-    predictor = _digits(model)
-    answers = predictor.iterate_digits(given, explain=explain, must_answer=must_answer)
-    return require_answers(_shown(answers, len(given), progress))
+    answer = partial(_digits(model).iterate_digits, explain=explain, must_answer=must_answer)
+    return Results(_read(pictures, answer, progress))
 
 
 def read_numbers(
@@ -62,7 +62,7 @@ def read_numbers(
     *,
     model: ModelName = None,
     progress: bool = False,
-) -> list[NumberPrediction]:
+) -> Results[NumberPrediction]:
     """Read one number from each picture of a line.
 
     Args:
@@ -74,9 +74,8 @@ def read_numbers(
     Raises:
         ImageError: a picture cannot be read. ModelError: no such model.
     """
-    given = list(iterate_pictures(pictures))
-    answers = _numbers(model).iterate_numbers(given, constraint)
-    return require_answers(_shown(answers, len(given), progress))
+    answer = partial(_numbers(model).iterate_numbers, constraint=constraint)
+    return Results(_read(pictures, answer, progress))
 
 
 def read_page(
@@ -85,7 +84,7 @@ def read_page(
     *,
     model: ModelName = None,
     progress: bool = False,
-) -> list[PageReading]:
+) -> Results[PageReading]:
     """Find and read all numbers on each page; a PDF or TIFF gives all its pages, in order.
 
     Args:
@@ -98,21 +97,32 @@ def read_page(
         ImageError: a page cannot be read. ModelError: no such model.
     """
     read = _numbers(model).read_lines
-    given = list(iterate_pictures(pictures))
 
-    def answers() -> Iterator[list[PageReading] | ImageError]:
-        for picture in given:
-            pages = require_answers(page for _, page in iterate_pages(picture))
-            yield [predict_page(page, constraint, read=read) for page in pages]
+    def answer(given: Pictures) -> Iterator[list[PageReading]]:
+        for picture in iterate_pictures(given):
+            yield list(_read_document(picture, constraint, read))
 
-    found = require_answers(_shown(answers(), len(given), progress))
-    return [page for document in found for page in document]
+    return Results(page for document in _read(pictures, answer, progress) for page in document)
 
 
-def _shown(answers: Iterable[Answer], count: int, progress: bool) -> Iterable[Answer]:
+def _read_document(
+    picture: ImageInput, constraint: Constraint | None, read: ReadLines
+) -> Iterator[PageReading]:
+    """Read all pages of a picture or document, one in memory at a time."""
+    for number, page in iterate_pages(picture):
+        if isinstance(page, ImageError):
+            raise page
+        yield predict_page(page, constraint, read=read).at(Source.of(picture, number))
+
+
+def _read(
+    pictures: Pictures, answer: Callable[[Pictures], Iterable[Answer | ImageError]], progress: bool
+) -> list[Answer]:
+    """Answer all pictures; only a bar needs to know beforehand how many there are."""
     if not progress:
-        return answers
-    return track(answers, "reading", count, console=Console(stderr=True))
+        return require_answers(answer(pictures))
+    given = list(iterate_pictures(pictures))
+    return require_answers(track(answer(given), "reading", len(given), console=Console(stderr=True)))
 
 
 def _digits(model: ModelName) -> Predictor:
@@ -120,14 +130,9 @@ def _digits(model: ModelName) -> Predictor:
 
 
 def _numbers(model: ModelName) -> NumberPredictor:
-    return _packaged_numbers() if model is None else NumberPredictor(model)
+    return packaged_numbers() if model is None else NumberPredictor(model)
 
 
 @cache
 def _packaged_digits() -> Predictor:
     return Predictor()
-
-
-@cache
-def _packaged_numbers() -> NumberPredictor:
-    return NumberPredictor()

@@ -18,7 +18,7 @@ from number_prediction.decoding.search import decode
 from number_prediction.errors import ConstraintError, ImageError
 from number_prediction.images.decode import Page
 from number_prediction.images.geometry import Points
-from number_prediction.numbers.drawing import Ground, Mark, annotate, reduce_page
+from number_prediction.numbers.drawing import Mark
 from number_prediction.numbers.prediction import LEAST_FIT, NumberPrediction, NumberReading
 from number_prediction.pipeline.rows import Doubt, Explained
 
@@ -44,7 +44,7 @@ class Wanted:
     unsure: float = 0.0
     """Confidence threshold: less confident digits are shown as "?"."""
     annotated: bool = False
-    """Whether each result holds a drawing of the page with its numbers."""
+    """Whether each result has marks to draw onto the page."""
     below: float = 0.0
     """Confidence threshold: less confident numbers are among the doubts."""
     roster: Roster | None = None
@@ -82,8 +82,6 @@ class FoundPage:
     """The numbers on a page."""
 
     numbers: list[FoundNumber]
-    ground: Ground | None
-    """The page to draw on; None without a drawing."""
     gather: Callable[[list[dict[str, Any]]], dict[str, Any]]
     """Values of the numbers -> values of the page."""
 
@@ -104,17 +102,17 @@ class _FinishedPage:
 
     numbers: dict[int, _FinishedNumber]
     """By their position on the page."""
-    ground: Ground | None
+    is_annotated: bool
     gather: Callable[[list[dict[str, Any]]], dict[str, Any]]
 
     def explain(self) -> dict[str, Any] | Explained:
         numbers = [self.numbers[position] for position in sorted(self.numbers)]
         values = self.gather([number.values for number in numbers])
         doubts = tuple(number.doubt for number in numbers if number.doubt is not None)
-        if self.ground is None:
+        if not self.is_annotated:
             return Explained(values, None, doubts) if doubts else values
-        marks = (mark for number in numbers for mark in number.marks)
-        return Explained(values, annotate(self.ground, marks), doubts)
+        marks = tuple(mark for number in numbers for mark in number.marks)
+        return Explained(values, None, doubts, marks)
 
 
 def expect(spec: Spec, constraint: Constraint | None, roster: Roster | None) -> Expected:
@@ -154,11 +152,6 @@ def may_be_doubtful(line: NumberPrediction | None, expected: Expected, wanted: W
     return expected.is_on_roster or _is_doubtful(line, wanted.below)
 
 
-def ground_of(page: Page, wanted: Wanted) -> Ground | None:
-    """The page to draw on, if a drawing is wanted."""
-    return reduce_page(page) if wanted.annotated else None
-
-
 def _finish_pages(
     found: Iterable[FoundPage | ImageError], wanted: Wanted
 ) -> Iterator[_FinishedPage | ImageError]:
@@ -167,7 +160,7 @@ def _finish_pages(
             yield page
         else:
             numbers = {position: _finish(number, wanted) for position, number in enumerate(page.numbers)}
-            yield _FinishedPage(numbers, page.ground, page.gather)
+            yield _FinishedPage(numbers, wanted.annotated, page.gather)
 
 
 def _match_roster(
@@ -180,7 +173,7 @@ def _match_roster(
         if isinstance(found_page, ImageError):
             finished.append(found_page)
             continue
-        page = _FinishedPage({}, found_page.ground, found_page.gather)
+        page = _FinishedPage({}, wanted.annotated, found_page.gather)
         finished.append(page)
         for position, number in enumerate(found_page.numbers):
             if number.expected.is_on_roster and number.line is not None:

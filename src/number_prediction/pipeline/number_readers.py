@@ -20,6 +20,7 @@ from number_prediction.errors import ConstraintError, ImageError
 from number_prediction.forms.form import place_field, read_form
 from number_prediction.forms.template import FormTemplate
 from number_prediction.images.decode import Page
+from number_prediction.images.result import DEGREE_DECIMALS, round_share
 from number_prediction.layout.lines import MAX_GAP_HEIGHTS
 from number_prediction.numbers.page import place_number, predict_page, view_line
 from number_prediction.numbers.prediction import NumberPrediction
@@ -32,7 +33,6 @@ from number_prediction.pipeline.found import (
     Wanted,
     answer,
     expect,
-    ground_of,
     may_be_doubtful,
 )
 from number_prediction.pipeline.layouts import (
@@ -79,7 +79,7 @@ def line_reader(
                 continue
             picture = _reduce_line(page) if may_be_doubtful(line, expected, wanted) else None
             number = FoundNumber("1", line, line, expected, _same_line, None, picture)
-            yield FoundPage([number], ground_of(page, wanted), _gather_line)
+            yield FoundPage([number], _gather_line)
 
     settings = {"reader": "line", "constraints": dict(spec)}
     return _batch_reader(find, wanted, line_layout(annotated=wanted.annotated), predictor, settings)
@@ -129,7 +129,7 @@ def page_reader(
                 )
                 for index, number in enumerate(reading.numbers, 1)
             ]
-            yield FoundPage(numbers, ground_of(page, wanted), partial(_gather_page, reading.skew))
+            yield FoundPage(numbers, partial(_gather_page, reading.skew))
 
     settings = {"reader": "page", "constraints": dict(spec), "gap": widest_gap}
     return _batch_reader(find, wanted, page_layout(annotated=wanted.annotated), predictor, settings)
@@ -184,7 +184,7 @@ def form_reader(
                 for field in reading.fields
             ]
             gather = partial(_gather_form, reading.found, list(expected))
-            yield FoundPage(numbers, ground_of(page, wanted), gather)
+            yield FoundPage(numbers, gather)
 
     layout = form_layout(list(expected), annotated=wanted.annotated)
     settings = {"reader": "form", "form": _fingerprint(template)}
@@ -230,8 +230,8 @@ def _gather_line(values: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _gather_page(skew: float, values: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"skew": skew, "numbers": values}
+    return {"skew": round(skew, DEGREE_DECIMALS), "numbers": values}
 
 
 def _gather_form(found: float, names: list[str], values: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"found": found, "fields": dict(zip(names, values, strict=True))}
+    return {"found": round_share(found), "fields": dict(zip(names, values, strict=True))}

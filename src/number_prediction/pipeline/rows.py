@@ -10,14 +10,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from number_prediction.constants import PDF_DPI
 from number_prediction.constraints.spec import Spec
 from number_prediction.errors import ImageError
 from number_prediction.files import write_atomically
 from number_prediction.images.decode import ImageInput, Page
-from number_prediction.images.sources import STDIN, iterate_pages, open_source
+from number_prediction.images.sources import STDIN, iterate_pages, open_page, open_source
+
+if TYPE_CHECKING:
+    from number_prediction.numbers.drawing import Mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,8 @@ class Explained:
     drawing: bytes | None
     """PNG; None if no drawing was asked for."""
     doubts: tuple[Doubt, ...] = ()
+    marks: tuple[Mark, ...] | None = None
+    """Instead of a drawing, what to draw onto the page, in its colours; None if nothing was asked for."""
 
 
 Reader: TypeAlias = Callable[[Iterable[Page]], Iterable["dict[str, Any] | Explained | ImageError"]]
@@ -91,29 +96,47 @@ def read_sources(
         finished: for each source, the numbers of the pages to skip.
         open_image: gives the picture of a name; by default it opens the file of that name.
     """
-    waiting: deque[Row] = deque()  # rows of pages that the reader has taken, and of errors between them
+    # rows of pages that the reader has taken, and of errors between them; each with its source
+    waiting: deque[tuple[Row, ImageInput]] = deque()
 
     def pages() -> Iterator[Page]:
         for name in names:
             skip = finished.get(name, ()) if finished else ()
-            for number, page in iterate_pages(open_image(name), dpi=dpi, skip=skip):
+            image = open_image(name)
+            for number, page in iterate_pages(image, dpi=dpi, skip=skip):
                 if isinstance(page, ImageError):
-                    waiting.append(Row(name, number, error=str(page)))
+                    waiting.append((Row(name, number, error=str(page)), image))
                 else:
-                    waiting.append(Row(name, number))
+                    waiting.append((Row(name, number), image))
                     yield page
 
     for answer in read(pages()):
-        while waiting[0].error is not None:
-            yield waiting.popleft()
-        row = waiting.popleft()
+        while waiting[0][0].error is not None:
+            yield waiting.popleft()[0]
+        row, image = waiting.popleft()
         if isinstance(answer, ImageError):
             yield Row(row.path, row.page, error=str(answer))
         elif isinstance(answer, Explained):
-            yield Row(row.path, row.page, answer.values, drawing=answer.drawing, doubts=answer.doubts)
+            drawing = _draw(answer, image, row.page, dpi)
+            yield Row(row.path, row.page, answer.values, drawing=drawing, doubts=answer.doubts)
         else:
             yield Row(row.path, row.page, answer)
-    yield from waiting
+    yield from (row for row, _ in waiting)
+
+
+def _draw(answer: Explained, image: ImageInput, number: int, dpi: int) -> bytes | None:
+    """The drawing of an answer; its marks are drawn onto the page, which is decoded again in colour.
+
+    None if no drawing was asked for, or the file has gone since it was read.
+    """
+    if answer.marks is None:
+        return answer.drawing
+    from number_prediction.numbers.drawing import encode_marks
+
+    try:
+        return encode_marks(open_page(image, number, dpi=dpi, in_colour=True), answer.marks)
+    except ImageError:
+        return None
 
 
 def save_drawings(rows: Iterable[Row], names: Iterable[str], folder: Path) -> Iterator[Row]:

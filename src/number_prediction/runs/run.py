@@ -89,11 +89,14 @@ RUNS = "runs"
 """Folder of all runs without a given one, below the current folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """The folder of a run and the names of its files."""
 
     folder: Path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.folder})"
 
     @property
     def settings_path(self) -> Path:

@@ -7,17 +7,23 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
+from number_prediction.datasets.load import load_dataset
+from number_prediction.datasets.mnist import load_mnist
 from number_prediction.datasets.split import Splits
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import DataError, TrainingError
-from number_prediction.evaluation.digits import Evaluation
-from number_prediction.runs.run import Record, describe_start
+from number_prediction.evaluation.digits import Evaluation, evaluate
+from number_prediction.runs.run import Record, Run, describe_start
 from number_prediction.training import (
     RECIPES,
     Interrupted,
+    Measurement,
+    TrainedRun,
     evaluate_run,
     get_recipe,
     resume,
@@ -74,6 +80,43 @@ def test_what_cannot_be_trained_is_refused_before_a_folder_is_made(tmp_path: Pat
     with pytest.raises(DataError, match="not a run"):
         resume(tmp_path / "run")
     assert issubclass(Interrupted, Exception)
+
+
+def test_pictures_in_memory_train_a_run_that_can_be_used_at_once(
+    tmp_path: Path, few: Splits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures, labels = torch.tensor(few.train.images).unsqueeze(1) / 255, torch.tensor(few.train.labels)
+    run = train(QUICK, (pictures, labels), tmp_path / "run", threads=1, progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "validation accuracy" in shown.err
+    accuracy = run.validation_accuracy
+    assert accuracy is not None
+    assert repr(run) == f"TrainedRun(mlp, validation {100 * accuracy:.2f}%, {tmp_path / 'run'})"
+    reader = run.predictor(threads=1)
+    assert isinstance(reader, Predictor)
+    assert reader.classes == tuple("0123456789")
+    assert run.export(tmp_path / "digit.onnx") == tmp_path / "digit.onnx"
+    assert Predictor(tmp_path / "digit.onnx").sha256 == reader.sha256
+    measured = run.evaluate(analysis=False)
+    assert isinstance(measured.evaluation, Evaluation)
+    assert len(measured.evaluation.labels) == 100
+    assert repr(measured).startswith("Measurement(Evaluation(")
+    with pytest.raises(DataError, match="a run already exists here"):
+        train(QUICK, (pictures, labels), tmp_path / "run", threads=1)
+    np.testing.assert_array_equal(load_dataset(run.settings().data).train.classes, reader.classes)
+
+
+def test_a_run_and_its_measurement_are_plotted(small_run: Run) -> None:
+    axes = Figure().subplots(1, 3)
+    run = TrainedRun(small_run.folder)
+    assert run.plot(axes=(axes[0], axes[1])) == (axes[0], axes[1])
+    assert axes[1].get_title().startswith("Validation accuracy")
+    assert repr(TrainedRun(small_run.folder / "missing")) == f"TrainedRun({small_run.folder / 'missing'})"
+    evaluation = evaluate(small_run, load_mnist().test.select(slice(0, 100)))
+    measured = Measurement(evaluation, small_run.folder / "report.html")
+    assert measured.plot(ax=axes[2]) is axes[2]
+    assert axes[2].get_title() == "Confusion matrix"
 
 
 def test_a_run_that_reads_numbers_is_measured_on_lines(tmp_path: Path) -> None:

@@ -58,13 +58,13 @@ def test_the_network_of_a_recipe_is_exported_and_found_again(
     assert open_model(Predictor(run.folder)).recipe.name == name
 
 
-def test_a_graph_that_answers_otherwise_does_not_pass(small_run: Run) -> None:
+def test_a_graph_that_answers_otherwise_does_not_pass(small_run: Run, mnist: Splits) -> None:
     trained = load_trained(small_run)
     last = list(trained.network.parameters())[-1]
     last.data[3] += 0.01
     graph = DigitGraph(trained.network, temperature=trained.temperature).eval()
     with pytest.raises(ModelError, match="disagree"):
-        check_parity(graph, Predictor(small_run.folder), trained.threshold)
+        check_parity(graph, Predictor(small_run.folder), trained.threshold, pages=mnist.test.images[:200])
 
 
 def test_one_file_holds_all_and_has_dynamic_sizes(small_run: Run, tmp_path: Path) -> None:

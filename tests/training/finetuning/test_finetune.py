@@ -95,6 +95,19 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Adapted:
     return Adapted(data, done, Predictor(folder / "model"))
 
 
+def test_pictures_to_adapt_to_may_be_in_memory(mnist: Splits, tmp_path: Path) -> None:
+    some = mnist.train.select(np.arange(20))
+    pages = 255 - np.pad(np.asarray(some.images), ((0, 0), (8, 8), (8, 8)))
+    classes = tuple("0123456789")
+    given = load_corrections((torch.tensor(pages), some.labels), classes)
+    stored = load_corrections(save_digits(tmp_path / "digits", some), classes)
+    key = [frame.tobytes() for frame in np.asarray(given.images)]
+    assert sorted(key) == sorted(frame.tobytes() for frame in np.asarray(stored.images))
+    assert given.labels.tolist() == some.labels.tolist()
+    with pytest.raises(DataError, match=r"given pictures: 5 pictures to train on"):
+        load_corrections((pages[:5], some.labels[:5]), classes)
+
+
 def test_a_style_that_was_misread_is_read(predictor: Predictor, adapted: Adapted) -> None:
     assert share_read(predictor) < 0.5
     assert share_read(adapted.model) >= 0.9

@@ -109,7 +109,7 @@ def test_a_model_of_it_is_trained_exported_and_evaluated(data: tuple[Path, int],
         pass
     finish_run(run, splits)
     assert Predictor(run.folder).classes == tuple(str(label) for label in range(class_count))
-    evaluation = evaluate(Predictor(run.folder), splits.test, data="small, test part")
+    evaluation = evaluate(Predictor(run.folder), splits.test, name="small, test part")
     report_on_run(run, evaluation, "test")
     assert evaluation.accuracy > 2 / class_count
     metrics = json.loads((run.folder / "test" / "metrics.json").read_text())

@@ -32,8 +32,8 @@ def compare(
     Repeat the same command to resume after Ctrl-C or a crash.
     """
     with extra("train"):
-        from number_prediction.cli.progress import show_progress
         from number_prediction.machine import usable_cores
+        from number_prediction.runs.progress import show_progress
         from number_prediction.training.experiments.comparison import plan, train_entry, write_comparison
         from number_prediction.training.frames import load_frames
         from number_prediction.training.loop.memory import tune_process

@@ -69,8 +69,8 @@ def finetune(
     exits with status 1. Where no picture is read wrong, nothing is trained, and the status is 0.
     """
     with extra("train"):
-        from number_prediction.cli.progress import reporting
         from number_prediction.machine import usable_cores
+        from number_prediction.runs.progress import reporting
         from number_prediction.runs.run import new_folder
         from number_prediction.training.finetuning.finetune import Tuning
         from number_prediction.training.finetuning.finetune import finetune as adapt

@@ -33,11 +33,11 @@ def labels(
     resume.
     """
     with extra("train"):
-        from number_prediction.cli.progress import show_progress
         from number_prediction.datasets.label_errors import rank
         from number_prediction.datasets.load import display_name
         from number_prediction.machine import usable_cores
         from number_prediction.reports.labels import write_label_report
+        from number_prediction.runs.progress import show_progress
         from number_prediction.training.experiments import cross_validation
         from number_prediction.training.frames import load_frames
         from number_prediction.training.loop.memory import tune_process

@@ -36,7 +36,12 @@ def report(
     Writes runs.html, figures as PNG and tables as CSV; prints the path of the page.
     """
     with extra("train"):
-        from number_prediction.datasets.load import canonical_source, display_name, load_evaluation_split
+        from number_prediction.datasets.load import (
+            canonical_source,
+            describe_part,
+            display_name,
+            load_evaluation_split,
+        )
         from number_prediction.evaluation import runs as evaluation_runs
         from number_prediction.reports.runs import write_runs_report
         from number_prediction.runs.run import new_folder
@@ -45,7 +50,7 @@ def report(
     source = canonical_source(data) if data else evaluation_runs.shared_data(runs)
     is_own = any(run.settings().data == source for run in runs.values())
     split = load_evaluation_split(source, part, divided=is_own)
-    words = evaluation_runs.describe_part(display_name(source), part, is_own=is_own)
+    words = describe_part(display_name(source), part, is_own=is_own)
     measured = []
     for name, run in runs.items():
         say(f"{name}: reading {len(split):,} pictures")

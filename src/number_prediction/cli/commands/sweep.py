@@ -52,9 +52,9 @@ def sweep(
     or with more --trials.
     """
     with extra("train"):
-        from number_prediction.cli.progress import show_progress
         from number_prediction.machine import usable_cores
         from number_prediction.reports.sweep import write_sweep_report
+        from number_prediction.runs.progress import show_progress
         from number_prediction.runs.sweep import parse_dimension
         from number_prediction.training.experiments.search_space import default_dimensions
         from number_prediction.training.frames import load_frames

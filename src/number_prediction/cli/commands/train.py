@@ -210,8 +210,8 @@ def _start(
 
 def _lead(run: Run, records: Iterable[Record], world: World) -> None:
     """Train in the main process: say what is trained, and show how it goes."""
-    from number_prediction.cli.progress import show_progress
     from number_prediction.datasets.load import find_csv
+    from number_prediction.runs.progress import show_progress
 
     settings = run.settings()
     say(

@@ -1,6 +1,7 @@
 """Figures of an evaluation: arrays in, Figure out, which the caller shows or saves.
 
-Needs the extra `train` (matplotlib and seaborn).
+A figure of one pair of axes is also drawn into given axes, `ax`; their figure is returned. Needs the extra
+`train` (matplotlib and seaborn).
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import seaborn
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from number_prediction.datasets.split import Split
@@ -17,6 +19,14 @@ from number_prediction.evaluation.metrics import ClassScores, Coverage, Reliabil
 from number_prediction.runs.run import Record
 
 FIRST_COLOUR, SECOND_COLOUR = "#2a6fbb", "#c4572e"
+
+
+def open_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """The given axes and their figure, or new ones of `size` in inches."""
+    if ax is None:
+        figure = Figure(figsize=size, layout="constrained")
+        return figure, figure.subplots()
+    return (ax.figure.figure if isinstance(ax.figure, SubFigure) else ax.figure), ax
 
 
 def image_grid(
@@ -43,10 +53,9 @@ def image_grid(
     return figure
 
 
-def class_distribution(parts: Mapping[str, Split]) -> Figure:
+def class_distribution(parts: Mapping[str, Split], *, ax: Axes | None = None) -> Figure:
     """Bars of the share of each class in each part; `parts` maps a name to a split, all of one set."""
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (7, 3.2))
     width = 0.8 / len(parts)
     classes = next(iter(parts.values())).classes
     for index, (name, part) in enumerate(parts.items()):
@@ -58,10 +67,17 @@ def class_distribution(parts: Mapping[str, Split]) -> Figure:
     return figure
 
 
-def learning_curves(records: Sequence[Record]) -> Figure:
-    """Training and validation loss, and validation accuracy, over the epochs of a run."""
-    figure = Figure(figsize=(9, 3.7), layout="constrained")
-    loss_axis, accuracy_axis = figure.subplots(1, 2)
+def learning_curves(records: Sequence[Record], *, axes: tuple[Axes, Axes] | None = None) -> Figure:
+    """Training and validation loss, and validation accuracy, over the epochs of a run.
+
+    `axes` are those of loss and accuracy; by default new ones.
+    """
+    if axes is None:
+        figure = Figure(figsize=(9, 3.7), layout="constrained")
+        loss_axis, accuracy_axis = figure.subplots(1, 2)
+    else:
+        loss_axis, accuracy_axis = axes
+        figure, _ = open_axes(loss_axis, (0, 0))
     training = [record for record in records if record.loss is not None]
     validations = [record for record in records if record.validation_accuracy is not None]
     loss_axis.plot(
@@ -84,11 +100,12 @@ def learning_curves(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def confusion_heatmap(confusion: NDArray[np.integer], classes: Sequence[str]) -> Figure:
+def confusion_heatmap(
+    confusion: NDArray[np.integer], classes: Sequence[str], *, ax: Axes | None = None
+) -> Figure:
     """Confusion matrix (C, C) with its counts; the colours show errors."""
     size = max(5.5, 0.55 * len(classes))
-    figure = Figure(figsize=(size + 1, size), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (size + 1, size))
     errors = confusion - np.diag(np.diag(confusion))
     seaborn.heatmap(
         confusion,
@@ -106,10 +123,9 @@ def confusion_heatmap(confusion: NDArray[np.integer], classes: Sequence[str]) ->
     return figure
 
 
-def class_score_bars(scores: ClassScores, classes: Sequence[str]) -> Figure:
+def class_score_bars(scores: ClassScores, classes: Sequence[str], *, ax: Axes | None = None) -> Figure:
     """Precision and recall of each class."""
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (7, 3.2))
     position = np.arange(len(classes))
     axis.bar(position - 0.2, 100 * scores.precision, 0.4, label="precision", color=FIRST_COLOUR)
     axis.bar(position + 0.2, 100 * scores.recall, 0.4, label="recall", color=SECOND_COLOUR)
@@ -121,13 +137,14 @@ def class_score_bars(scores: ClassScores, classes: Sequence[str]) -> Figure:
     return figure
 
 
-def reliability_diagram(reliability: Reliability, before: Reliability | None = None) -> Figure:
+def reliability_diagram(
+    reliability: Reliability, before: Reliability | None = None, *, ax: Axes | None = None
+) -> Figure:
     """Accuracy against confidence in bins of equal size; the diagonal is perfect calibration.
 
     `before` is the reliability without the temperature.
     """
-    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (4.6, 4.2))
     curves = {"model": (FIRST_COLOUR, reliability)}
     if before is not None:
         curves = {"before temperature": (SECOND_COLOUR, before), **curves}
@@ -141,10 +158,9 @@ def reliability_diagram(reliability: Reliability, before: Reliability | None = N
     return figure
 
 
-def coverage_diagram(coverage: Coverage) -> Figure:
+def coverage_diagram(coverage: Coverage, *, ax: Axes | None = None) -> Figure:
     """Error rate of the accepted answers against the share of answers accepted."""
-    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (4.6, 4.2))
     axis.plot(100 * coverage.coverage, 100 * (1 - coverage.accuracy), color=FIRST_COLOUR)
     axis.set(
         xlabel="answers accepted, the most confident first, in %",
@@ -156,10 +172,9 @@ def coverage_diagram(coverage: Coverage) -> Figure:
     return figure
 
 
-def accuracy_comparison(accuracies: Mapping[str, Sequence[float]]) -> Figure:
+def accuracy_comparison(accuracies: Mapping[str, Sequence[float]], *, ax: Axes | None = None) -> Figure:
     """Accuracy of each recipe in %: one dot per seed, a line at the mean."""
-    figure = Figure(figsize=(6.5, 3.2), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (6.5, 3.2))
     for index, values in enumerate(accuracies.values()):
         axis.plot([index] * len(values), np.multiply(values, 100), "o", color=FIRST_COLOUR, alpha=0.6)
         axis.hlines(100 * np.mean(values), index - 0.25, index + 0.25, color=SECOND_COLOUR)

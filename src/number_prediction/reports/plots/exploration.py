@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas
 import seaborn
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from numpy.typing import NDArray
 
 from number_prediction.datasets.exploration import MEASURES
 from number_prediction.datasets.split import Split
-from number_prediction.reports.plots.evaluation import image_grid
+from number_prediction.reports.plots.evaluation import image_grid, open_axes
 
 MAX_THUMBNAILS = 400
 """Thumbnails on a map; more would hide each other."""
@@ -68,10 +69,11 @@ def measure_distributions(table: pandas.DataFrame) -> Figure:
     return figure
 
 
-def thumbnail_map(points: NDArray[np.floating], split: Split, *, title: str, seed: int = 0) -> Figure:
+def thumbnail_map(
+    points: NDArray[np.floating], split: Split, *, title: str, seed: int = 0, ax: Axes | None = None
+) -> Figure:
     """Map (N, 2) of a split: one coloured dot per picture, thumbnails of some."""
-    figure = Figure(figsize=(11, 8.5), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (11, 8.5))
     colours = seaborn.color_palette("husl", len(split.classes))
     for label, name in enumerate(split.classes):
         members = split.labels == label

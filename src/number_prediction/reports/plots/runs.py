@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from number_prediction.evaluation.metrics import wilson_interval
 from number_prediction.evaluation.significance import PairComparison
+from number_prediction.reports.plots.evaluation import open_axes
 from number_prediction.runs.run import Record
 
 RUN_MARKERS = "os^DvPX*"
@@ -58,7 +59,11 @@ def learning_curves(records: Mapping[str, Sequence[Record]]) -> Figure:
 
 
 def class_recall(
-    right: Mapping[str, NDArray[np.integer]], support: NDArray[np.integer], classes: Sequence[str]
+    right: Mapping[str, NDArray[np.integer]],
+    support: NDArray[np.integer],
+    classes: Sequence[str],
+    *,
+    ax: Axes | None = None,
 ) -> Figure:
     """Share of each class that each run reads right, with its 95% Wilson interval.
 
@@ -66,11 +71,11 @@ def class_recall(
         right: name of a run -> (C,) pictures of each class that it reads right.
         support: (C,) pictures of each class, at least one.
         classes: (C,) names.
+        ax: the axes to draw into; by default those of a new figure.
     """
     width = min(_MAX_WIDTH, max(7.0, (0.45 + 0.12 * len(right)) * len(classes)))
     legend_rows = -(-len(right) // _LEGEND_COLUMNS)
-    figure = Figure(figsize=(width, 4 + 0.2 * legend_rows), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (width, 4 + 0.2 * legend_rows))
     position = np.arange(len(classes))
     offsets = np.linspace(-0.3, 0.3, len(right)) if len(right) > 1 else [0.0]
     for offset, style, (name, counts) in zip(offsets, _styles(len(right)), right.items(), strict=True):
@@ -87,19 +92,24 @@ def class_recall(
     )
     axis.set_xlim(-0.5, len(classes) - 0.5)
     axis.set(xlabel="class", ylabel="read right, in %", title="Recall by class (cut axis)")
-    figure.legend(frameon=False, loc="outside lower center", ncols=_LEGEND_COLUMNS)
+    if ax is None:
+        figure.legend(frameon=False, loc="outside lower center", ncols=_LEGEND_COLUMNS)
+    else:
+        ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=_LEGEND_COLUMNS)
     return figure
 
 
-def pair_differences(pairs: Sequence[PairComparison], names: Sequence[str]) -> Figure:
+def pair_differences(
+    pairs: Sequence[PairComparison], names: Sequence[str], *, ax: Axes | None = None
+) -> Figure:
     """Difference of accuracies of each pair with its 95% interval; filled dots are significant.
 
     Args:
         pairs: at least one comparison.
         names: (R,) names of the runs.
+        ax: the axes to draw into; by default those of a new figure.
     """
-    figure = Figure(figsize=(8, 1.1 + 0.55 * len(pairs)), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (8, 1.1 + 0.55 * len(pairs)))
     axis.axvline(0, color="0.5", linestyle="--", linewidth=1)
     for row, pair in enumerate(pairs):
         low, high = (100 * edge for edge in pair.interval)

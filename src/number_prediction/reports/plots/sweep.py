@@ -9,16 +9,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from number_prediction.reports.plots.evaluation import FIRST_COLOUR, SECOND_COLOUR
+from number_prediction.reports.plots.evaluation import FIRST_COLOUR, SECOND_COLOUR, open_axes
 from number_prediction.runs.sweep import Dimension, Sweep, Trial
 
 COLUMNS = 3
 
 
-def history(sweep: Sweep) -> Figure:
+def history(sweep: Sweep, *, ax: Axes | None = None) -> Figure:
     """Accuracy of each trial in order, and the best so far."""
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (8, 3.6))
     lowest = _cut(axis, sweep)
     for outcome, mark, colour in (("finished", "o", FIRST_COLOUR), ("stopped early", "x", "0.55")):
         shown = [trial for trial in sweep.trials if trial.outcome == outcome]
@@ -40,11 +39,10 @@ def history(sweep: Sweep) -> Figure:
     return figure
 
 
-def importance_bars(sweep: Sweep) -> Figure:
+def importance_bars(sweep: Sweep, *, ax: Axes | None = None) -> Figure:
     """How much of the variance of the accuracies each field explains."""
     names = list(sweep.importances)
-    figure = Figure(figsize=(8, 1 + 0.35 * len(names)), layout="constrained")
-    axis = figure.subplots()
+    figure, axis = open_axes(ax, (8, 1 + 0.35 * len(names)))
     axis.barh(names, [100 * share for share in sweep.importances.values()], color=FIRST_COLOUR)
     axis.invert_yaxis()
     axis.set(xlabel="share of the variance of accuracy in %", title="Which fields matter")

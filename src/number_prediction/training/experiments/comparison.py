@@ -83,7 +83,7 @@ def train_entry(
     evaluation = evaluate(
         Predictor(entry.run.folder, threads=threads),
         splits.test,
-        data=f"{display_name(data)}, test part",
+        name=f"{display_name(data)}, test part",
         rejected=rejected_labels(data, "test"),
     )
     report_on_run(entry.run, evaluation, "test")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from number_prediction.constants import GLYPHS, LETTER
 from number_prediction.datasets.load import (
     EMBEDDED,
+    Part,
     canonical_source,
+    describe_part,
     display_name,
     find_csv,
     load_evaluation_split,
@@ -31,12 +34,12 @@ from number_prediction.evaluation.numbers import (
     evaluate_numbers,
     load_lines,
 )
-from number_prediction.evaluation.runs import describe_part
 from number_prediction.evaluation.saliency import SaliencyMethod
 from number_prediction.images.decode import Page
 from number_prediction.models.manifest import record_evaluation
 from number_prediction.numbers.predictor import NumberPredictor
 from number_prediction.reports.evaluation import report_on_run, write_report
+from number_prediction.reports.plots.evaluation import confusion_heatmap
 from number_prediction.runs.run import Run, new_folder
 from number_prediction.training.attribution import integrated_gradients
 from number_prediction.training.frames import load_frames
@@ -45,8 +48,6 @@ from number_prediction.training.synthesis.glyphs import LineRecipe
 from number_prediction.training.synthesis.lines import make_composer
 from number_prediction.training.synthesis.paper_lines.lines import LinePictures, make_paper_composer
 
-Part = Literal["test", "validation", "all"]
-
 LINES_SEED = 2_000_000
 """Seed of the lines for evaluation."""
 LINE_WIDTHS_PX = (64, 96, 160, 256, 384)
@@ -54,7 +55,11 @@ LINE_WIDTHS_PX = (64, 96, 160, 256, 384)
 LINES_PER_WIDTH = 400
 
 
-@dataclass(frozen=True)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, repr=False)
 class Measurement:
     """What an evaluation found and where it was written."""
 
@@ -64,10 +69,27 @@ class Measurement:
     warnings: tuple[str, ...] = ()
     """Reasons to read the figures with care, and parts that the report lacks."""
 
+    def __repr__(self) -> str:
+        return f"Measurement({self.evaluation!r}, {self.report})"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the confusion matrix into Matplotlib axes, by default new ones; returns the axes.
+
+        Raises:
+            DataError: the model reads numbers, of which there is no confusion matrix.
+        """
+        from matplotlib import pyplot
+
+        if not isinstance(self.evaluation, Evaluation):
+            raise DataError("a model for numbers has no confusion matrix; see evaluation.summary()")
+        ax = ax or pyplot.subplots(figsize=(6.5, 5.5), layout="constrained")[1]
+        confusion_heatmap(self.evaluation.confusion, self.evaluation.classes, ax=ax)
+        return ax
+
 
 def evaluate_run(
     run: Run | Path | str,
-    data: str | None = None,
+    data: str | os.PathLike[str] | None = None,
     *,
     part: Part = "test",
     output: Path | None = None,
@@ -107,7 +129,7 @@ def evaluate_run(
 
 def evaluate_model(
     model: Path | None = None,
-    data: str = EMBEDDED,
+    data: str | os.PathLike[str] = EMBEDDED,
     *,
     part: Part = "test",
     output: Path | None = None,
@@ -141,7 +163,7 @@ def evaluate_model(
 def _evaluate_digits(predictor: Predictor, source: str, part: Part, *, is_own: bool) -> Evaluation:
     split = load_evaluation_split(source, part, divided=is_own)
     words = describe_part(display_name(source), part, is_own=is_own)
-    return evaluate(predictor, split, data=words, rejected=rejected_labels(source, part))
+    return evaluate(predictor, split, name=words, rejected=rejected_labels(source, part))
 
 
 def _analyse(
@@ -187,7 +209,7 @@ def _find_seen(predictor: Predictor, source: str, part: Part) -> list[str]:
     return []
 
 
-def _evaluate_numbers(run: Run, data: str | None, part: Part) -> Measurement:
+def _evaluate_numbers(run: Run, data: str | os.PathLike[str] | None, part: Part) -> Measurement:
     """Measure a run that reads numbers: on a folder of lines, or on lines composed of its digits."""
     if data is not None and (Path(data) / LABELS_FILE).exists():
         name = Path(data).name

@@ -1,6 +1,6 @@
 """A network for digits -> its ONNX file, which answers like torch.
 
-The parity check compares both on MNIST test images (without their labels) and on pictures of odd sizes.
+The parity check compares both on given pages and on pictures of odd sizes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from number_prediction.datasets.mnist import load_mnist
 from number_prediction.datasets.split import Pages
 from number_prediction.digits.predictor import (
     CLASSES_KEY,
@@ -31,7 +30,7 @@ from number_prediction.training.loop.trained import TrainedNetwork
 FINDINGS_TOLERANCE = 1e-3
 """Relative and absolute difference of findings that still counts as equal."""
 PARITY_PICTURES = 10_000
-"""MNIST test images compared by default."""
+"""MNIST test images compared for a model that gets a place of its own."""
 QUICK_PARITY_PICTURES = 1_000
 """MNIST test images compared for a model that stays in its run; enough to catch a fault."""
 _FRAMES_AT_ONCE = 500
@@ -64,28 +63,24 @@ def describe_outputs(classes: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def check_content(content: bytes, trained: TrainedNetwork, *, pages: Pages | None = None) -> Parity:
+def check_content(content: bytes, trained: TrainedNetwork, *, pages: Pages) -> Parity:
     """`check_parity` of an ONNX file that is not written yet, and its network."""
     with candidate(content) as path:
         return check_parity(trained.graph(), Predictor(path), trained.threshold, pages=pages)
 
 
-def check_parity(
-    graph: DigitGraph, predictor: Predictor, threshold: float, *, pages: Pages | None = None
-) -> Parity:
+def check_parity(graph: DigitGraph, predictor: Predictor, threshold: float, *, pages: Pages) -> Parity:
     """Compare torch and ONNX Runtime on pages and on random pictures of odd sizes.
 
     Args:
         graph: the graph that torch runs.
         predictor: the model that ONNX Runtime runs.
         threshold: threshold of `is_digit`; both must abstain on the same pictures.
-        pages: (N, H, W) uint8; by default PARITY_PICTURES of MNIST's test part.
+        pages: (N, H, W) uint8.
 
     Raises:
         ModelError: they disagree.
     """
-    if pages is None:
-        pages = load_mnist().test.images[:PARITY_PICTURES]
     generator = np.random.default_rng(0)
     odd = [generator.integers(0, 256, (3, *shape), np.uint8) for shape in ODD_SHAPES]
     different, largest, pictures = 0, 0.0, 0

@@ -10,22 +10,26 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from number_prediction.datasets.labelled import IN_MEMORY, Data
 from number_prediction.datasets.load import EMBEDDED, canonical_source, display_name
-from number_prediction.datasets.split import Split
+from number_prediction.datasets.split import Pages, Split
 from number_prediction.digits.predictor import Predictor
 from number_prediction.errors import DataError, ModelError, TrainingError
 from number_prediction.machine import describe_environment, usable_cores
-from number_prediction.runs.run import Record, Run, Settings, describe_start
+from number_prediction.runs.progress import Watch, watching
+from number_prediction.runs.run import Record, Run, Settings, describe_start, new_folder
 from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.export.digits import check_content
 from number_prediction.training.export.export import describe_digit_model, write_model
@@ -110,12 +114,12 @@ class Finetuned:
     """Result of adapting a model."""
 
     model: Path | None
-    """The file written; None if the old model is better and nothing was written."""
+    """The file written; None if nothing was: the old model is better, or it read every picture already."""
     share: float
     """Share of the change from old to trained weights that the adapted model got."""
     figures: tuple[Figure, ...]
     reasons: tuple[str, ...]
-    """Why nothing was written, as sentences."""
+    """Why the old model is better, as sentences; empty if a model was written, or every picture was read."""
     doubts: tuple[str, ...]
     """What the figures of the new pictures leave open, as sentences."""
     seconds: float
@@ -123,28 +127,30 @@ class Finetuned:
 
 
 def finetune(
-    data: str,
-    output: Path | str,
+    data: Data,
+    output: Path | str | None = None,
     *,
-    model: Path | None = None,
+    model: Path | str | None = None,
     seed: int = 0,
     threads: int | None = None,
     tuning: Tuning | None = None,
-    progress: Callable[[Record], object] | None = None,
+    progress: Watch = None,
     announce: Callable[[str], object] | None = None,
 ) -> Finetuned:
     """Adapt a model to pictures, and write it if it still reads everything else as well as before.
 
     Args:
         data: a data set as `load_dataset` takes it. Its classes are digits, and NOT_A_DIGIT if the model
-            abstains. If it comes divided, its training part is used.
-        output: folder for model.onnx, manifest and model card; a model in it is replaced.
+            abstains. If it comes divided, its training part is used. In memory: pictures and their labels,
+            (X, y), as `train` takes them.
+        output: folder for model.onnx, manifest and model card; a model in it is replaced. By default
+            runs/finetuned-TIME.
         model: an exported model, or a run's folder; by default the model in the package.
         seed: decides order, augmentation and all random pictures; with the same threads it gives the same
             weights.
         threads: processor threads; by default all cores.
         tuning: how the model is adapted.
-        progress: called with each record of the training's log.
+        progress: True shows a bar on stderr; a function is called with each record of the training's log.
         announce: called before the training with a sentence that says how many pictures are read wrong. If
             none is, nothing is trained or written, and the result has neither model nor reasons.
 
@@ -155,15 +161,11 @@ def finetune(
         TrainingError: the loss is no longer finite.
     """
     begun = time.monotonic()
-    tuning, threads, output = tuning or Tuning(), threads or usable_cores(), Path(output)
+    tuning, threads = tuning or Tuning(), threads or usable_cores()
+    output = Path(output or new_folder("finetuned"))
     if Run(output).settings_path.exists():
         raise DataError(f"{output}: holds a run, whose model is never replaced; choose another --output")
-    predictor = Predictor(model, threads=threads)
-    if predictor.classes != DIGIT_CLASSES:
-        raise ModelError(
-            f"{predictor.path}: has the classes {', '.join(predictor.classes)}; only models of the ten "
-            "digits can be adapted, because they are checked on MNIST"
-        )
+    predictor = _load(model, threads=threads)
     with computing_with(threads, _CPU.type):
         opened = open_model(predictor)
         base = opened.trained
@@ -184,32 +186,66 @@ def finetune(
         settings = _make_settings(recipe, seed=seed, threads=threads)
         tuned = _train(base, new, known, recipe, settings.precision, progress)
         tuned, share = _settle(base, tuned, replay.chosen_by, tolerance=tuning.tolerance)
-        figures = _compare_on(base, tuned, {OWN: own, HELD_OUT: held_out, **_by_figure(replay.checked)})
+        checked = _by_figure(replay.checked)
+        figures = compare(
+            {**measured, **checked},
+            {**before, **answer(base, checked)},
+            answer(tuned, {**measured, **checked}),
+            thresholds=(base.threshold, tuned.threshold),
+        )
         reasons = find_reasons(figures, tolerance=tuning.tolerance)
-        written = None
+        adapted = {
+            "data": _name(data),
+            "pictures": len(own),
+            "held_out": len(held_out),
+            "base": {"file": predictor.path.name, "sha256": predictor.sha256},
+            "share": share,
+            "figures": [asdict(figure) for figure in figures],
+        }
+        pages = replay.checked.mnist.images[:_PARITY_PICTURES]
         if not reasons:
-            adapted = {
-                "data": display_name(canonical_source(data)),
-                "pictures": len(own),
-                "held_out": len(held_out),
-                "base": {"file": predictor.path.name, "sha256": predictor.sha256},
-                "share": share,
-                "figures": [asdict(figure) for figure in figures],
-            }
-            content = opened.to_onnx(tuned)
-            parity = check_content(content, tuned, pages=replay.checked.mnist.images[:_PARITY_PICTURES])
-            manifest = {**describe_digit_model(content, tuned, settings, parity), "adapted": adapted}
-            written = Run(output).model_path
-            output.mkdir(parents=True, exist_ok=True)
-            write_model(written, content, manifest)
+            _write(output, opened.to_onnx(tuned), tuned, settings, adapted, pages)
     return Finetuned(
-        model=written,
+        model=None if reasons else Run(output).model_path,
         share=share,
         figures=figures,
         reasons=tuple(reasons),
         doubts=tuple(find_doubts(figures)),
         seconds=time.monotonic() - begun,
     )
+
+
+def _load(model: Path | str | None, *, threads: int) -> Predictor:
+    """Load a model that can be adapted."""
+    predictor = Predictor(model, threads=threads)
+    if predictor.classes != DIGIT_CLASSES:
+        raise ModelError(
+            f"{predictor.path}: has the classes {', '.join(predictor.classes)}; only models of the ten "
+            "digits can be adapted, because they are checked on MNIST"
+        )
+    return predictor
+
+
+def _write(
+    folder: Path,
+    content: bytes,
+    tuned: TrainedNetwork,
+    settings: Settings,
+    adapted: Mapping[str, Any],
+    pages: Pages,
+) -> None:
+    """Write an adapted model whose ONNX file answers `pages` as torch does; `adapted` is for its manifest."""
+    parity = check_content(content, tuned, pages=pages)
+    manifest = {**describe_digit_model(content, tuned, settings, parity), "adapted": adapted}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_model(Run(folder).model_path, content, manifest)
+
+
+def _name(data: Data) -> str:
+    """What the manifest calls the pictures."""
+    if isinstance(data, str | os.PathLike):
+        return display_name(canonical_source(data))
+    return IN_MEMORY
 
 
 def _make_settings(recipe: Recipe, *, seed: int, threads: int) -> Settings:
@@ -232,24 +268,15 @@ def _train(
     known: Batches,
     recipe: Recipe,
     precision: str,
-    progress: Callable[[Record], object] | None,
+    progress: Watch,
 ) -> TrainedNetwork:
     """Train a copy of a network on both streams; its batch normalisations keep their statistics."""
     begun = time.monotonic()
     network = copy.deepcopy(base.network)
-    for record in _steps(network, new, known, recipe, precision):
-        if progress is not None:
-            progress(record)
+    with watching(progress) as watch:
+        for record in _steps(network, new, known, recipe, precision):
+            watch(record)
     return replace(base, network=network, steps=recipe.min_batches, seconds=time.monotonic() - begun)
-
-
-def _compare_on(
-    base: TrainedNetwork, tuned: TrainedNetwork, measured: Mapping[str, Split]
-) -> tuple[Figure, ...]:
-    """Figures of both networks on all sets that have pictures."""
-    measured = {name: split for name, split in measured.items() if len(split)}
-    answers = (answer(network, measured) for network in (base, tuned))
-    return compare(measured, *answers, thresholds=(base.threshold, tuned.threshold))
 
 
 def _mix(own: Split, replayed: Split, tuning: Tuning, *, seed: int) -> tuple[Batches, Batches]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
 from torch import Tensor
 
 from number_prediction.constants import NOT_A_DIGIT
+from number_prediction.datasets.labelled import IN_MEMORY, Data, as_splits
 from number_prediction.datasets.load import load_evaluation_split
 from number_prediction.datasets.split import PictureFiles, Split, divide, join
 from number_prediction.errors import DataError
@@ -21,7 +23,7 @@ MIN_PICTURES_TO_HOLD_OUT = 30
 
 
 def load_corrections(
-    data: str, classes: tuple[str, ...], prepare: Callable[[Tensor], Prepared] | None = None
+    data: Data, classes: tuple[str, ...], prepare: Callable[[Tensor], Prepared] | None = None
 ) -> Split:
     """Frames (N, 28, 28) uint8 of the pictures to adapt to, with labels by the model's classes.
 
@@ -29,30 +31,34 @@ def load_corrections(
 
     Raises:
         DataError: fewer than MIN_PICTURES or more than MAX_PICTURES, a class that is not among `classes`, or
-        a
-            digit without ink.
+            a digit without ink.
     """
-    split = load_evaluation_split(data, "train", divided=False)
-    unknown = [name for name in split.classes if name not in classes]
+    if isinstance(data, str | os.PathLike):
+        name = os.fspath(data)
+        split = load_evaluation_split(name, "train", divided=False)
+    else:
+        name, split = IN_MEMORY, as_splits(data)[0]
+    unknown = [each for each in split.classes if each not in classes]
     if unknown:
         hint = " (it cannot learn to refuse)" if NOT_A_DIGIT in unknown else ""
         raise DataError(
-            f"{data}: the model has no class {', '.join(unknown)}{hint}; it has {', '.join(classes)}. Rename "
+            f"{name}: the model has no class {', '.join(unknown)}{hint}; it has {', '.join(classes)}. Rename "
             "the folders, or leave these out"
         )
     if not MIN_PICTURES <= len(split) <= MAX_PICTURES:
         raise DataError(
-            f"{data}: {len(split):,} pictures to train on; a model is adapted to {MIN_PICTURES} to "
+            f"{name}: {len(split):,} pictures to train on; a model is adapted to {MIN_PICTURES} to "
             f"{MAX_PICTURES:,}. With more, train a new one: number-prediction train --data"
         )
-    labels = np.array([classes.index(name) for name in split.classes], np.uint8)[split.labels]
+    labels = np.array([classes.index(each) for each in split.classes], np.uint8)[split.labels]
     frames = to_frames(split.images, prepare)
-    is_digit = np.array([name != NOT_A_DIGIT for name in classes])[labels]
+    is_digit = np.array([each != NOT_A_DIGIT for each in classes])[labels]
     blank = np.flatnonzero((frames.max((1, 2)) == 0) & is_digit)
     if len(blank):
         index = int(blank[0])
-        name = split.images.paths[index] if isinstance(split.images, PictureFiles) else f"picture {index}"
-        raise DataError(f"{data}: found no ink in {name}, a {classes[labels[index]]}; leave it out")
+        images = split.images
+        which = images.paths[index] if isinstance(images, PictureFiles) else f"picture {index}"
+        raise DataError(f"{name}: found no ink in {which}, a {classes[labels[index]]}; leave it out")
     return Split(frames, labels, classes)
 
 

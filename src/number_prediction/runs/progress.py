@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from number_prediction.runs.run import Record
+
+Watch: TypeAlias = "bool | Callable[[Record], object] | None"
+"""Who sees the records of a training: True shows them on stderr, a function is called with each."""
 
 BATCHES_PER_LINE = 100
 """Batches between two plain lines; each validation gets a line too."""
@@ -19,6 +23,18 @@ def show_progress(records: Iterable[Record], console: Console) -> None:
     with reporting(console) as report:
         for record in records:
             report(record)
+
+
+@contextmanager
+def watching(progress: Watch) -> Iterator[Callable[[Record], object]]:
+    """A function that hands each record to whom `progress` names."""
+    if callable(progress):
+        yield progress
+    elif progress:
+        with reporting(Console(stderr=True)) as report:
+            yield report
+    else:
+        yield lambda _: None
 
 
 @contextmanager
