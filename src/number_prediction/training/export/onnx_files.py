@@ -33,9 +33,9 @@ class Parity:
     largest_difference: float
     """Largest difference between two probabilities."""
 
-    def require(self) -> None:
-        """Raise ModelError if they disagree."""
-        if self.different_labels or not self.largest_difference <= PROBABILITY_TOLERANCE:
+    def require(self, tolerance: float = PROBABILITY_TOLERANCE) -> None:
+        """Raise ModelError if they disagree, in a probability by more than `tolerance`."""
+        if self.different_labels or not self.largest_difference <= tolerance:
             raise ModelError(
                 f"torch and ONNX Runtime disagree: {self.different_labels} labels of {self.pictures} differ, "
                 f"probabilities by up to {self.largest_difference:.2g}; nothing was exported"
