@@ -69,7 +69,7 @@ def test_a_constrained_number_is_that_of_python(
     assert answer.status_code == 200, answer.text
     (found,) = answer.json()["predictions"]
     assert found["text"] == expected.text
-    assert found["confidence"] == pytest.approx(expected.confidence)
+    assert found["confidence"] == pytest.approx(expected.confidence, abs=1e-4)
     page = client.post("/api/page", params=query, content=picture, headers=HEADERS).json()["pages"][0]
     assert all(each["text"] is None or constraint.allows(each["text"]) for each in page["numbers"])
 
