@@ -18,6 +18,7 @@ class Foreknown:
     """Answers with given lattices, one after the other, whatever is on the pictures."""
 
     sha256 = "5e" * 32
+    fingerprint = sha256
 
     def __init__(self, lattices: Sequence[NDArray[np.float32]]) -> None:
         self._left = list(lattices)

@@ -132,7 +132,7 @@ def named_uploads() -> dict[str, Upload]:
         "no content type": Upload(whole, (UNSUPPORTED,), None),
         "text": Upload(whole, (UNSUPPORTED,), "text/plain"),
         "octets": Upload(whole, (UNSUPPORTED,), "application/octet-stream"),
-        "json": Upload(b'{"picture": NaN}', (UNSUPPORTED,), "application/json"),
+        "json without pictures": Upload(b'{"picture": NaN}', (DAMAGED,), "application/json"),
         "urlencoded": Upload(b"picture=1", (UNSUPPORTED,), "application/x-www-form-urlencoded"),
         "broken content type": Upload(whole, (UNSUPPORTED,), ";;/=;,"),
         "content type of 5 kB": Upload(whole, (UNSUPPORTED,), "a/" + "b" * 5000),
