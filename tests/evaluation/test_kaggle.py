@@ -93,6 +93,7 @@ def test_what_a_model_was_trained_on_is_known(tmp_path: Path, small_run: Run, pr
     assert trained_on(Predictor(alone)) == "digit-recognizer"
 
 
+@pytest.mark.slow
 def test_from_kaggles_files_to_a_submission(command_line: CommandLine, tmp_path: Path, mnist: Splits) -> None:
     folder = tmp_path / "digit-recognizer"
     folder.mkdir()

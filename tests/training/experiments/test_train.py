@@ -82,6 +82,7 @@ def test_what_cannot_be_trained_is_refused_before_a_folder_is_made(tmp_path: Pat
     assert issubclass(Interrupted, Exception)
 
 
+@pytest.mark.slow
 def test_pictures_in_memory_train_a_run_that_can_be_used_at_once(
     tmp_path: Path, few: Splits, capsys: pytest.CaptureFixture[str]
 ) -> None:

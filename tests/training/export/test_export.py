@@ -101,6 +101,7 @@ def test_manifest_and_card_stand_beside_the_model(small_run: Run) -> None:
     assert manifest["sha256"] in card
 
 
+@pytest.mark.slow
 def test_an_evaluated_run_is_exported_by_the_command(
     command_line: CommandLine, tmp_path: Path, small_run: Run, mnist: Splits
 ) -> None:

@@ -311,6 +311,7 @@ def test_each_class_that_is_held_out_is_trained_on(labels: list[int], seed: int)
         assert len(held_out) <= 0.2 * len(labels) + 1
 
 
+@pytest.mark.slow
 def test_the_command_prints_figures_and_the_folder(command_line: CommandLine, tmp_path: Path) -> None:
     save_style(tmp_path / "hand", 15, seed=1, names={0: "none"})
     quick = ("--replay", "100", "--tolerance", "100", "--threads", "1")

@@ -80,7 +80,7 @@ def stop_and_resume(run: Run, splits: Splits, at: int) -> None:
         pass
 
 
-def test_an_ink_network_and_a_reader_are_trained_stopped_and_exported(
+def test_an_ink_network_that_was_stopped_and_a_reader_behind_it_are_trained(
     ink_run: Run, few_digits: Splits, tmp_path: Path
 ) -> None:
     assert ink_run.settings().finds_ink
@@ -96,6 +96,14 @@ def test_an_ink_network_and_a_reader_are_trained_stopped_and_exported(
     expected = load_trained(ink_run).network[-1].state_dict()  # type: ignore[index]
     assert all(torch.equal(value, expected[name]) for name, value in network.ink.state_dict().items())
 
+
+@pytest.mark.slow
+def test_a_reader_is_exported_and_its_card_names_its_start(
+    ink_run: Run, few_digits: Splits, tmp_path: Path
+) -> None:
+    run = start_run(READER, tmp_path / "reader", threads=1, ink=ink_run.folder)
+    for _ in fit(run, few_digits):
+        pass
     export_run(run)
     numbers = NumberPredictor(run.folder)
     (read,) = numbers.predict_numbers([np.full((40, 90), 255, np.uint8)])
