@@ -236,6 +236,18 @@ def test_what_is_no_digit_is_said_to_be_none(page: Page) -> None:
     assert page.locator("html").get_attribute("lang") == "de"
 
 
+def test_a_digit_that_is_cut_off_is_warned_about_in_both_languages(page: Page, mnist: Splits) -> None:
+    seven = 255 - np.asarray(Image.fromarray(mnist.test.images[0]).resize((140, 140)))
+    foot = int(np.flatnonzero((seven < 128).any(1))[-1]) - 6
+    content = io.BytesIO()
+    Image.fromarray(seven[:foot]).save(content, "PNG")
+    page.get_by_label("Open a picture").set_input_files(handed(content.getvalue()))  # type: ignore[arg-type]
+    expect(verdict(page)).to_have_text("This is a 7")
+    expect(page.get_by_role("list", name="Warnings")).to_contain_text("Touches the edge")
+    page.get_by_label("Language").select_option("de")
+    expect(page.get_by_role("list", name="Warnungen")).to_contain_text("Berührt den Bildrand")
+
+
 def test_a_picture_is_read_as_python_reads_it(page: Page, predictor: Predictor, mnist: Splits) -> None:
     for photograph in photograph_digits(mnist.test, 3):
         answer = predictor.predict_digits([photograph.content])[0]
