@@ -19,7 +19,7 @@ from number_prediction.training.experiments import evaluate
 from number_prediction.training.experiments.setup import start_run
 from number_prediction.training.export import numbers as numbers_export
 from number_prediction.training.export.export import export_run
-from number_prediction.training.loop import line_chunks, line_tasks
+from number_prediction.training.loop import ink_tasks, line_chunks, line_tasks
 from number_prediction.training.loop.checkpoint import load_checkpoint
 from number_prediction.training.loop.fit import fit
 from number_prediction.training.loop.line_chunks import ReadingChunks, count_steps
@@ -52,7 +52,8 @@ def recogniser() -> Recogniser:
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch, recogniser: Recogniser) -> None:
     monkeypatch.setattr(line_chunks, "CHUNK_BATCHES", 2)
-    monkeypatch.setattr(line_tasks, "VALIDATION_LINES", 6)
+    for tasks in (ink_tasks, line_tasks):
+        monkeypatch.setattr(tasks, "VALIDATION_LINES", 6)
     monkeypatch.setattr(line_tasks, "load_recogniser", lambda: recogniser)
     monkeypatch.setattr(numbers_export, "PARITY_LINES_PER_WIDTH", 6)
     monkeypatch.setattr(evaluate, "LINES_PER_WIDTH", 2)

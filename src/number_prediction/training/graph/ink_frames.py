@@ -124,6 +124,11 @@ def tell_apart(network: nn.Module, canvas: Tensor) -> Tensor:
     return torch.cat([(meant * is_written).unsqueeze(1), masks[:, 1:]], 1)
 
 
+def mean_grey(seen: Tensor, inside: Tensor, weight: Tensor) -> Tensor:
+    """(N,) mean grey of what is seen (N, h, w) of pages, `inside` by shares, by weights; 0 without any."""
+    return (seen * weight).sum((1, 2)) / (inside * weight).sum((1, 2)).clamp(min=1e-6)
+
+
 def frame_both(ink: Tensor, step: Tensor, grey: Tensor, rows: Tensor, columns: Tensor) -> Framed:
     """Frames of ink on canvases (N, S, S) and of the pages (N, h, w) under it.
 
@@ -144,8 +149,7 @@ def frame_both(ink: Tensor, step: Tensor, grey: Tensor, rows: Tensor, columns: T
     seen = to_rows @ grey @ to_columns.transpose(1, 2)
     inside = to_rows.sum(2).unsqueeze(2) * to_columns.sum(2).unsqueeze(1)
     beside = (1 - frame).square()
-    ink_grey = (seen * frame).sum((1, 2)) / (inside * frame).sum((1, 2)).clamp(min=1e-6)
-    paper_grey = (seen * beside).sum((1, 2)) / (inside * beside).sum((1, 2)).clamp(min=1e-6)
+    ink_grey, paper_grey = mean_grey(seen, inside, frame), mean_grey(seen, inside, beside)
     away = ink_grey - paper_grey
     contrast = torch.where(away < 0, -1.0, 1.0) * away.abs().clamp(min=SMALLEST_CONTRAST)
     paper = (seen - paper_grey.reshape(-1, 1, 1) * inside) / contrast.reshape(-1, 1, 1)

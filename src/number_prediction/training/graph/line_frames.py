@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from number_prediction.constants import PAPER_LINE_HEIGHT, PAPER_LINE_WIDTH
 from number_prediction.training.graph.canvas import BEYOND, to_line_canvas
-from number_prediction.training.graph.ink_frames import IN_BOX, SMALLEST_CONTRAST, tell_apart
+from number_prediction.training.graph.ink_frames import IN_BOX, SMALLEST_CONTRAST, mean_grey, tell_apart
 
 COLUMN_PX = 8
 """Width of a column of the network's last layers; a line is a multiple of it wide."""
@@ -137,10 +137,8 @@ def _normalise(seen: Tensor, inside: Tensor, ink: Tensor) -> Tensor:
     """Grey of which 0 is the paper and 1 the mean ink, of what is seen (N, h, w) inside a page."""
     strong = ink * (ink > IN_BOX)
     beside = (1 - ink).clamp(min=0).square()
-    total = (inside * strong).sum((1, 2))
-    ink_grey = (seen * strong).sum((1, 2)) / total.clamp(min=1e-6)
-    paper_grey = (seen * beside).sum((1, 2)) / (inside * beside).sum((1, 2)).clamp(min=1e-6)
-    away = (ink_grey - paper_grey) * (total > 0)
+    ink_grey, paper_grey = mean_grey(seen, inside, strong), mean_grey(seen, inside, beside)
+    away = (ink_grey - paper_grey) * ((inside * strong).sum((1, 2)) > 0)
     contrast = torch.where(away > 0, 1.0, -1.0) * away.abs().clamp(min=SMALLEST_CONTRAST)
     grey = (seen - paper_grey.reshape(-1, 1, 1) * inside) / contrast.reshape(-1, 1, 1)
     return grey.clamp(LIGHTEST, DARKEST)

@@ -11,8 +11,10 @@ process would have. For lines, each process composes its own.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -24,8 +26,8 @@ from number_prediction.training.augmentation.both_frames import Shaking
 from number_prediction.training.augmentation.handwriting import Rewriting
 from number_prediction.training.loop.distributed import ALONE, World
 from number_prediction.training.loop.lessons import Lesson
-from number_prediction.training.synthesis.crops import CropComposer, Crops
-from number_prediction.training.synthesis.lines import LineBatch, LineComposer, Written
+from number_prediction.training.synthesis.crops import CropComposer
+from number_prediction.training.synthesis.lines import LineComposer, Written
 
 REFERENCE_WIDTH_PX = 144
 """Width of lines at which a batch holds `batch_size` of them."""
@@ -130,11 +132,55 @@ class Batches:
         self.position = 0
 
 
-class LineBatches:
-    """An endless, seeded, resumable stream of composed lines, all of one width in a batch.
+Answer = TypeVar("Answer", bound=Targets)
 
-    The next batch is composed while the network learns from the current one.
+
+class ComposedBatches(ABC, Generic[Answer]):
+    """An endless, seeded, resumable stream of batches that are composed when they are needed.
+
+    Batches come in chunks. The next chunk is composed while the network learns from the current one.
     """
+
+    def __init__(
+        self, *, batch_size: int, epoch: int, device: torch.device, data_sha256: str, chunk_batches: int = 1
+    ) -> None:
+        """`batch_size`: over all processes; `epoch`: pictures that count as one."""
+        self.batch_size, self.device, self.data_sha256 = batch_size, device, data_sha256
+        self._epoch, self._chunk_batches, self.position = epoch, chunk_batches, 0
+        self._ahead = ThreadPoolExecutor(1, "batches")
+        self._composed: tuple[int, Sequence[tuple[Tensor, Answer]]] | None = None
+        self._coming: tuple[int, Future[Sequence[tuple[Tensor, Answer]]]] | None = None
+
+    @abstractmethod
+    def _compose(self, chunk: int) -> Sequence[tuple[Tensor, Answer]]:
+        """The process's share of each batch of a chunk, on the device."""
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return self._epoch // self.batch_size
+
+    def next(self, progress: float = 0.0) -> tuple[Tensor, Answer]:  # noqa: ARG002 all are composed alike
+        """The process's share of the next batch: input on the device, and right answers."""
+        chunk, place = divmod(self.position, self._chunk_batches)
+        if self._composed is None or self._composed[0] != chunk:
+            if self._coming is None or self._coming[0] != chunk:
+                self._coming = chunk, self._ahead.submit(self._compose, chunk)
+            self._composed = chunk, self._coming[1].result()
+            self._coming = chunk + 1, self._ahead.submit(self._compose, chunk + 1)
+        self.position += 1
+        return self._composed[1][place]
+
+    def state(self) -> dict[str, Tensor]:
+        """Position of the stream."""
+        return {"position": torch.tensor(self.position)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Continue from the position of `state`."""
+        self.position = int(state["position"])
+
+
+class LineBatches(ComposedBatches[Written]):
+    """Composed lines, all of one width in a batch: frames (B, 40, W) float32, texts."""
 
     def __init__(
         self,
@@ -147,47 +193,21 @@ class LineBatches:
         world: World = ALONE,
     ) -> None:
         """`batch_size` lines of REFERENCE_WIDTH_PX, fewer if they are wider; `epoch` lines are one epoch."""
-        self.composer, self.batch_size, self.device, self._world = composer, batch_size, device, world
+        super().__init__(batch_size=batch_size, epoch=epoch, device=device, data_sha256=composer.data_sha256)
         world.require_shares(_lines_of(max(BATCH_SHARES_BY_WIDTH_PX), batch_size))
-        self.data_sha256 = composer.data_sha256
-        self._epoch, self._seed, self.position = epoch, seed, 0
-        self._ahead = ThreadPoolExecutor(1, "lines")
-        self._coming: tuple[int, Future[LineBatch]] | None = None
+        self._composer, self._seed, self._world = composer, seed, world
 
-    def __len__(self) -> int:
-        """Batches per epoch."""
-        return self._epoch // self.batch_size
-
-    def next(self, progress: float = 0.0) -> tuple[Tensor, Written]:  # noqa: ARG002 does not change lines
-        """The process's share of the next batch: frames (B, 40, W) float32, texts."""
-        if self._coming is None or self._coming[0] != self.position:
-            self._coming = self.position, self._ahead.submit(self._compose, self.position)
-        lines = self._coming[1].result()
-        self.position += 1
-        self._coming = self.position, self._ahead.submit(self._compose, self.position)
-        return lines.frames.to(self.device), lines.written
-
-    def _compose(self, number: int) -> LineBatch:
-        random = np.random.default_rng([self._seed, number, 1])
+    def _compose(self, chunk: int) -> list[tuple[Tensor, Written]]:
+        random = np.random.default_rng([self._seed, chunk, 1])
         width = int(random.choice(list(BATCH_SHARES_BY_WIDTH_PX), p=list(BATCH_SHARES_BY_WIDTH_PX.values())))
         share = self._world.share(_lines_of(width, self.batch_size))
-        own_number = number * self._world.size + self._world.rank
-        return self.composer.batch(own_number, share.stop - share.start, width)
-
-    def state(self) -> dict[str, Tensor]:
-        """Position of the stream."""
-        return {"position": torch.tensor(self.position)}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Continue from the position of `state`."""
-        self.position = int(state["position"])
+        own_number = chunk * self._world.size + self._world.rank
+        lines = self._composer.batch(own_number, share.stop - share.start, width)
+        return [(lines.frames.to(self.device), lines.written)]
 
 
-class CropBatches:
-    """An endless, seeded, resumable stream of composed crops, of one canvas size a batch.
-
-    The next batch is composed while the network learns from this one.
-    """
+class CropBatches(ComposedBatches[Tensor]):
+    """Composed crops, of one size a batch: canvases (B, S, S), masks (B, 3, S, S) float32 in [0, 1]."""
 
     def __init__(
         self,
@@ -199,38 +219,14 @@ class CropBatches:
         world: World = ALONE,
     ) -> None:
         """`epoch` crops count as one epoch."""
+        super().__init__(batch_size=batch_size, epoch=epoch, device=device, data_sha256=composer.data_sha256)
         world.require_shares(batch_size)
-        self._share = world.share(batch_size)
-        self.composer, self.batch_size, self.device, self._world = composer, batch_size, device, world
-        self.data_sha256 = composer.data_sha256
-        self._epoch, self.position = epoch, 0
-        self._ahead = ThreadPoolExecutor(1, "crops")
-        self._coming: tuple[int, Future[Crops]] | None = None
+        self._composer, self._share, self._world = composer, world.share(batch_size), world
 
-    def __len__(self) -> int:
-        """Batches an epoch."""
-        return self._epoch // self.batch_size
-
-    def next(self, progress: float = 0.0) -> tuple[Tensor, Tensor]:  # noqa: ARG002 all are composed alike
-        """The share of the next batch: canvases (B, S, S), masks (B, 3, S, S) float32 in [0, 1]."""
-        if self._coming is None or self._coming[0] != self.position:
-            self._coming = self.position, self._ahead.submit(self._compose, self.position)
-        crops = self._coming[1].result()
-        self.position += 1
-        self._coming = self.position, self._ahead.submit(self._compose, self.position)
-        return crops.canvas().to(self.device), crops.masks.to(self.device).to(torch.float32) / 255
-
-    def _compose(self, position: int) -> Crops:
+    def _compose(self, chunk: int) -> list[tuple[Tensor, Tensor]]:
         count = self._share.stop - self._share.start
-        return self.composer.compose(position * self._world.size + self._world.rank, count)
-
-    def state(self) -> dict[str, Tensor]:
-        """Where the stream stands."""
-        return {"position": torch.tensor(self.position)}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state` was taken."""
-        self.position = int(state["position"])
+        crops = self._composer.compose(chunk * self._world.size + self._world.rank, count)
+        return [(crops.canvas().to(self.device), crops.masks.to(self.device).to(torch.float32) / 255)]
 
 
 def _lines_of(width: int, batch_size: int) -> int:

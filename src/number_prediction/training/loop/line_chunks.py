@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -32,7 +31,8 @@ from number_prediction.training.graph.line_frames import (
     find_extent,
     find_line_ink,
 )
-from number_prediction.training.loop.batches import Targets
+from number_prediction.training.loop.batches import ComposedBatches, Targets
+from number_prediction.training.loop.ctc import read_greedily
 from number_prediction.training.loop.distributed import ALONE, World
 from number_prediction.training.loop.lessons import Lesson
 from number_prediction.training.networks.ppocr import Teacher
@@ -63,8 +63,8 @@ class Chunks(Protocol):
         """Chunk `number`: CHUNK_BATCHES batches of `size` lines, in random order."""
 
 
-class ChunkStream:
-    """An endless, seeded, resumable stream of batches; the next chunk is drawn while the network learns."""
+class ChunkStream(ComposedBatches[Targets]):
+    """The batches of chunks; each of several processes draws its share."""
 
     def __init__(
         self,
@@ -75,43 +75,24 @@ class ChunkStream:
         device: torch.device,
         world: World = ALONE,
     ) -> None:
-        """`epoch` lines count as one epoch; each of several processes draws its share of a batch."""
+        """`epoch` lines count as one epoch."""
+        super().__init__(
+            batch_size=batch_size,
+            epoch=epoch,
+            device=device,
+            data_sha256=chunks.data_sha256,
+            chunk_batches=CHUNK_BATCHES,
+        )
         world.require_shares(batch_size)
-        share = world.share(batch_size)
-        self._chunks, self._own_size = chunks, share.stop - share.start
-        self.batch_size, self._epoch, self._device, self._world = batch_size, epoch, device, world
-        self.data_sha256 = chunks.data_sha256
-        self.position = 0
-        self._drawn: tuple[int, list[tuple[Tensor, Targets]]] | None = None
-        self._ahead = ThreadPoolExecutor(1, "lines")
-        self._coming: tuple[int, Future[list[tuple[Tensor, Targets]]]] | None = None
+        self._chunks, self._share, self._world = chunks, world.share(batch_size), world
 
-    def __len__(self) -> int:
-        """Batches an epoch."""
-        return self._epoch // self.batch_size
-
-    def next(self, progress: float = 0.0) -> tuple[Tensor, Targets]:  # noqa: ARG002 all are drawn alike
-        """The share of the next batch."""
-        chunk, place = divmod(self.position, CHUNK_BATCHES)
-        if self._drawn is None or self._drawn[0] != chunk:
-            if self._coming is None or self._coming[0] != chunk:
-                self._coming = chunk, self._ahead.submit(self._draw, chunk)
-            self._drawn = chunk, self._coming[1].result()
-            self._coming = chunk + 1, self._ahead.submit(self._draw, chunk + 1)
-        self.position += 1
-        lines, targets = self._drawn[1][place]
-        return lines.to(self._device), targets.to(self._device) if isinstance(targets, Tensor) else targets
-
-    def _draw(self, chunk: int) -> list[tuple[Tensor, Targets]]:
-        return self._chunks.draw(chunk * self._world.size + self._world.rank, self._own_size)
-
-    def state(self) -> dict[str, Tensor]:
-        """Where the stream stands."""
-        return {"position": torch.tensor(self.position)}
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state` was taken."""
-        self.position = int(state["position"])
+    def _compose(self, chunk: int) -> list[tuple[Tensor, Targets]]:
+        own_size = self._share.stop - self._share.start
+        drawn = self._chunks.draw(chunk * self._world.size + self._world.rank, own_size)
+        return [
+            (lines.to(self.device), targets.to(self.device) if isinstance(targets, Tensor) else targets)
+            for lines, targets in drawn
+        ]
 
 
 class InkChunks:
@@ -142,9 +123,9 @@ class CanvasLine(NamedTuple):
 
 def lay_on_canvas(line: PaperLine) -> CanvasLine:
     """A line and its masks as the ink network sees and answers them."""
-    canvas = to_line_canvas(torch.tensor(line.page).unsqueeze(0).to(torch.float32) / 255)
-    masks = to_line_canvas(torch.tensor(np.stack(line.layers))).grey.clamp(0, 1)
-    return CanvasLine(canvas.grey[0], masks)
+    layers = np.stack([line.page.astype(np.float32) / np.float32(255), *line.layers])
+    canvas = to_line_canvas(torch.tensor(layers)).grey
+    return CanvasLine(canvas[0], canvas[1:].clamp(0, 1))
 
 
 def _height_and_width(line: CanvasLine) -> tuple[int, ...]:
@@ -241,17 +222,11 @@ class ReadingChunks:
             shares = self._teacher(frames)
             widths = count_steps(frames) // STEPS_PER_COLUMN
             is_right = [
-                _read(one[: int(width)]) == wanted
+                read_greedily(one[: int(width)].unsqueeze(0)) == (wanted,)
                 for one, width, wanted in zip(shares, widths, texts, strict=True)
             ]
             lesson = Lesson(texts, count_steps(frames), shares, torch.tensor(is_right).to(torch.float32))
         return _disturb(frames, random), lesson
-
-
-def _read(shares: Tensor) -> tuple[int, ...]:
-    """The classes of the most probable path of a line (T, C)."""
-    path = torch.unique_consecutive(shares.argmax(1)).tolist()
-    return tuple(each for each in path if each)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Tasks of lines on paper: which pixels are the line's ink, and what the line says."""
+"""The task of lines on paper: what a line says."""
 
 from __future__ import annotations
 
@@ -19,17 +19,14 @@ from number_prediction.training.loop.distributed import World
 from number_prediction.training.loop.lessons import Lesson, lesson_loss
 from number_prediction.training.loop.line_chunks import (
     ChunkStream,
-    InkChunks,
     ReadingChunks,
     count_steps,
     frame_line,
-    lay_on_canvas,
     stack_frames,
 )
 from number_prediction.training.loop.open_sources import is_left_out, open_sources
-from number_prediction.training.loop.task import VALIDATION_SEED, Calibration, Validation
+from number_prediction.training.loop.task import VALIDATION_SEED, Calibration, Validation, evaluating
 from number_prediction.training.loop.trained import load_ink
-from number_prediction.training.networks.ink import MASKS, ink_loss, overlap
 from number_prediction.training.networks.ppocr import Teacher, load_recogniser
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.synthesis.paper_lines.lines import LinePictures, make_paper_composer
@@ -39,50 +36,6 @@ CLASSES = (*GLYPHS, A_LETTER, "other sign", "struck out")
 """What a time step can show."""
 VALIDATION_LINES = 300
 """Composed lines to validate on, and at most so many real ones."""
-
-
-class LineInkTask:
-    """Which pixels of a picture of a line are its ink, other writing, and rules."""
-
-    classes: tuple[str, ...] = MASKS
-    ink: nn.Module | None = None
-    start: dict[str, Tensor] | None = None
-
-    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
-        assert recipe.line_crops is not None
-        self._device = torch.device(settings.device)
-        self.mean, self.std = torch.zeros(()), torch.ones(())  # the network standardizes each canvas itself
-        learned, left_out = open_sources(settings)
-        self.batches = ChunkStream(
-            InkChunks(make_paper_composer(splits.train, learned, seed=settings.seed), seed=settings.seed),
-            batch_size=recipe.batch_size,
-            epoch=recipe.line_crops.epoch,
-            device=self._device,
-            world=world,
-        )
-        composer = make_paper_composer(splits.validation, left_out, seed=settings.seed + VALIDATION_SEED)
-        pictures = islice(LinePictures(composer, 0), VALIDATION_LINES)
-        self._validation = [lay_on_canvas(line) for line in pictures]
-
-    def loss(self, logits: Tensor, targets: Targets) -> Tensor:
-        assert isinstance(targets, Tensor)
-        return ink_loss(logits, targets)
-
-    @torch.no_grad()
-    def validate(self, network: nn.Module) -> Validation:
-        """The accuracy is the overlap (dice) of the line's ink and what was found of it."""
-        was_training = network.training
-        network.eval()
-        losses, overlaps = [], []
-        for line in self._validation:
-            logits = network(line.grey.unsqueeze(0).to(self._device)).cpu()
-            losses.append(float(ink_loss(logits, line.masks.unsqueeze(0))))
-            overlaps.append(float(overlap(torch.sigmoid(logits[:, 0]), line.masks[:1])))
-        network.train(was_training)
-        return Validation(float(np.mean(losses)), float(np.mean(overlaps)))
-
-    def calibrate(self, network: nn.Module) -> Calibration:  # noqa: ARG002 there is nothing to fit
-        return Calibration(1.0, DEFAULT_THRESHOLD)
 
 
 class PaperLineTask:
@@ -140,14 +93,11 @@ class PaperLineTask:
         answers = [(logits, (text,)) for logits, text in self._answers(network)]
         return Calibration(fit_line_temperature(answers), DEFAULT_THRESHOLD)
 
-    @torch.no_grad()
     def _answers(self, network: nn.Module) -> list[tuple[Tensor, tuple[int, ...]]]:
-        was_training = network.training
-        network.eval()
         answers = []
-        for frame, text in self._validation:
-            lines = stack_frames([frame])
-            logits = network(lines.to(self._device)).cpu()[:, : int(count_steps(lines))]
-            answers.append((logits, text))
-        network.train(was_training)
+        with evaluating(network):
+            for frame, text in self._validation:
+                lines = stack_frames([frame])
+                logits = network(lines.to(self._device)).cpu()[:, : int(count_steps(lines))]
+                answers.append((logits, text))
         return answers

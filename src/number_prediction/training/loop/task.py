@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from number_prediction.training.loop.batches import Stream, Targets
@@ -54,3 +57,15 @@ class Task(Protocol):
 
     def calibrate(self, network: nn.Module) -> Calibration:
         """Fit temperature and threshold on the validation part."""
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode and without gradients, for as long as the context lasts."""
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(was_training)

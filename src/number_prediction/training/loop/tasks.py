@@ -17,7 +17,7 @@ from number_prediction.datasets.split import Pages, Split, Splits, join
 from number_prediction.digits.prediction import DEFAULT_THRESHOLD
 from number_prediction.machine import usable_cores
 from number_prediction.runs.run import Settings
-from number_prediction.training.loop.batches import Batches, CropBatches, LineBatches, Targets
+from number_prediction.training.loop.batches import Batches, LineBatches, Targets
 from number_prediction.training.loop.calibration import (
     choose_common_threshold,
     choose_threshold,
@@ -27,12 +27,18 @@ from number_prediction.training.loop.calibration import (
 from number_prediction.training.loop.ctc import aligned_loss, ctc_loss, read_greedily
 from number_prediction.training.loop.devices import computing_with
 from number_prediction.training.loop.distributed import ALONE, World
-from number_prediction.training.loop.line_tasks import LineInkTask, PaperLineTask
+from number_prediction.training.loop.ink_tasks import InkTask, LineInkTask
+from number_prediction.training.loop.line_tasks import PaperLineTask
 from number_prediction.training.loop.open_sources import is_left_out, open_sources
 from number_prediction.training.loop.paper_frames import compose_frames, frame_plain, frame_windows
-from number_prediction.training.loop.task import VALIDATION_SEED, Calibration, Task, Validation
+from number_prediction.training.loop.task import (
+    VALIDATION_SEED,
+    Calibration,
+    Task,
+    Validation,
+    evaluating,
+)
 from number_prediction.training.loop.trained import load_ink
-from number_prediction.training.networks.ink import MASKS, ink_loss, overlap
 from number_prediction.training.recipes import Recipe
 from number_prediction.training.synthesis.companions import add_companions
 from number_prediction.training.synthesis.crops import CropRecipe, make_crop_composer
@@ -47,8 +53,6 @@ LEFT_OUT_PAGES = 5000
 """Plain pages of each source left out, at most."""
 VALIDATION_CROPS_SHARE = 1 / 16
 """Crops composed to validate on frames, as a share of those to train on."""
-VALIDATION_CROPS = 8
-"""Batches of 100 crops to validate on masks."""
 VALIDATION_BATCHES_BY_WIDTH_PX = {64: 3, 144: 6, 288: 6}
 """Width of validation lines -> batches of 100 lines."""
 
@@ -112,19 +116,16 @@ class DigitTask:
         is_digit = 1 - torch.softmax(self._rewritten_logits(network) / temperature, 1)[:, -1].cpu()
         return Calibration(temperature, choose_threshold(is_digit))
 
-    @torch.no_grad()
     def _rewritten_logits(self, network: nn.Module) -> Tensor:
         """Logits of validation digits, augmented like training digits to stand for unknown hands."""
         generator = torch.Generator().manual_seed(VALIDATION_SEED)
         is_digit = self._validation.labels < len(self.classes) - 1
         digits = torch.tensor(np.asarray(self._validation.images)[is_digit])
-        was_training = network.training
-        network.eval()
         logits = []
-        for begin in range(0, len(digits), VALIDATION_BATCH):
-            frames = digits[begin : begin + VALIDATION_BATCH].to(self._device).to(torch.float32) / 255
-            logits.append(network(self.batches.augmentation(frames, generator)))
-        network.train(was_training)
+        with evaluating(network):
+            for begin in range(0, len(digits), VALIDATION_BATCH):
+                frames = digits[begin : begin + VALIDATION_BATCH].to(self._device).to(torch.float32) / 255
+                logits.append(network(self.batches.augmentation(frames, generator)))
         return torch.cat(logits)
 
 
@@ -205,52 +206,6 @@ def _frame(
     return train, validation, [each for each in others if len(each)]
 
 
-class InkTask:
-    """Which pixels of a crop of paper are ink, and of what."""
-
-    classes: tuple[str, ...] = MASKS
-    ink: nn.Module | None = None
-    start: dict[str, Tensor] | None = None
-
-    def __init__(self, recipe: Recipe, settings: Settings, splits: Splits, world: World) -> None:
-        assert recipe.crops is not None
-        self._device, self._world = torch.device(settings.device), world
-        self.mean, self.std = torch.zeros(()), torch.ones(())  # the network standardizes each crop itself
-        learned, _ = open_sources(settings)
-        self.batches = CropBatches(
-            make_crop_composer(splits.train, learned, recipe.crops, seed=settings.seed),
-            batch_size=recipe.batch_size,
-            epoch=recipe.crops.epoch,
-            device=self._device,
-            world=world,
-        )
-        validation = make_crop_composer(
-            splits.validation, {}, recipe.crops, seed=settings.seed + VALIDATION_SEED
-        )
-        self._validation = [validation.compose(number, 100) for number in range(VALIDATION_CROPS)]
-
-    def loss(self, logits: Tensor, targets: Targets) -> Tensor:
-        assert isinstance(targets, Tensor)
-        return ink_loss(logits, targets)
-
-    @torch.no_grad()
-    def validate(self, network: nn.Module) -> Validation:
-        """The accuracy is the overlap (dice) of the writing that is meant and what was found of it."""
-        was_training = network.training
-        network.eval()
-        losses, overlaps = [], []
-        for crops in self._validation:
-            masks = crops.masks.to(torch.float32) / 255
-            logits = network(crops.canvas().to(self._device)).cpu()
-            losses.append(float(ink_loss(logits, masks)))
-            overlaps.append(overlap(torch.sigmoid(logits[:, 0]), masks[:, 0]))
-        network.train(was_training)
-        return Validation(float(np.mean(losses)), float(torch.cat(overlaps).mean()))
-
-    def calibrate(self, network: nn.Module) -> Calibration:  # noqa: ARG002 there is nothing to fit
-        return Calibration(1.0, DEFAULT_THRESHOLD)
-
-
 class NumberTask:
     """Read the text of a line."""
 
@@ -291,16 +246,13 @@ class NumberTask:
         answers = [(logits, lines.written.texts) for logits, lines in self._answers(network)]
         return Calibration(fit_line_temperature(answers), DEFAULT_THRESHOLD)
 
-    @torch.no_grad()
     def _answers(self, network: nn.Module) -> list[tuple[Tensor, LineBatch]]:
-        was_training = network.training
-        network.eval()
         answers = []
-        for lines in self._validation:
-            count = len(lines.frames)
-            logits = network(lines.frames[self._world.share(count)].to(self._device))
-            answers.append((self._world.join(logits, count).cpu(), lines))
-        network.train(was_training)
+        with evaluating(network):
+            for lines in self._validation:
+                count = len(lines.frames)
+                logits = network(lines.frames[self._world.share(count)].to(self._device))
+                answers.append((self._world.join(logits, count).cpu(), lines))
         return answers
 
 
@@ -321,7 +273,6 @@ def _moments(images: Pages) -> tuple[Tensor, Tensor]:
     return torch.tensor(mean), torch.tensor(math.sqrt(squares / count - mean**2))
 
 
-@torch.no_grad()
 def compute_logits(
     network: nn.Module, split: Split, device: torch.device, world: World = ALONE
 ) -> tuple[Tensor, Tensor]:
@@ -329,13 +280,11 @@ def compute_logits(
 
     Each process computes its share and gets all rows.
     """
-    was_training = network.training
-    network.eval()
     images = split.images[world.share(len(split))]
-    logits = [
-        network(torch.tensor(images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
-        for begin in range(0, max(1, len(images)), VALIDATION_BATCH)
-    ]
-    network.train(was_training)
+    with evaluating(network):
+        logits = [
+            network(torch.tensor(images[begin : begin + VALIDATION_BATCH], device=device).float() / 255)
+            for begin in range(0, max(1, len(images)), VALIDATION_BATCH)
+        ]
     labels = torch.tensor(split.labels, dtype=torch.int64, device=device)
     return world.join(torch.cat(logits), len(split)), labels
