@@ -26,6 +26,7 @@ from number_prediction.images.decode import Page
 from number_prediction.images.pictures import Pictures
 from number_prediction.images.result import Results
 from number_prediction.layout.skew import straighten
+from number_prediction.models.manifest import read_manifest
 from number_prediction.models.model import Model, iterate_results, packaged_model, require_results
 from number_prediction.numbers.lone_digit import find_lone_digit, merge_opinions
 from number_prediction.numbers.prediction import NumberPrediction, locate
@@ -97,7 +98,9 @@ class NumberPredictor(Model):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of each model that reads, in hexadecimal."""
-        return f"{self.sha256} {self._second.sha256}" if self._second else self.sha256
+        if not self._is_base:
+            return self.sha256
+        return f"{self.sha256} {read_manifest(packaged_model(BASE))['sha256']}"
 
     @cached_property
     def _digits(self) -> Predictor:
@@ -173,7 +176,7 @@ class NumberPredictor(Model):
         """Read pages without a check for slopes; ask the second model about uncertain readings."""
         readings = self._read_alone(pages, constraint)
         unsure = [place for place, each in enumerate(readings) if each.probability < SECOND_OPINION_BELOW]
-        if self._second is None or not unsure:
+        if not unsure or self._second is None:
             return readings
         others = self._second._read_alone([pages[place] for place in unsure], constraint)
         for place, other in zip(unsure, others, strict=True):
