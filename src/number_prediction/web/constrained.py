@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from number_prediction.constraints.spec import CONSTRAINTS, SPEC_KEYS, Spec
+from number_prediction.constraints.spec import CONSTRAINTS, SPEC_KEYS, ConstraintOption, Spec
 from number_prediction.errors import ConstraintError
 from number_prediction.pipeline.rows import Reader
 from number_prediction.web.problems import Problem, ValueProblem
@@ -46,8 +46,7 @@ def parameters() -> dict[str, str]:
     """Name and description of each query parameter that gives a constraint."""
     described = {}
     for key in SPEC_KEYS:
-        option = CONSTRAINTS[key].option
-        assert option is not None
+        option = _option_of(key)
         described[option.parameter] = option.help.removeprefix("Constraint: ").capitalize()
     described["one_of"] = "One of these numbers, divided by commas."
     return described
@@ -61,8 +60,7 @@ def parse_query(query: Mapping[str, str]) -> Spec:
     """
     spec: dict[str, Any] = {}
     for key in SPEC_KEYS:
-        option = CONSTRAINTS[key].option
-        assert option is not None
+        option = _option_of(key)
         name = option.parameter
         if name not in query:
             continue
@@ -73,8 +71,8 @@ def parse_query(query: Mapping[str, str]) -> Spec:
     for key in spec:
         refined = CONSTRAINTS[key].refines
         if refined and not any(each in spec for each in refined):
-            names = " or ".join(_name_of(each) for each in refined)
-            raise _refused(_name_of(key), f"only refines {names}; give one of them too")
+            names = " or ".join(_option_of(each).parameter for each in refined)
+            raise _refused(_option_of(key).parameter, f"only refines {names}; give one of them too")
     return spec
 
 
@@ -119,10 +117,10 @@ def _at_most(text: str, longest: int) -> str:
     return text
 
 
-def _name_of(key: str) -> str:
+def _option_of(key: str) -> ConstraintOption:
     option = CONSTRAINTS[key].option
     assert option is not None
-    return option.parameter
+    return option
 
 
 def _refused(name: str, message: str) -> Problem:

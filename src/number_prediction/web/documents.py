@@ -75,4 +75,9 @@ def _pages_of(number: int, picture: bytes) -> Iterator[SentPage]:
             for page, content in iterate_pages(picture):
                 yield SentPage(number, page, content)
         except MissingExtraError as error:
-            yield SentPage(number, 1, UnsupportedImageError(f"this server cannot read the format: {error}"))
+            yield SentPage(number, 1, unsupported(error))
+
+
+def unsupported(error: MissingExtraError) -> UnsupportedImageError:
+    """What a client is told of a format whose extra is not installed."""
+    return UnsupportedImageError(f"this server cannot read the format: {error}")

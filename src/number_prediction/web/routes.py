@@ -20,7 +20,7 @@ from number_prediction.pipeline.rows import Explained, Reader
 from number_prediction.web import metrics
 from number_prediction.web.constrained import parameters, parse_query
 from number_prediction.web.documentation import BINARY, OPENAPI_PATH, describe, render_documentation
-from number_prediction.web.documents import open_documents
+from number_prediction.web.documents import open_documents, unsupported
 from number_prediction.web.limits import Limits
 from number_prediction.web.middleware.access import PROTECTED
 from number_prediction.web.problems import DOCUMENTATION, Problem, ValueProblem, documented
@@ -71,7 +71,7 @@ def _decode(picture: Sent, *, limits: Limits) -> Page:
     try:
         return to_page(picture, max_bytes=limits.max_picture_bytes, max_pixels=limits.max_picture_pixels)
     except MissingExtraError as error:
-        raise UnsupportedImageError(f"this server cannot read the format: {error}") from error
+        raise unsupported(error) from error
 
 
 def add_service(app: FastAPI, path: str, service: Service, queue: ReadingQueue, limits: Limits) -> None:
@@ -175,25 +175,15 @@ def _require_known(request: Request, service: Service) -> None:
 
 def _picture_content(service: Service, limits: Limits) -> dict[str, Any]:
     """Describe the bodies that a service accepts, by media type, for the OpenAPI document."""
-    form = {
-        "type": "object",
-        "properties": {
-            FIELD: {"type": "array", "items": BINARY, "minItems": 1, "maxItems": limits.max_pictures}
-        },
-        "required": [FIELD],
-        "additionalProperties": False,
-    }
+
+    def list_in(field: str, items: Mapping[str, str]) -> dict[str, Any]:
+        pictures = {"type": "array", "items": items, "minItems": 1, "maxItems": limits.max_pictures}
+        schema = {"type": "object", "properties": {field: pictures}, "required": [field]}
+        return {"schema": {**schema, "additionalProperties": False}}
+
     urls = {"type": "string", "format": "uri", "description": "A picture as a data URL"}
-    json_body = {
-        "type": "object",
-        "properties": {
-            JSON_FIELD: {"type": "array", "items": urls, "minItems": 1, "maxItems": limits.max_pictures}
-        },
-        "required": [JSON_FIELD],
-        "additionalProperties": False,
-    }
-    pictures = {each: {"schema": BINARY} for each in accepted_types(service.takes_documents)}
-    return {**pictures, FORM_TYPE: {"schema": form}, JSON_TYPE: {"schema": json_body}}
+    single = {each: {"schema": BINARY} for each in accepted_types(service.takes_documents)}
+    return {**single, FORM_TYPE: list_in(FIELD, BINARY), JSON_TYPE: list_in(JSON_FIELD, urls)}
 
 
 def _to_values(answer: Answer, number: int) -> dict[str, Any]:
